@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+# The newest Python from 3.11 to 3.13 whose command really starts (a version manager's shim may only print a complaint).
+FIND_PYTHON = for p in python3 python3.13 python3.12 python3.11; do \
+	  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; exit; }; done
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(STAMP) ## .venv/ with everything pinned in constraints.txt; nothing to do when up to date
+
+$(STAMP): pyproject.toml constraints.txt
+	@python="$$($(FIND_PYTHON))"; \
+	  [ -n "$$python" ] || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found on PATH." >&2; exit 1; }; \
+	  [ -x $(PY) ] || { echo "making $(VENV) with $$($$python --version)"; $$python -m venv $(VENV); }
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[stack,dev]'
+	@touch $@
+
+.PHONY: up
+up: install ## start the local stack and the services; returns when all are ready
+	@$(PY) -m deploy.stack up
+
+.PHONY: down
+down: install ## stop what `up` started; WIPE=1 removes its data too
+	@$(PY) -m deploy.stack down
+
+.PHONY: status
+status: install ## what runs, on which port, and whether it is well
+	@$(PY) -m deploy.stack status
+
+.PHONY: format
+format: install ## write the format and the safe fixes
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+.PHONY: check
+check: install ## format, lint, types, unit and contract tests
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(PY) -m pytest -q tests/unit tests/contract
+
+.PHONY: test
+test: install ## every test that is no long run
+	@$(PY) -m pytest
