@@ -1,0 +1,3 @@
+"""
+The services of the contact centre. Each lives in its own package and imports `services.common` alone.
+"""

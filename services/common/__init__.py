@@ -1,0 +1,3 @@
+"""
+What the services share: `contracts` (what crosses the wire, pure data) and `kit` (how we touch Kafka, MongoDB, logs).
+"""

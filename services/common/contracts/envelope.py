@@ -1,0 +1,178 @@
+"""
+CloudEvents 1.0 in Kafka's binary mode: metadata in headers, the event as JSON in the value.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final
+
+from pydantic import ValidationError
+
+from services.common.contracts.events import Event
+from services.common.contracts.ids import derived_id
+from services.common.contracts.topics import TOPICS_BY_NAME, Topic
+
+TYPE_PREFIX: Final = "tr.bel.ilkadim.ilkim."
+CONTENT_TYPE: Final = "application/json"
+_REQUIRED: Final = ("ce_id", "ce_type", "ce_source", "ce_specversion", "ce_time")
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class ContractError(Exception):
+    """
+    The record is not an event of its topic. The message names what is wrong and never quotes the payload.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """
+    A record as bytes, ready for Kafka or for an outbox. ``value`` None is a tombstone.
+    """
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """
+    The envelope of an event. ``subject`` is the request_id; ``causation_id`` is the ce_id of what caused it.
+    """
+
+    id: str
+    source: str
+    time: datetime
+    subject: str
+    correlation_id: str
+    causation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """
+    A decoded record.
+    """
+
+    topic: str
+    meta: Metadata
+    data: Event
+
+
+def traceparent(correlation_id: str, event_id: str) -> str:
+    """
+    The W3C trace context of an event, derived from its ids, so that a repeat has the same bytes.
+    """
+    return f"00-{sha256(correlation_id.encode()).hexdigest()[:32]}-{sha256(event_id.encode()).hexdigest()[:16]}-01"
+
+
+def rfc3339(moment: datetime) -> str:
+    """
+    A time in UTC with microseconds and ``Z``. Raises ``ValueError`` for a time without a zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a time needs a zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def encode(topic: Topic, meta: Metadata, data: Event) -> Record:
+    """
+    Put an event into a record: the same event and metadata always give the same bytes.
+
+    Raises ``ContractError`` if the topic does not carry this type.
+    """
+    if type(data) not in topic.types:
+        raise ContractError(f"{topic.name} does not carry {type(data).__name__}")
+    headers = {
+        "ce_id": meta.id,
+        "ce_type": TYPE_PREFIX + type(data).__name__,
+        "ce_source": meta.source,
+        "ce_specversion": "1.0",
+        "ce_time": rfc3339(meta.time),
+        "ce_subject": meta.subject,
+        "content-type": CONTENT_TYPE,
+        "traceparent": traceparent(meta.correlation_id, meta.id),
+        "correlation-id": meta.correlation_id,
+        "causation-id": meta.causation_id,
+    }
+    value = data.model_dump_json(exclude_none=True).encode()
+    return Record(topic.name, data.key.encode(), value, tuple((k, v.encode()) for k, v in headers.items()))
+
+
+def decode(topic_name: str, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Received:
+    """
+    Read a record of one of our topics, ignoring fields that this version does not know.
+
+    Raises ``ContractError`` for anything that is not such an event: no value, a missing or odd header, a type that the
+    topic does not carry, a payload that does not fit, a key that is not the payload's.
+    """
+    topic = TOPICS_BY_NAME.get(topic_name)
+    if topic is None:
+        raise ContractError(f"{topic_name} is not one of our topics")
+    if not value:
+        raise ContractError("the value is empty")
+    meta, kind = _metadata(headers)
+    model = topic.by_type.get(kind)
+    if model is None:
+        raise ContractError(f"{topic_name} does not carry {kind[:80]}")
+    try:
+        data = model.model_validate_json(value, extra="ignore")
+    except ValidationError as error:
+        places = "; ".join(
+            f"{'.'.join(map(str, row['loc'])) or 'payload'}: {row['type']}"
+            for row in error.errors(include_input=False, include_url=False, include_context=False)[:5]
+        )
+        raise ContractError(f"{kind}: {places}") from None
+    if key != data.key.encode():
+        raise ContractError(f"the key is not the payload's {type(data).key_field}")
+    return Received(topic_name, meta, data)
+
+
+def _metadata(headers: Iterable[tuple[str, bytes]]) -> tuple[Metadata, str]:
+    try:
+        found = {name: raw.decode("utf-8") for name, raw in headers}
+    except (UnicodeDecodeError, AttributeError):
+        raise ContractError("a header is empty or not UTF-8") from None
+    for name in _REQUIRED:
+        if not found.get(name):
+            raise ContractError(f"header {name} is missing")
+    if found["ce_specversion"] != "1.0":
+        raise ContractError("ce_specversion must be 1.0")
+    if not found["ce_type"].startswith(TYPE_PREFIX):
+        raise ContractError(f"ce_type must start with {TYPE_PREFIX}")
+    try:
+        time = datetime.fromisoformat(found["ce_time"])
+    except ValueError:
+        raise ContractError("ce_time must be an RFC 3339 time") from None
+    if time.tzinfo is None:
+        raise ContractError("ce_time must have a zone")
+    meta = Metadata(
+        id=found["ce_id"][:200],
+        source=found["ce_source"][:200],
+        time=time.astimezone(UTC),
+        subject=found.get("ce_subject", ""),
+        correlation_id=found.get("correlation-id", ""),
+        causation_id=found.get("causation-id", ""),
+    )
+    return meta, found["ce_type"].removeprefix(TYPE_PREFIX)
+
+
+def caused(cause: Metadata, source: str, at: datetime, *names: str) -> Metadata:
+    """
+    The metadata of an event that follows from another: its id derives from the cause's id and ``names``.
+    """
+    return Metadata(
+        id=derived_id(cause.id, *names),
+        source=source,
+        time=at,
+        subject=cause.subject,
+        correlation_id=cause.correlation_id,
+        causation_id=cause.id,
+    )

@@ -1,0 +1,169 @@
+"""
+The closed sets of words that travel in events, with their Turkish and English labels and their Open311 mapping.
+"""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Channel(StrEnum):
+    """
+    How a request reached us.
+    """
+
+    PHONE = "phone"
+    WHATSAPP = "whatsapp"
+    WALK_IN = "walk_in"
+    WEB = "web"
+    EMAIL = "email"
+    SMS = "sms"
+    OPEN311 = "open311"
+    PETITION = "petition"
+    CIMER = "cimer"
+    SOCIAL = "social"
+    IMPORT = "import"
+
+
+class Kind(StrEnum):
+    """
+    What the citizen wants: şikâyet, istek, öneri, bilgi, teşekkür.
+    """
+
+    COMPLAINT = "complaint"
+    REQUEST = "request"
+    SUGGESTION = "suggestion"
+    INFORMATION = "information"
+    THANKS = "thanks"
+
+
+class Priority(StrEnum):
+    """
+    How soon a department must react; the times stand in the catalogue.
+    """
+
+    URGENT = "urgent"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class DecidedBy(StrEnum):
+    """
+    Who chose the service: the sender's service_code, a rule, the classifier, or a person.
+    """
+
+    EXPLICIT = "explicit"
+    RULE = "rule"
+    MODEL = "model"
+    PERSON = "person"
+
+
+class Status(StrEnum):
+    """
+    The fourteen states of a request.
+    """
+
+    RECEIVED = "received"
+    TRIAGE = "triage"
+    ASSIGNED = "assigned"
+    ACCEPTED = "accepted"
+    IN_PROGRESS = "in_progress"
+    SCHEDULED = "scheduled"
+    WAITING_CITIZEN = "waiting_citizen"
+    WAITING_EXTERNAL = "waiting_external"
+    RESOLVED = "resolved"
+    REFERRED = "referred"
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"
+    CANCELLED = "cancelled"
+    REOPENED = "reopened"
+
+
+class Labels(NamedTuple):
+    """
+    How a state is shown: Turkish, English, and its GeoReport v2 status (open or closed).
+    """
+
+    tr: str
+    en: str
+    open311: str
+
+
+STATUS_LABELS: Final[dict[Status, Labels]] = {
+    Status.RECEIVED: Labels("Alındı", "Received", "open"),
+    Status.TRIAGE: Labels("Değerlendirmede", "Being assessed", "open"),
+    Status.ASSIGNED: Labels("Birime iletildi", "With the department", "open"),
+    Status.ACCEPTED: Labels("Birim üstlendi", "Accepted", "open"),
+    Status.IN_PROGRESS: Labels("İşlemde", "In progress", "open"),
+    Status.SCHEDULED: Labels("Planlandı", "Scheduled", "open"),
+    Status.WAITING_CITIZEN: Labels("Sizden bilgi bekleniyor", "Waiting for you", "open"),
+    Status.WAITING_EXTERNAL: Labels("Dış kurum bekleniyor", "Waiting for another body", "open"),
+    Status.RESOLVED: Labels("Çözüldü", "Resolved", "closed"),
+    Status.REFERRED: Labels("Diğer kuruma havale", "Referred to another body", "closed"),
+    Status.REJECTED: Labels("Yapılamıyor / yetki dışı", "Not possible / not ours", "closed"),
+    Status.DUPLICATE: Labels("Mükerrer", "Duplicate", "closed"),
+    Status.CANCELLED: Labels("Vatandaş vazgeçti", "Cancelled by the citizen", "closed"),
+    Status.REOPENED: Labels("Yeniden açıldı", "Reopened", "open"),
+}
+CLOSED: Final = frozenset(status for status, labels in STATUS_LABELS.items() if labels.open311 == "closed")
+
+
+class Outcome(StrEnum):
+    """
+    Why a request was closed; every closing has one, and a public text.
+    """
+
+    RESOLVED = "resolved"
+    NOT_POSSIBLE = "not_possible"
+    NOT_OUR_RESPONSIBILITY = "not_our_responsibility"
+    NO_ACTION_NEEDED = "no_action_needed"
+    INVALID = "invalid"
+
+
+class Action(StrEnum):
+    """
+    What a department can do with a request that it holds.
+    """
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    TRANSFER = "transfer"
+    RESOLVE = "resolve"
+
+
+class RefusalReason(StrEnum):
+    """
+    Why routing refused an update.
+    """
+
+    UNKNOWN_REQUEST = "unknown_request"
+    NOT_THE_HOLDER = "not_the_holder"
+    FORBIDDEN_MOVE = "forbidden_move"
+    UNKNOWN_DEPARTMENT = "unknown_department"
+    UNKNOWN_SERVICE = "unknown_service"
+    INCOMPLETE = "incomplete"
+
+
+class Language(StrEnum):
+    """
+    The languages that citizens are written to in.
+    """
+
+    TR = "tr"
+    EN = "en"
+
+
+class NotifyVia(StrEnum):
+    """
+    How a citizen wants to be told; ``none`` is a wish not to be written to.
+    """
+
+    EMAIL = "email"
+    SMS = "sms"
+    WHATSAPP = "whatsapp"
+    PHONE = "phone"
+    NONE = "none"
+
+
+TRIAGE_DEPARTMENT: Final = "basin-halkla-iliskiler"
+TRIAGE_SERVICE: Final = "siniflandirilamadi"

@@ -1,0 +1,271 @@
+"""
+What every HTTP service does alike: RFC 9457 problem documents, strict JSON bodies, a size limit, health and metrics.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.common.kit import metrics
+
+PROBLEM_JSON: Final = "application/problem+json"
+MAX_DEPTH: Final = 32
+
+
+class FieldError(BaseModel):
+    """
+    One field and what would be right there.
+    """
+
+    field: str = Field(examples=["citizen.phone"])
+    message: str
+
+
+class ProblemDocument(BaseModel):
+    """
+    An error as RFC 9457 has it, with the fields at fault.
+    """
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+
+
+class Problem(Exception):
+    """
+    Raise it to answer with a problem document. Neither ``detail`` nor ``errors`` may quote what a citizen wrote.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: list[FieldError] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.document = ProblemDocument(
+            title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []
+        )
+        self.headers = dict(headers or {})
+
+    def response(self) -> JSONResponse:
+        """
+        The answer.
+        """
+        return JSONResponse(
+            self.document.model_dump(),
+            status_code=self.document.status,
+            headers=self.headers,
+            media_type=PROBLEM_JSON,
+        )
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """
+    The ``responses=`` of a route: these statuses come as problem documents.
+    """
+    schema = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    return {
+        status: {"model": ProblemDocument, "description": HTTPStatus(status).phrase, "content": schema}
+        for status in statuses
+    }
+
+
+class BodyError(ValueError):
+    """
+    The body is not JSON as we take it.
+    """
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BodyError("a key stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise BodyError(f"{name} is not JSON: leave the field out or give a number")
+
+
+def strict_json(raw: bytes) -> Any:
+    """
+    Parse JSON (RFC 8259) strictly: UTF-8, no key twice, no NaN or Infinity, at most 32 levels deep.
+
+    Raises ``BodyError`` saying what is wrong without quoting the body.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BodyError(f"the body is not UTF-8 (byte {error.start})") from None
+    depth = deepest = 0
+    for char in text if text.count("[") + text.count("{") > MAX_DEPTH else "":
+        depth += char in "[{"
+        depth -= char in "]}"
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
+        raise BodyError(f"the body is nested more than {MAX_DEPTH} levels deep")
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise BodyError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise BodyError("the body is nested too deeply") from None
+
+
+class _StrictRequest(Request):
+    async def json(self) -> Any:
+        if not hasattr(self, "_json"):
+            try:
+                self._json = strict_json(await self.body())
+            except BodyError as error:
+                raise Problem(
+                    422, "The body could not be read.", errors=[FieldError(field="body", message=str(error))]
+                ) from None
+        return self._json
+
+
+class StrictRoute(APIRoute):
+    """
+    A route whose JSON body goes through ``strict_json``. Use as ``APIRouter(route_class=StrictRoute)``.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """
+        The handler, with the stricter request.
+        """
+        original = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            return await original(_StrictRequest(request.scope, request.receive))
+
+        return handler
+
+
+class BodyLimit:
+    """
+    Answer 413 as soon as more than ``limit`` bytes of a body have come in.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Count the bytes of one request.
+        """
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        too_large = Problem(413, f"The body is larger than {self.limit} bytes.").response()
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self.limit:
+            await too_large(scope, receive, send)
+            return
+        seen, started = 0, False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.limit:
+                raise _TooLarge
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, counted, noted)
+        except _TooLarge:
+            if not started:
+                await too_large(scope, receive, send)
+
+
+class _TooLarge(Exception):
+    """
+    The limit was passed.
+    """
+
+
+def _fields(error: RequestValidationError) -> list[FieldError]:
+    def name(loc: tuple[Any, ...]) -> str:
+        parts = loc[1:] if loc[:1] in (("body",), ("query",), ("path",), ("header",)) and len(loc) > 1 else loc
+        return ".".join(map(str, parts))[:200].encode("utf-8", "replace").decode()
+
+    return [
+        FieldError(field=name(row["loc"]), message=row["msg"].removeprefix("Value error, ")) for row in error.errors()
+    ]
+
+
+Probe = Callable[[], Awaitable[dict[str, object]]]
+
+
+def install(app: FastAPI, *, ready: Probe, body_limit: int = 262_144) -> None:
+    """
+    Add error documents, the body limit, metrics and the routes /healthz, /readyz, /metrics to an app.
+
+    ``ready`` gives what /readyz shows; a key ``ready`` that is False makes it a 503.
+    """
+
+    @app.exception_handler(Problem)
+    async def _problem(_: Request, error: Problem) -> Response:
+        return error.response()
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        return Problem(422, "Some fields are not as they should be.", errors=_fields(error)).response()
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> Response:
+        return Problem(error.status_code, str(error.detail), headers=error.headers).response()
+
+    @app.middleware("http")
+    async def _measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        started = monotonic()
+        response = await call_next(request)
+        route = getattr(request.scope.get("route"), "path", "none")
+        metrics.http_requests_total.labels(request.method, route, str(response.status_code)).inc()
+        metrics.http_seconds.labels(request.method, route).observe(monotonic() - started)
+        return response
+
+    app.add_middleware(BodyLimit, limit=body_limit)
+
+    @app.get("/healthz", tags=["operation"])
+    async def healthz() -> dict[str, bool]:
+        """
+        The process is alive.
+        """
+        return {"alive": True}
+
+    @app.get("/readyz", tags=["operation"], responses={503: {"description": "not ready"}})
+    async def readyz() -> JSONResponse:
+        """
+        Whether it can do its work now, and what it waits for if not.
+        """
+        report = await ready()
+        return JSONResponse(report, status_code=200 if report.get("ready", True) else 503)
+
+    @app.get("/metrics", tags=["operation"])
+    async def scrape() -> Response:
+        """
+        Prometheus text format.
+        """
+        return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)

@@ -1,0 +1,33 @@
+"""
+Every metric by name. The names are a contract (README lists them); labels hold no personal data.
+"""
+
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+events_handled_total = Counter(
+    "events_handled_total", "Records consumed, by outcome ok or dead_letter", ["topic", "outcome"]
+)
+handle_seconds = Histogram("handle_seconds", "Time to handle one batch", buckets=_SECONDS)
+batch_records = Histogram("batch_records", "Records in one batch", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500))
+retries_total = Counter("retries_total", "Batches tried again because something outside was away")
+consumer_lag = Gauge("consumer_lag", "Records not yet committed, asked from the broker", ["topic", "partition"])
+events_published_total = Counter("events_published_total", "Records acknowledged by Kafka", ["topic"])
+publish_failures_total = Counter("publish_failures_total", "Records that Kafka did not acknowledge", ["topic"])
+http_requests_total = Counter("http_requests_total", "HTTP answers", ["method", "route", "status"])
+http_seconds = Histogram("http_seconds", "Time to answer", ["method", "route"], buckets=_SECONDS)
+notifications_total = Counter("notifications_total", "Outcomes of messages", ["transition", "channel", "outcome"])
+parked = Gauge("parked", "What waits for something that has not arrived yet")
+projection_lag_seconds = Gauge("projection_lag_seconds", "How far reporting is behind")
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+
+def render() -> bytes:
+    """
+    The text that Prometheus scrapes.
+    """
+    return generate_latest()

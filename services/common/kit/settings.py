@@ -1,0 +1,47 @@
+"""
+Settings that every service has. They are read once, in each ``__main__``; nothing else reads the environment.
+"""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class KafkaSettings(BaseSettings):
+    """
+    Where Kafka is (``KAFKA_BOOTSTRAP_SERVERS``, comma separated host:port).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_", frozen=True)
+    bootstrap_servers: str = "127.0.0.1:8092"
+
+
+class MongoSettings(BaseSettings):
+    """
+    Where MongoDB is (``MONGODB_URI``).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MONGODB_", frozen=True)
+    uri: str = "mongodb://127.0.0.1:8017/?directConnection=true"
+
+
+class LogSettings(BaseSettings):
+    """
+    How much is logged (``LOG_LEVEL``), always as one JSON object a line on standard output.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LOG_", frozen=True)
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class WorkerSettings(BaseSettings):
+    """
+    The acknowledgement loop (``WORKER_…``). ``retry_budget`` stays far below Kafka's rebalance time-out of 30 s.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="WORKER_", frozen=True)
+    batch_size: int = Field(default=200, ge=1, le=5_000)
+    retry_budget: timedelta = timedelta(seconds=8)
+    max_consecutive_dead_letters: int = Field(default=500, ge=1)

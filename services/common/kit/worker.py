@@ -1,0 +1,389 @@
+"""
+The one acknowledgement loop. Everything that consumes from Kafka runs through ``run_worker``.
+
+Faust acknowledges an event in a ``finally``, so a handler that raises loses it (deploy/decisions/0001). Here a record
+is acknowledged only by the last line of the loop, in order, after its effects are safe; an error without a name stops the
+process, the supervisor starts it again, and the records come back. Records are taken in batches that grow with the
+backlog: one at a time when quiet, up to ``batch_size`` when busy.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from mode.supervisors import CrashingSupervisor
+
+from services.common.contracts.envelope import ContractError, Headers, Received, Record, decode
+from services.common.contracts.topics import TOPICS_BY_NAME, dlq_of
+from services.common.kit import metrics
+from services.common.kit.dead_letters import Ceiling, TooManyDeadLetters, dead_letter
+from services.common.kit.errors import Rejected, Retryable
+from services.common.kit.logs import logger, logging_config
+from services.common.kit.mongo import UNAVAILABLE
+from services.common.kit.ops import Health, serve_ops
+from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSettings
+
+log = logger(__name__)
+RETRY = (Retryable, KafkaError, *UNAVAILABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """
+    One consumed record: its place, its bytes, and what it says once decoded.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    received: Received | None = None
+
+    @property
+    def is_tombstone(self) -> bool:
+        """
+        A key without a value on a topic that knows erasing: the handler of such a topic must look for it.
+        """
+        topic = TOPICS_BY_NAME.get(self.topic)
+        return self.value is None and bool(self.key) and topic is not None and topic.tombstones
+
+    @property
+    def event(self) -> Received:
+        """
+        The decoded event; the loop hands on only deliveries that have one.
+        """
+        if self.received is None:
+            raise ContractError("not decoded")
+        return self.received
+
+
+class Sender:
+    """
+    Publishes over the worker's own producer: returns after the broker acknowledged every record.
+    """
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """
+        Send in the given order and wait for all. Raises aiokafka's ``KafkaError`` if any was not acknowledged.
+        """
+        producer = self._app.producer
+        under_way = [
+            await producer.send(record.topic, record.key, record.value, None, None, [(k, v) for k, v in record.headers])
+            for record in records
+        ]
+        await asyncio.gather(*under_way)
+        for record in records:
+            metrics.events_published_total.labels(record.topic).inc()
+
+
+Handle = Callable[[Sequence[Delivery]], Awaitable[None]]
+"""Handle a batch in its order. Must be idempotent. Raise ``Rejected`` only when one record was given."""
+
+Lifespan = Callable[[Sender, Health], AbstractAsyncContextManager[Handle]]
+"""Make what the handler needs, inside the running loop. A background task that fails must raise here."""
+
+Decode = Callable[[Delivery], Received]
+
+
+def decode_delivery(delivery: Delivery) -> Received:
+    """
+    Decode by the contracts. Raises ``ContractError``.
+    """
+    return decode(delivery.topic, delivery.key, delivery.value, delivery.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """
+    A worker: its consumer group (the same name for ever: a new one reads history again), its topics, its handler.
+    """
+
+    group: str
+    topics: tuple[str, ...]
+    lifespan: Lifespan
+    ops_port: int
+    decode: Decode = decode_delivery
+
+
+async def within_budget(call: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """
+    Try again with growing pauses while the error is one of ``RETRY``; the last error is raised when time is up.
+    """
+    deadline, pause = monotonic() + seconds, 0.1
+    while True:
+        try:
+            return await call()
+        except RETRY as error:
+            if monotonic() + pause > deadline:
+                raise
+            metrics.retries_total.inc()
+            log.warning("trying again", error=type(error).__name__, pause=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+
+class Loop:
+    """
+    Decodes a batch, hands it to the handler, sends dead letters. Independent of Faust, so it is tested purely.
+    """
+
+    def __init__(
+        self,
+        handle: Handle,
+        publish: Callable[[Sequence[Record]], Awaitable[None]],
+        *,
+        dlq: str,
+        settings: WorkerSettings,
+        decode: Decode = decode_delivery,
+    ) -> None:
+        self._handle = handle
+        self._publish = publish
+        self._dlq = dlq
+        self._budget = settings.retry_budget.total_seconds()
+        self._ceiling = Ceiling(settings.max_consecutive_dead_letters)
+        self._decode = decode
+
+    async def process(self, batch: Sequence[Delivery]) -> None:
+        """
+        Return when every record of the batch had its effect or stands in the dead-letter topic.
+        """
+        started = monotonic()
+        good: list[Delivery] = []
+        dead: list[tuple[Delivery, Exception]] = []
+        for delivery in batch:
+            if delivery.is_tombstone:
+                good.append(delivery)
+                continue
+            try:
+                good.append(replace(delivery, received=self._decode(delivery)))
+                self._ceiling.good()
+            except (ContractError, Rejected) as reason:
+                self._ceiling.bad()
+                dead.append((delivery, reason))
+        if good:
+            dead += await self._handle_or_isolate(good)
+        if dead:
+            letters = [dead_letter(self._dlq, delivery, reason) for delivery, reason in dead]
+            await within_budget(lambda: self._publish(letters), self._budget)
+            for delivery, why in dead:
+                place = f"{delivery.topic}/{delivery.partition}/{delivery.offset}"
+                log.warning("dead letter", origin=place, reason=str(why))
+                metrics.events_handled_total.labels(delivery.topic, "dead_letter").inc()
+        for delivery in good:
+            metrics.events_handled_total.labels(delivery.topic, "ok").inc()
+        metrics.batch_records.observe(len(batch))
+        metrics.handle_seconds.observe(monotonic() - started)
+
+    async def _handle_or_isolate(self, good: list[Delivery]) -> list[tuple[Delivery, Exception]]:
+        try:
+            await within_budget(lambda: self._handle(good), self._budget)
+        except Rejected as reason:
+            if len(good) == 1:
+                self._ceiling.bad()
+                return [(good[0], reason)]
+            return [pair for one in good for pair in await self._handle_or_isolate([one])]
+        return []
+
+
+def build_app(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings) -> faust.App:
+    """
+    A Faust app with the settings of style.md 2.3; the reasons stand in deploy/decisions/0001.
+    """
+    return faust.App(
+        spec.group,
+        broker=[f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")],
+        agent_supervisor=CrashingSupervisor,
+        processing_guarantee="at_least_once",
+        broker_commit_interval=1.0,
+        broker_commit_every=1_000,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=1_024,
+        broker_max_poll_records=500,
+        broker_rebalance_timeout=30.0,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=3.0,
+        broker_request_timeout=30.0,
+        producer_acks=-1,
+        producer_linger_ms=0,
+        producer_request_timeout=8.0,
+        producer_max_request_size=2_097_152,
+        consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        store="memory://",
+        web_enabled=False,
+        web_tables_enabled=False,
+        worker_redirect_stdouts=False,
+        logging_config=logging_config(logs),
+        value_serializer="raw",
+        key_serializer="raw",
+    )
+
+
+def _delivery(event: Any) -> Delivery:
+    message = event.message
+    headers = message.headers or ()
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    value = message.value if message.value else None
+    return Delivery(message.topic, message.partition, message.offset, message.key, value, tuple(pairs))
+
+
+@asynccontextmanager
+async def _backlog(stream: Any, limit: int) -> AsyncIterator[Callable[[], Awaitable[list[Any]]]]:
+    """
+    Read ahead from ``stream.noack().events()`` and give out what is there: at least one event, at most ``limit``.
+    """
+    queue: asyncio.Queue[Any] = asyncio.Queue(limit)
+
+    async def feed() -> None:
+        async for event in stream.noack().events():
+            await queue.put(event)
+
+    feeder = asyncio.create_task(feed())
+
+    async def take() -> list[Any]:
+        first = asyncio.ensure_future(queue.get())
+        await asyncio.wait({first, feeder}, return_when=asyncio.FIRST_COMPLETED)
+        if not first.done():
+            first.cancel()
+            feeder.result()
+            return []
+        batch = [first.result()]
+        while len(batch) < limit and not queue.empty():
+            batch.append(queue.get_nowait())
+        return batch
+
+    try:
+        yield take
+    finally:
+        feeder.cancel()
+
+
+async def _watch_lag(spec: WorkerSpec, kafka: KafkaSettings, health: Health) -> None:
+    """
+    Ask the broker, every 5 s, how far the group is behind: Faust's own idea can be wrong (style.md F15).
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    probe = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+    await probe.start()
+    try:
+        while True:
+            try:
+                offsets = await admin.list_consumer_group_offsets(spec.group)
+                ours = {tp: meta.offset for tp, meta in offsets.items() if tp.topic in spec.topics}
+                ends: dict[TopicPartition, int] = await probe.end_offsets(list(ours)) if ours else {}
+                total = 0
+                for tp, end in ends.items():
+                    behind = max(0, end - max(ours[tp], 0))
+                    metrics.consumer_lag.labels(tp.topic, str(tp.partition)).set(behind)
+                    total += behind
+                health.details["lag"] = total
+            except (KafkaError, OSError) as error:
+                log.warning("cannot ask for the lag", error=type(error).__name__)
+            await asyncio.sleep(5)
+    finally:
+        await probe.stop()
+        await admin.close()
+
+
+def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, settings: WorkerSettings) -> faust.App:
+    """
+    A Faust app with the one agent that consumes ``spec.topics``.
+    """
+    app = build_app(spec, kafka, logs)
+    health = Health()
+    source = app.topic(*spec.topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+    @app.agent(source, name=spec.group, concurrency=1)  # type: ignore[untyped-decorator]
+    async def consume(stream: Any) -> None:
+        sender = Sender(app)
+        async with (
+            serve_ops(health, spec.ops_port),
+            asyncio.TaskGroup() as background,
+            spec.lifespan(sender, health) as handle,
+            _backlog(stream, settings.batch_size) as take,
+        ):
+            watcher = background.create_task(_watch_lag(spec, kafka, health))
+            loop = Loop(handle, sender.publish, dlq=dlq_of(spec.group).name, settings=settings, decode=spec.decode)
+            health.ready = True
+            while batch := await take():
+                health.in_hand_since = monotonic()
+                try:
+                    await loop.process([_delivery(event) for event in batch])
+                except TooManyDeadLetters as reason:
+                    await _stand_still(health, reason)
+                for event in batch:
+                    await stream.ack(event)
+                health.in_hand_since = None
+            watcher.cancel()
+
+    return app
+
+
+async def _stand_still(health: Health, reason: Exception) -> None:
+    """
+    Keep the place in the group but take nothing more, until a person looks and restarts the process.
+    """
+    health.stopped_because = str(reason)
+    health.in_hand_since = None
+    log.error("stopped: restart after looking at the dead letters", reason=str(reason))
+    await asyncio.Event().wait()
+
+
+def run_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, settings: WorkerSettings) -> None:
+    """
+    Run until SIGTERM; exits non-zero when the handler raised something without a name.
+    """
+    app = build_worker(spec, kafka, logs, settings)
+    worker = faust.Worker(app, loglevel=logs.level, logging_config=logging_config(logs), redirect_stdouts=False)
+    worker.execute_from_commandline()
+
+
+def background(*coroutines: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[None]:
+    """
+    Run endless coroutines beside a handler; if one fails the surrounding context fails with it.
+    """
+
+    @asynccontextmanager
+    async def run() -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_endless(one)) for one in coroutines]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    return run()
+
+
+async def _endless(coroutine: Callable[[], Awaitable[None]]) -> None:
+    await coroutine()
+    raise RuntimeError("a background task ended")
+
+
+__all__ = (
+    "Delivery",
+    "Handle",
+    "Loop",
+    "Sender",
+    "WorkerSpec",
+    "background",
+    "build_worker",
+    "run_worker",
+    "within_budget",
+)
