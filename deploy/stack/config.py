@@ -1,0 +1,309 @@
+"""
+What the local stack consists of, as pure data: processes, ports, folders, environment. Nothing here starts anything.
+"""
+
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+Kind = Literal["jvm", "embedded"]
+Health = Literal["kafka", "mongo", "tcp", "http"]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+HOST: Final = "127.0.0.1"
+MARK: Final = "ILKIM_RUN_DIR"  # in the environment of every process of a stack: says whose it is
+SECRETS: Final = ("API_KEY", "INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET")
+
+
+class StackError(Exception):
+    """
+    The stack cannot do what was asked; the message says what to do about it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """
+    One supervised process. ``port`` counts from PORT_BASE; ``health`` is how to ask whether it serves.
+    """
+
+    name: str
+    port: int
+    health: Health
+    command: tuple[str, ...] = ()
+    infrastructure: bool = False
+
+
+def _service(name: str, port: int, *module: str) -> Process:
+    return Process(name, port, "http", (sys.executable, "-m", *module))
+
+
+SERVICES: Final = (
+    _service("intake", 0, "services.intake"),
+    _service("intake-worker", 11, "services.intake", "worker"),
+    _service("routing", 12, "services.routing"),
+    _service("notify", 13, "services.notify"),
+    _service("notify-api", 2, "services.notify", "api"),
+    _service("projector", 14, "services.reporting", "projector"),
+    _service("reporting-api", 1, "services.reporting", "api"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """
+    One stack: where it keeps its files, from which port it counts, which broker it runs.
+    """
+
+    run_dir: Path
+    port_base: int = 8000
+    kind: Kind = "jvm"
+    brokers: int = 1
+
+    @property
+    def data(self) -> Path:
+        """
+        What must outlive a restart. Apart per kind: a database goes with the broker whose events it has seen.
+        """
+        return self.run_dir / "data" / self.kind
+
+    def log(self, name: str) -> Path:
+        """
+        Where a process writes what it has to say.
+        """
+        return self.run_dir / "logs" / f"{name}.log"
+
+    def pid(self, name: str) -> Path:
+        """
+        The file with the one serving pid of a process; absent while none serves.
+        """
+        return self.run_dir / "pids" / name
+
+    @property
+    def infrastructure(self) -> tuple[Process, ...]:
+        """
+        Broker, database and mail sink, with their commands.
+        """
+        mongo_port, mail_port = self.port_base + 17, self.port_base + 25
+        bin_dir = Path(sys.executable).parent
+        # A sync on each commit: without it, `kill -9` loses writes that were acknowledged (decisions/0003).
+        secantus = (str(bin_dir / "secantusd-py"), "--sync-on-commit", "--cache-size", "256M", "--log-level", "WARNING")
+        mongo = (*secantus, "--host", HOST, "--port", str(mongo_port), "--storage-path", str(self.data / "mongo"))
+        mail = (sys.executable, "-m", "deploy.mail_sink", "--port", str(mail_port))
+        return (
+            *(
+                Process(f"kafka-{node}", 91 + node, "kafka", self._kafka_command(node), infrastructure=True)
+                for node in range(1, self.brokers + 1)
+            ),
+            Process("mongo", 17, "mongo", mongo, infrastructure=True),
+            Process("mail", 25, "tcp", (*mail, "--folder", str(self.run_dir / "mail")), infrastructure=True),
+        )
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """
+        All processes, in the order in which they start.
+        """
+        return (*self.infrastructure, *SERVICES)
+
+    def process(self, name: str) -> Process:
+        """
+        The process of that name. Raises ``StackError`` for a name that the stack does not have.
+        """
+        for process in self.processes:
+            if process.name == name:
+                return process
+        raise StackError(f"no process {name!r}; there are: {', '.join(p.name for p in self.processes)}")
+
+    def port(self, name: str) -> int:
+        """
+        The port on which a process listens.
+        """
+        return self.port_base + self.process(name).port
+
+    def ports(self, processes: Iterable[Process]) -> dict[str, int]:
+        """
+        Every port that these processes open, by what it is for.
+        """
+        ports = {process.name: self.port_base + process.port for process in processes}
+        if self.kind == "jvm":
+            ports |= {f"{name} controller": port + 3 for name, port in ports.items() if name.startswith("kafka-")}
+        return ports
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """
+        The brokers' loopback listeners, as clients take them.
+        """
+        return ",".join(f"{HOST}:{self.port_base + 91 + node}" for node in range(1, self.brokers + 1))
+
+    def _kafka_command(self, node: int) -> tuple[str, ...]:
+        if self.kind == "embedded":
+            port = str(self.port_base + 91 + node)
+            noida = str(Path(sys.executable).parent / "noida-db")
+            return (
+                noida,
+                "start",
+                "--data-dir",
+                str(self.data / f"kafka-{node}"),
+                "--only",
+                "kafka",
+                "--kafka-port",
+                port,
+            )
+        return (
+            "java",
+            "-Xms256m",
+            f"-Xmx{512 if self.brokers == 1 else 384}m",
+            f"-Dlog4j2.configurationFile={ROOT / 'deploy' / 'kafka' / 'log4j2.properties'}",
+            "-cp",
+            f"{ROOT / '.cache' / 'kafka' / 'libs'}/*",
+            "kafka.Kafka",
+            str(self.kafka_properties(node)),
+        )
+
+    def kafka_properties(self, node: int) -> Path:
+        """
+        Where a broker's settings are written.
+        """
+        return self.run_dir / f"kafka-{node}.properties"
+
+
+def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
+    """
+    Everything that the services read, and what a person or a test needs to reach them.
+    """
+    base = config.port_base
+    intake, reporting, notify = (f"http://{HOST}:{base + offset}" for offset in (0, 1, 2))
+    return {
+        "STACK": config.kind,
+        "PORT_BASE": str(base),
+        "INTAKE_URL": intake,
+        "REPORTING_URL": reporting,
+        "NOTIFY_URL": notify,
+        "KAFKA_BOOTSTRAP_SERVERS": config.bootstrap_servers,
+        "MONGODB_URI": f"mongodb://{HOST}:{base + 17}/?directConnection=true",
+        "LOG_LEVEL": "INFO",
+        "INTAKE_HOST": HOST,
+        "INTAKE_PORT": str(base),
+        "INTAKE_WORKER_OPS_PORT": str(base + 11),
+        "INTAKE_DATA_DIR": str(config.data / "intake"),
+        "INTAKE_PUBLIC_URL": intake,
+        "ROUTING_OPS_PORT": str(base + 12),
+        "NOTIFY_OPS_PORT": str(base + 13),
+        "NOTIFY_API_PORT": str(base + 2),
+        "NOTIFY_SMTP_HOST": HOST,
+        "NOTIFY_SMTP_PORT": str(base + 25),
+        "NOTIFY_OUTBOX_DIR": str(config.run_dir / "outbox"),
+        "NOTIFY_INTAKE_URL": intake,
+        "NOTIFY_PUBLIC_URL": intake,
+        "REPORTING_OPS_PORT": str(base + 14),
+        "REPORTING_API_PORT": str(base + 1),
+        "REPORTING_INTAKE_URL": intake,
+        **{name: secrets[name] for name in SECRETS},
+    }
+
+
+def env_file(variables: Mapping[str, str]) -> str:
+    """
+    The variables for a shell to read: every value quoted, ``API_KEY`` first.
+    """
+    first = {"API_KEY": variables["API_KEY"]} if "API_KEY" in variables else {}
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in {**first, **variables}.items())
+
+
+def read_env_file(text: str) -> dict[str, str]:
+    """
+    The inverse of ``env_file``.
+    """
+    pairs = (word.partition("=") for word in shlex.split(text, comments=True))
+    return {name: value for name, _, value in pairs}
+
+
+def kafka_properties(config: Config, node: int) -> str:
+    """
+    The settings of one broker, which is a controller too. Loopback only; topics are made by deploy.topics alone.
+    """
+    nodes = range(1, config.brokers + 1)
+    port, controller = config.port_base + 91 + node, config.port_base + 94 + node
+    voters = ",".join(f"{n}@{HOST}:{config.port_base + 94 + n}" for n in nodes)
+    in_sync = 2 if config.brokers >= 3 else 1
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": node,
+        "controller.quorum.voters": voters,
+        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "log.dirs": config.data / f"kafka-{node}",
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": config.brokers,
+        "min.insync.replicas": in_sync,
+        "offsets.topic.replication.factor": config.brokers,
+        "offsets.topic.num.partitions": 8,  # four groups: the usual 50 only make the start slower
+        "transaction.state.log.replication.factor": config.brokers,
+        "transaction.state.log.min.isr": in_sync,
+        "transaction.state.log.num.partitions": 4,
+        "share.coordinator.state.topic.replication.factor": config.brokers,
+        "share.coordinator.state.topic.min.isr": in_sync,
+        "group.initial.rebalance.delay.ms": 0,  # one worker a group: nobody to wait for
+        "log.index.size.max.bytes": 1_048_576,  # preallocated per partition; 10 MB each slow the start after a kill
+    }
+    return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+
+def supervisord_conf(config: Config, socket: Path) -> str:
+    """
+    The supervisor's configuration. The environment is not in it: processes inherit the supervisor's own.
+
+    A process that dies comes back at once; one that dies within its first second waits 1, 2, … s, and after the
+    eighth time ``pids.py`` starts it afresh, so the longest wait is 8 s.
+    """
+    run_dir = config.run_dir
+    sections: dict[str, dict[str, object]] = {
+        "supervisord": {
+            "logfile": run_dir / "logs" / "supervisord.log",
+            "logfile_maxbytes": "5MB",
+            "logfile_backups": 1,
+            "pidfile": run_dir / "supervisord.pid",
+            "directory": ROOT,
+            "minfds": 1024,
+        },
+        "unix_http_server": {"file": socket, "chmod": "0700"},
+        "rpcinterface:supervisor": {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        },
+        "eventlistener:pids": {
+            "command": shlex.join((sys.executable, "-m", "deploy.stack.pids", str(run_dir))),
+            "events": "PROCESS_STATE",
+            "buffer_size": 1000,
+            "startretries": 1_000_000,
+            "stderr_logfile": run_dir / "logs" / "pids.log",
+            "stderr_logfile_maxbytes": "1MB",
+            "stderr_logfile_backups": 1,
+        },
+    }
+    for process in config.processes:
+        sections[f"program:{process.name}"] = {
+            "command": shlex.join(process.command),
+            "directory": ROOT,
+            "autostart": "false",
+            "autorestart": "true",
+            "startsecs": 1,
+            "startretries": 8,
+            "stopasgroup": "true",
+            "killasgroup": "true",
+            "stopwaitsecs": 30,
+            "redirect_stderr": "true",
+            "stdout_logfile": config.log(process.name),
+            "stdout_logfile_maxbytes": "20MB",
+            "stdout_logfile_backups": 3,
+        }
+    return "\n".join(
+        f"[{section}]\n" + "".join(f"{key} = {str(value).replace('%', '%%')}\n" for key, value in values.items())
+        for section, values in sections.items()
+    )
