@@ -114,15 +114,16 @@ class UpdateSubmitted(Event):
     """
     What a department wants done with a request it holds.
 
-    On ``updates.dept.<slug>`` the department is the topic's; ``department`` here is then ignored.
+    On ``requests.updates`` intake names the department. On ``updates.dept.<slug>`` the topic does, and ``department``
+    here is ignored.
     """
 
     request_id: RequestId
     update_id: str = Field(min_length=1, max_length=64)
     action: Action
-    department: DepartmentSlug
+    department: DepartmentSlug | None = None
     submitted_at: AwareDatetime
-    adapter: str
+    adapter: str | None = None
     note_public: str | None = None
     note_internal: str | None = None
     outcome: Outcome | None = None

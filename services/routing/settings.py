@@ -1,0 +1,28 @@
+"""
+Routing's settings (``ROUTING_…``), read once in ``__main__``.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+
+
+class RoutingSettings(BaseSettings):
+    """
+    ``parking``: how long an update waits for its request. ``sweep``: how often timers are looked at.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ROUTING_", frozen=True)
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    mongo: MongoSettings = Field(default_factory=MongoSettings)
+    logs: LogSettings = Field(default_factory=LogSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    ops_port: int = Field(default=8012, ge=0, le=65535)
+    rules_file: Path = Path(__file__).with_name("rules.yaml")
+    parking: timedelta = timedelta(minutes=15)
+    sweep: timedelta = timedelta(seconds=5)
+    database: str = "routing"
