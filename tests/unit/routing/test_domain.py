@@ -1,0 +1,252 @@
+"""
+The life of a request, purely.
+"""
+
+from datetime import timedelta
+from functools import reduce
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.common.contracts.catalogue import catalogue
+from services.common.contracts.envelope import Record
+from services.common.contracts.events import Event, Lifecycle, RequestAssigned
+from services.common.contracts.vocabulary import CLOSED, Outcome, Status
+from services.common.kit.errors import Rejected
+from services.routing import domain
+from services.routing.domain import MOVES, Case, Entry, Rules, decide
+from services.routing.rules import Rule, RuleBook
+from tests.builders import NOON, parking_over, read, received, request, update
+
+BOOK = RuleBook([Rule(name="cukur", words=("çukur",), service="yol-cukur")], catalogue())
+RULES = Rules(BOOK)
+R = "0000000000000"
+
+
+def live(*inputs: Event, case: Case | None = None) -> Case:
+    return reduce(lambda c, i: decide(c, received(i), at=NOON, rules=RULES), inputs, case or Case(R))
+
+
+def records(case: Case) -> list[Record]:
+    return [record for entry in case.events for record in entry.records]
+
+
+def lifecycle(case: Case) -> list[Lifecycle]:
+    events = [read(r).data for r in records(case) if r.topic == "requests.lifecycle"]
+    assert all(isinstance(event, Lifecycle) for event in events)
+    return events  # type: ignore[return-value]
+
+
+def on(case: Case, department: str) -> list[Lifecycle]:
+    return [read(r).data for r in records(case) if r.topic == f"requests.dept.{department}"]  # type: ignore[misc]
+
+
+def test_a_request_is_registered_as_seq_1_and_assigned_as_seq_2() -> None:
+    first, second = lifecycle(live(request(R)))
+    assert (type(first).__name__, first.seq, first.status, first.previous_status) == (
+        "RequestRegistered", 1, "received", None,
+    )  # fmt: skip
+    assert (type(second).__name__, second.seq, second.status, second.previous_status) == (
+        "RequestAssigned", 2, "assigned", "received",
+    )  # fmt: skip
+    assert second.department == "fen-isleri"
+    assert second.decided_by == "explicit"
+
+
+def test_registered_names_the_input_that_counts_as_its_cause() -> None:
+    first = request(R)
+    case = live(first)
+    assert read(records(case)[0]).meta.causation_id == received(first).meta.id == case.registered_by
+
+
+def test_without_a_service_code_the_first_matching_rule_decides_and_is_named() -> None:
+    assigned = lifecycle(live(request(R, service_code=None, text="ÇUKURLAR doldu")))[1]
+    assert isinstance(assigned, RequestAssigned)
+    assert (assigned.service_code, assigned.decided_by, assigned.rule) == ("yol-cukur", "rule", "cukur")
+
+
+def test_a_request_nobody_can_place_goes_to_triage() -> None:
+    assigned = lifecycle(live(request(R, service_code=None, text="merhaba")))[1]
+    assert (assigned.status, assigned.department, assigned.service_code) == (
+        "triage", "basin-halkla-iliskiler", "siniflandirilamadi",
+    )  # fmt: skip
+
+
+def test_the_holder_reads_what_the_crew_needs_and_never_the_contact() -> None:
+    case = live(request(R, contact_id="c_" + "0" * 32, location={"address": "Lale Sk."}))
+    (seen,) = on(case, "fen-isleri")
+    assert isinstance(seen, RequestAssigned)
+    assert seen.text == "Sokakta çukur var"
+    assert seen.location is not None
+    assert seen.contact_id is None
+    public = lifecycle(case)[1]
+    assert isinstance(public, RequestAssigned)
+    assert public.text is public.location is None
+    assert public.contact_id == "c_" + "0" * 32
+
+
+def test_a_transfer_is_read_by_both_departments_but_the_text_only_by_the_new_holder() -> None:
+    case = live(request(R), update(R, "transfer", to="zabita"))
+    lost, won = on(case, "fen-isleri")[-1], on(case, "zabita")[-1]
+    assert isinstance(lost, RequestAssigned)
+    assert isinstance(won, RequestAssigned)
+    assert lost.seq == won.seq == 3
+    assert lost.department == "zabita"
+    assert lost.text is None
+    assert won.text == "Sokakta çukur var"
+    assert won.previous_department == "fen-isleri"
+
+
+def test_a_rejected_request_bounces_to_triage_with_the_reason() -> None:
+    case = live(request(R), update(R, "reject", note_internal="su idaresinin işi"))
+    last = lifecycle(case)[-1]
+    assert isinstance(last, RequestAssigned)
+    assert (last.status, last.previous_department, last.reason) == ("triage", "fen-isleri", "su idaresinin işi")
+    assert case.bounces == 1
+
+
+def test_only_the_holder_may_update_and_the_asker_is_told_why() -> None:
+    case = live(request(R), update(R, "accept", department="zabita"))
+    refused = lifecycle(case)[-1]
+    assert (refused.seq, refused.status, refused.reason) == (3, "assigned", "not_the_holder")  # type: ignore[attr-defined]
+    assert on(case, "zabita") == [refused.model_copy(update={"contact_id": None})]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [("resolved", "resolved"), ("no_action_needed", "resolved"), ("not_possible", "rejected"), ("invalid", "rejected")],
+)
+def test_an_outcome_closes_as_its_state(outcome: Outcome, status: Status) -> None:
+    last = lifecycle(live(request(R), update(R, "resolve", outcome=outcome)))[-1]
+    assert (last.status, last.outcome, last.public_text, last.closings) == (status, outcome, "Onarıldı.", 1)
+
+
+@pytest.mark.parametrize("fields", [{"outcome": None}, {"note_public": None}, {"note_public": "  "}])
+def test_a_closing_needs_an_outcome_and_a_text(fields: dict[str, str | None]) -> None:
+    last = lifecycle(live(request(R), update(R, "resolve", **fields)))[-1]
+    assert (last.status, last.reason) == ("assigned", "incomplete")  # type: ignore[attr-defined]
+
+
+def test_a_closed_request_accepts_nothing_more() -> None:
+    closed = live(request(R), update(R, "resolve"))
+    for action in ("accept", "reject", "transfer", "resolve"):
+        last = lifecycle(live(update(R, action), case=closed))[-1]
+        assert (last.status, last.reason) == ("resolved", "forbidden_move")  # type: ignore[attr-defined]
+
+
+def test_another_body_under_the_same_number_is_recorded_and_changes_nothing() -> None:
+    case = live(request(R), request(R, text="başka bir şey", service_code="gurultu"))
+    last = lifecycle(case)[-1]
+    assert type(last).__name__ == "DuplicateReceived"
+    assert (last.seq, last.department) == (3, "fen-isleri")
+
+
+def test_an_update_before_its_request_waits_and_then_counts() -> None:
+    early = live(update(R, "accept"))
+    assert records(early) == []
+    assert early.parked_until == NOON + timedelta(minutes=15)
+    assert [e.status for e in lifecycle(live(request(R), case=early))] == ["received", "assigned", "accepted"]
+
+
+def test_an_update_whose_request_never_comes_is_refused_with_seq_0_and_no_state() -> None:
+    case = live(update(R, "accept"), parking_over(R))
+    (refused,) = lifecycle(case)
+    assert (refused.seq, refused.status, refused.reason) == (0, None, "unknown_request")  # type: ignore[attr-defined]
+    assert case.parked == ()
+    assert [e.seq for e in lifecycle(live(request(R), case=case))] == [0, 1, 2]
+
+
+def test_settled_at_first_contact_is_assigned_to_and_closed_by_the_desk() -> None:
+    events = lifecycle(live(request(R, answered={"text": "Nikâh salonu 09.00'da açılır."})))
+    assert [(e.status, e.department) for e in events] == [
+        ("received", None),
+        ("assigned", "basin-halkla-iliskiler"),
+        ("resolved", "basin-halkla-iliskiler"),
+    ]
+
+
+def test_an_update_of_a_department_that_does_not_exist_is_refused_and_goes_nowhere_else() -> None:
+    case = live(request(R), update(R, "accept", department="yok-boyle"))
+    assert lifecycle(case)[-1].reason == "unknown_department"  # type: ignore[attr-defined]
+    assert {r.topic for r in case.events[-1].records} == {"requests.lifecycle"}
+
+
+def test_a_case_that_grows_past_all_bounds_takes_nothing_more() -> None:
+    case = live(request(R))
+    full = domain.replace(case, events=case.events + (Entry("x", ()),) * domain.MAX_EVENTS)
+    with pytest.raises(Rejected, match="2000 events"):
+        live(update(R, "accept"), case=full)
+
+
+def test_every_state_has_its_row_in_the_table_of_moves_and_closed_ones_only_reopen() -> None:
+    assert set(MOVES) == set(Status)
+    assert all(MOVES[status] == {Status.REOPENED} for status in CLOSED)
+    assert all(Status.RECEIVED not in moves for moves in MOVES.values())
+
+
+def test_due_times_count_from_when_it_came_in_on_the_services_clock() -> None:
+    due = lifecycle(live(request(R, service_code="su-baskini")))[1].due
+    assert due is not None
+    assert due.first_response_at == NOON + timedelta(minutes=15)
+    assert due.resolve_by == NOON + timedelta(hours=1)
+
+
+INPUTS = st.lists(
+    st.one_of(
+        st.builds(
+            lambda n, s: request(R, text=f"metin {n}", service_code=s),
+            st.integers(0, 2),
+            st.sampled_from(["yol-cukur", "gurultu", None]),
+        ),
+        st.builds(
+            lambda n, a, d, to, o: update(
+                R, a, department=d, update_id=f"u{n}", **({"to": to} if a == "transfer" else o)
+            ),
+            st.integers(0, 6),
+            st.sampled_from(["accept", "reject", "transfer", "resolve"]),
+            st.sampled_from(["fen-isleri", "zabita", "basin-halkla-iliskiler"]),
+            st.sampled_from(["fen-isleri", "zabita", "basin-halkla-iliskiler"]),
+            st.just({}),
+        ),
+        st.just(parking_over(R)),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(INPUTS, st.data())
+def test_repeated_inputs_change_nothing_and_give_the_same_bytes(inputs: list[Event], data: st.DataObject) -> None:
+    case = Case(R)
+    for item in inputs:
+        case = live(item, case=case)
+        again = data.draw(st.sampled_from(inputs[: inputs.index(item) + 1]))
+        assert live(again, case=case) == case or isinstance(again, type(parking_over(R)))
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(INPUTS)
+def test_no_sequence_of_inputs_breaks_the_table_or_leaves_a_gap_in_seq(inputs: list[Event]) -> None:
+    events = lifecycle(live(*inputs))
+    with_state = [event for event in events if event.seq > 0]
+    assert [event.seq for event in with_state] == list(range(1, len(with_state) + 1))
+    for before, after in pairwise(with_state):
+        assert after.previous_status == before.status
+        if type(after).__name__ in ("StatusChanged", "RequestAssigned"):
+            assert before.status is not None
+            assert after.status in MOVES[before.status]
+    ids = [read(record).meta.id for record in records(live(*inputs)) if record.topic == "requests.lifecycle"]
+    assert len(set(ids)) == len(ids)
+
+
+@settings(max_examples=500, deadline=None)
+@given(INPUTS)
+def test_a_request_always_stands_on_the_topic_of_the_department_that_lifecycle_names(inputs: list[Event]) -> None:
+    case = live(*inputs)
+    for event in lifecycle(case):
+        if isinstance(event, RequestAssigned):
+            assert event.department is not None
+            holders = [e for e in on(case, event.department) if e.seq == event.seq]
+            assert [getattr(e, "text", None) is not None for e in holders] == [True]
