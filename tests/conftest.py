@@ -1,0 +1,78 @@
+"""
+One local stack for the whole run: infrastructure when a test asks for it, services when a journey does.
+
+``STACK=`` chooses the broker (default: the strongest found). With ``CI=true`` only Apache Kafka will do.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.stack import jvm
+from deploy.stack.config import StackError
+from deploy.stack.stack import Stack, taken_ports
+
+KIND = os.environ.get("STACK", "auto")
+
+
+def pytest_report_header() -> str:
+    """
+    Say on what the run stands.
+    """
+    kind = jvm.choose(KIND, lambda _line: None)
+    broker = {"jvm": "Apache Kafka (jvm)", "embedded": "embedded emulator, not durable"}.get(kind, kind)
+    return f"broker: {broker}; database: SecantusDB (MongoDB protocol stand-in); mail: aiosmtpd; browser: not used yet"
+
+
+@pytest.fixture(scope="session")
+def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """
+    Kafka with its topics, the database and the mail sink, in a folder and on ports of their own.
+    """
+    stack = Stack(_short_folder(tmp_path_factory), _free_port_base(), KIND)
+    if os.environ.get("CI") and stack.config.kind != "jvm":
+        pytest.fail(f"CI must run on Apache Kafka, this is {stack.config.kind}: Java 17 and Maven are needed")
+    try:
+        stack.up(services=False)
+        yield stack
+    finally:
+        stack.down()
+
+
+@pytest.fixture(scope="session")
+def stack(infra: Stack) -> Stack:
+    """
+    The infrastructure and all services.
+    """
+    infra.up(services=True)
+    return infra
+
+
+@pytest.fixture
+def mongo_uri(infra: Stack) -> str:
+    """
+    The database server; take a database name of your own.
+    """
+    return infra.env["MONGODB_URI"]
+
+
+@pytest.fixture
+def database() -> str:
+    """
+    A database name that nobody else uses.
+    """
+    return f"test_{secrets.token_hex(6)}"
+
+
+def _short_folder(factory: pytest.TempPathFactory) -> Path:
+    return factory.mktemp("stack")
+
+
+def _free_port_base() -> int:
+    for base in range(21_000 + secrets.randbelow(50) * 100, 32_000, 100):
+        if not taken_ports({str(port): port for port in range(base, base + 100)}):
+            return base
+    raise StackError("no hundred free ports between 21000 and 32000")
