@@ -1,0 +1,3 @@
+"""
+Reporting: keeps every public event, one document per request, and answers the dashboards' questions.
+"""

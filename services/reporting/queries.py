@@ -1,0 +1,334 @@
+"""
+What a reader asks for, as MongoDB filters and pipelines, and rows made of the answers. Pure.
+
+Every figure is about *registered* requests. ``from`` and ``to`` are local days (Europe/Istanbul), both included, and
+mean the day a request was received; only ``volume`` counts closings by the day of the closing.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from services.common.contracts.catalogue import catalogue
+from services.common.contracts.ids import ALPHABET, IllFormedId, parse_request_id
+from services.common.contracts.vocabulary import CLOSED, Status
+
+Match = dict[str, Any]
+Row = dict[str, Any]
+Pipeline = list[dict[str, Any]]
+
+MAX_BUCKETS: Final = 5_000
+PERCENTILES: Final = [0.5, 0.9]
+_FOLDED: Final = str.maketrans("çğıöşüâîû", "cgiosuaiu")
+
+
+class Interval(StrEnum):
+    """
+    The width of a bucket of ``volume``. Weeks begin on Monday.
+    """
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class TooManyBuckets(ValueError):
+    """
+    The span has more than ``MAX_BUCKETS`` buckets of this width.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """
+    Which requests are meant. An empty field does not narrow.
+    """
+
+    department: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    channel: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
+    neighbourhood: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    first_day: date | None = None
+    last_day: date | None = None
+    q: str | None = None
+
+    def as_query(self) -> dict[str, str]:
+        """
+        The filter as parameters of ``GET /v1/requests`` and of every report.
+        """
+        many = {name: ",".join(getattr(self, name)) for name in _FIELDS}
+        days = {"from": self.first_day, "to": self.last_day}
+        return {
+            **{name: value for name, value in many.items() if value},
+            **{name: day.isoformat() for name, day in days.items() if day},
+            **({"q": self.q} if self.q else {}),
+        }
+
+
+_FIELDS: Final = {
+    "department": "department",
+    "status": "status",
+    "channel": "channel",
+    "service": "service_code",
+    "neighbourhood": "neighbourhood",
+    "kind": "kind",
+}
+
+
+def match(filters: Filter, day_field: str = "received_day") -> Match:
+    """
+    The filter as a MongoDB query.
+    """
+    found: Match = {"registered": True}
+    for name, field in _FIELDS.items():
+        values: Sequence[str] = getattr(filters, name)
+        if values:
+            found[field] = values[0] if len(values) == 1 else {"$in": list(values)}
+    days = {}
+    if filters.first_day:
+        days["$gte"] = filters.first_day.isoformat()
+    if filters.last_day:
+        days["$lte"] = filters.last_day.isoformat()
+    if days:
+        found[day_field] = days
+    if filters.q:
+        found.update(_search(filters.q))
+    return found
+
+
+def _search(q: str) -> Match:
+    try:
+        return {"_id": parse_request_id(q)}
+    except IllFormedId:
+        pass
+    wanted = folded(q)
+    services = [
+        code for code, service in catalogue().services.items() if wanted in folded(f"{code} {service.tr} {service.en}")
+    ]
+    ways: list[Match] = [{"service_code": {"$in": services}}]
+    number = q.upper().replace("-", "").replace(" ", "")
+    if number and set(number) <= set(ALPHABET):
+        ways.append({"_id": {"$regex": f"^{re.escape(number)}"}})
+    return ways[0] if len(ways) == 1 else {"$or": ways}
+
+
+def folded(text: str) -> str:
+    """
+    Lower case without Turkish marks, so that ``ÇUKUR``, ``çukur`` and ``cukur`` are one word.
+    """
+    return text.replace("İ", "i").replace("I", "i").lower().translate(_FOLDED)
+
+
+def after(filters: Filter, received_at: datetime, request_id: str) -> Match:
+    """
+    The requests that come after this one in a list, newest first.
+    """
+    later: Match = {
+        "$or": [{"received_at": {"$lt": received_at}}, {"received_at": received_at, "_id": {"$lt": request_id}}]
+    }
+    return {"$and": [match(filters), {"received_at": {"$lte": received_at}}, later]}
+
+
+def _sum(condition: object) -> Match:
+    return {"$sum": {"$cond": [condition, 1, 0]}}
+
+
+def _counts(now: datetime) -> Match:
+    past_due = {"$and": [{"$ne": ["$resolve_by", None]}, {"$lt": ["$resolve_by", now]}]}
+    return {
+        "received": {"$sum": 1},
+        "assigned": _sum({"$ne": ["$assigned_at", None]}),
+        "closed": _sum("$closed"),
+        "overdue": _sum({"$and": [{"$not": ["$closed"]}, past_due]}),
+        "on_time": _sum({"$eq": ["$on_time", True]}),
+        "late": _sum({"$eq": ["$on_time", False]}),
+        "reopened": _sum({"$gt": ["$reopened", 0]}),
+    }
+
+
+_HOURS: Final[Match] = {
+    "hours": {"$percentile": {"input": "$hours_to_close", "p": PERCENTILES, "method": "approximate"}}
+}
+
+
+def summary_pipeline(filters: Filter, now: datetime) -> Pipeline:
+    """
+    Counts for each status and each outcome of the first message.
+    """
+    parts = {"status": "$status", "told": "$told_received", "reason": "$told_received_reason"}
+    messages = {
+        f"messages_{name}": {"$sum": f"$messages.{name}"} for name in ("sent", "suppressed", "failed", "queued")
+    }
+    return [{"$match": match(filters)}, {"$group": {"_id": parts, **_counts(now), **messages}}]
+
+
+def hours_pipeline(filters: Filter) -> Pipeline:
+    """
+    Median and 90th percentile of the hours from received to closed.
+    """
+    return [{"$match": {"$and": [match(filters), {"closed": True}]}}, {"$group": {"_id": None, **_HOURS}}]
+
+
+def summary_row(groups: Sequence[Row], hours: Sequence[Row]) -> Row:
+    """
+    The one row of ``summary``.
+    """
+    totals: Counter[str] = Counter()
+    by_status: Counter[str] = Counter({status.value: 0 for status in Status})
+    told: Counter[str] = Counter(sent=0, suppressed=0, failed=0, queued=0, no_contact=0, waiting=0)
+    for group in groups:
+        parts = group["_id"]
+        totals.update({name: value for name, value in group.items() if name != "_id"})
+        by_status[parts["status"]] += group["received"]
+        told[parts["told"] or "waiting"] += group["received"]
+        told["no_contact"] += group["received"] if parts.get("reason") == "no_contact" else 0
+    messages = {name: totals[f"messages_{name}"] for name in ("sent", "suppressed", "failed", "queued")}
+    return {
+        **figures(totals),
+        "by_status": dict(by_status),
+        "told": dict(told),
+        "messages": messages,
+        **_spread(hours[0] if hours else {}),
+    }
+
+
+def figures(totals: Mapping[str, Any]) -> Row:
+    """
+    The counts that every group has, and what follows from them. A share of nothing is None.
+    """
+    judged = totals.get("on_time", 0) + totals.get("late", 0)
+    return {
+        **{name: totals.get(name, 0) for name in ("received", "assigned", "closed", "overdue", "reopened")},
+        "open": totals.get("received", 0) - totals.get("closed", 0),
+        "on_time_share": round(totals["on_time"] / judged, 4) if judged else None,
+    }
+
+
+def _spread(group: Mapping[str, Any]) -> Row:
+    median, p90 = (group.get("hours") or [None, None])[:2]
+    return {
+        "median_hours_to_close": round(median, 2) if median is not None else None,
+        "p90_hours_to_close": round(p90, 2) if p90 is not None else None,
+    }
+
+
+def grouped_pipeline(filters: Filter, now: datetime, field: str) -> Pipeline:
+    """
+    Counts and times to close for each value of a field.
+    """
+    return [{"$match": match(filters)}, {"$group": {"_id": f"${field}", **_counts(now), **_HOURS}}]
+
+
+def grouped_rows(groups: Iterable[Row], name: str) -> list[Row]:
+    """
+    A row for each group, the largest first; what has no value yet (not assigned) is a row of its own.
+    """
+    rows = [{name: group["_id"], **figures(group), **_spread(group)} for group in groups]
+    return sorted(rows, key=lambda row: (-row["received"], row[name] or ""))
+
+
+def volume_pipelines(filters: Filter, interval: Interval) -> tuple[Pipeline, Pipeline]:
+    """
+    Received and closed for each local day or hour.
+    """
+    unit = "hour" if interval is Interval.HOUR else "day"
+
+    def count(event: str) -> Pipeline:
+        narrowed = {"$and": [match(filters, f"{event}_day"), {f"{event}_day": {"$gt": ""}}]}
+        return [{"$match": narrowed}, {"$group": {"_id": f"${event}_{unit}", "n": {"$sum": 1}}}]
+
+    return count("received"), count("closed")
+
+
+def volume_rows(filters: Filter, interval: Interval, received: Iterable[Row], closed: Iterable[Row]) -> list[Row]:
+    """
+    A row for each bucket from ``from`` to ``to``, empty ones too; without them, from the first event to the last.
+
+    Raises ``TooManyBuckets``.
+    """
+    counts = {"received": _by_bucket(received, interval), "closed": _by_bucket(closed, interval)}
+    seen = sorted(counts["received"].keys() | counts["closed"].keys())
+    first = filters.first_day or (date.fromisoformat(seen[0][:10]) if seen else None)
+    last = filters.last_day or (date.fromisoformat(seen[-1][:10]) if seen else None)
+    if first is None or last is None:
+        return []
+    return [
+        {"bucket": bucket, "received": counts["received"][bucket], "closed": counts["closed"][bucket]}
+        for bucket in buckets(first, last, interval)
+    ]
+
+
+def _by_bucket(groups: Iterable[Row], interval: Interval) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for group in groups:
+        found[bucket_of(group["_id"], interval)] += group["n"]
+    return found
+
+
+def bucket_of(moment: str, interval: Interval) -> str:
+    """
+    The bucket of a local day or hour, named by its first day (``YYYY-MM-DD``) or its hour (``YYYY-MM-DDTHH``).
+    """
+    if interval is Interval.WEEK:
+        day = date.fromisoformat(moment[:10])
+        return (day - timedelta(days=day.weekday())).isoformat()
+    if interval is Interval.MONTH:
+        return f"{moment[:7]}-01"
+    return moment
+
+
+def buckets(first: date, last: date, interval: Interval) -> list[str]:
+    """
+    The names of all buckets that touch the days ``first`` to ``last``, in order. Raises ``TooManyBuckets``.
+    """
+    days = (last - first).days + 1
+    width = {Interval.HOUR: 1 / 24, Interval.DAY: 1, Interval.WEEK: 7, Interval.MONTH: 28}[interval]
+    if days / width > MAX_BUCKETS:
+        raise TooManyBuckets(f"{first} to {last} has more than {MAX_BUCKETS} buckets of one {interval}")
+    return list(dict.fromkeys(bucket_of(moment, interval) for moment in _moments(first, days, interval)))
+
+
+def _moments(first: date, days: int, interval: Interval) -> Iterator[str]:
+    for n in range(days):
+        day = (first + timedelta(days=n)).isoformat()
+        if interval is Interval.HOUR:
+            yield from (f"{day}T{hour:02}" for hour in range(24))
+        else:
+            yield day
+
+
+def widened(statuses: Iterable[str]) -> tuple[str, ...]:
+    """
+    Statuses with ``open`` and ``closed`` spelled out, in the order of the life of a request.
+    """
+    asked = set(statuses)
+    return tuple(
+        status.value
+        for status in Status
+        if status.value in asked or ("closed" if status in CLOSED else "open") in asked
+    )
+
+
+__all__ = (
+    "Filter",
+    "Interval",
+    "TooManyBuckets",
+    "after",
+    "buckets",
+    "grouped_pipeline",
+    "grouped_rows",
+    "hours_pipeline",
+    "match",
+    "summary_pipeline",
+    "summary_row",
+    "volume_pipelines",
+    "volume_rows",
+    "widened",
+)

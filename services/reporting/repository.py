@@ -1,0 +1,253 @@
+"""
+Reporting's database: the only module here that speaks MongoDB.
+
+``archive`` keeps every event of our topics as it came (append-only), ``requests`` holds one document per request and
+can be made again from it, ``meta`` says how far the projector is.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError
+
+from services.common.contracts.envelope import Received, decode
+from services.common.contracts.ids import derived_id
+from services.common.kit.errors import Retryable
+from services.common.kit.mongo import Client, aggregate, ensure_indexes
+from services.common.kit.worker import Delivery
+from services.reporting.projections import Document, fold
+from services.reporting.queries import (
+    Filter,
+    Interval,
+    Match,
+    Row,
+    after,
+    grouped_pipeline,
+    grouped_rows,
+    hours_pipeline,
+    match,
+    summary_pipeline,
+    summary_row,
+    volume_pipelines,
+    volume_rows,
+)
+
+DUPLICATE_KEY: Final = 11000
+ATTEMPTS: Final = 10
+PROJECTOR: Final = "projector"
+_REBUILD_BATCH: Final = 500
+_NEWEST: Final = [("received_at", DESCENDING), ("_id", DESCENDING)]
+
+
+def _index(*fields: str) -> IndexModel:
+    return IndexModel([("registered", ASCENDING), *((field, ASCENDING) for field in fields), *_NEWEST])
+
+
+REQUEST_INDEXES: Final = (
+    _index(),
+    _index("received_day"),
+    IndexModel([("registered", ASCENDING), ("closed_day", ASCENDING)]),
+    _index("department", "received_day"),
+    _index("status", "received_day"),
+    _index("channel", "received_day"),
+    _index("service_code", "received_day"),
+    _index("neighbourhood", "received_day"),
+)
+ARCHIVE_INDEXES: Final = (IndexModel([("request_id", ASCENDING)]),)
+
+
+class Repository:
+    """
+    All reads and writes of reporting.
+    """
+
+    def __init__(self, client: Client, database: str) -> None:
+        self._client = client
+        db = client[database]
+        self.archive = db["archive"]
+        self.requests = db["requests"]
+        self.meta = db["meta"]
+
+    async def prepare(self) -> None:
+        """
+        Create the indexes that are missing.
+        """
+        await ensure_indexes(self.requests, REQUEST_INDEXES)
+        await ensure_indexes(self.archive, ARCHIVE_INDEXES)
+
+    async def ping(self) -> None:
+        """
+        Raise one of ``kit.mongo.UNAVAILABLE`` if the server does not answer.
+        """
+        await self._client.admin.command("ping")
+
+    # --- the projector ---
+
+    async def keep(self, deliveries: Sequence[Delivery]) -> None:
+        """
+        Put the events into the archive; what is there already stays as it is.
+
+        A retried RequestReceived has its ce_id twice with another time: both are kept, as both were folded.
+        """
+        rows = {row["_id"]: row for row in map(_archived, deliveries)}
+        if not rows:
+            return
+        try:
+            await self.archive.insert_many(list(rows.values()), ordered=False)
+        except BulkWriteError as error:
+            _only_duplicates(error)
+
+    async def project(self, events: Sequence[Received]) -> None:
+        """
+        Fold the events into their requests' documents: one read and one write, again for those that another process
+        changed meanwhile. Raises ``Retryable`` if that goes on.
+        """
+        waiting: dict[str, list[Received]] = defaultdict(list)
+        for event in events:
+            waiting[event.data.key].append(event)
+        for _ in range(ATTEMPTS):
+            if not waiting:
+                return
+            known = {row["_id"]: row async for row in self.requests.find({"_id": {"$in": list(waiting)}})}
+            writes = _writes(known, waiting)
+            if not writes or await self._write(writes):
+                return
+        raise Retryable("another process keeps changing these requests")
+
+    async def _write(self, writes: Sequence[InsertOne[Document] | ReplaceOne[Document]]) -> bool:
+        """
+        Whether every write met the document it was made for.
+        """
+        try:
+            result = await self.requests.bulk_write(list(writes), ordered=False)
+        except BulkWriteError as error:
+            _only_duplicates(error)
+            return False
+        return result.inserted_count + result.matched_count == len(writes)
+
+    async def beat(self, now: datetime, as_of: datetime | None, backlog: object) -> None:
+        """
+        Note that the projector lives and how far it is.
+        """
+        beat = {"at": now, "as_of": as_of, "backlog": backlog}
+        await self.meta.update_one({"_id": PROJECTOR}, {"$set": beat}, upsert=True)
+
+    async def as_of(self) -> datetime | None:
+        """
+        The moment up to which everything published is in the figures; None before the projector ran.
+        """
+        row = await self.meta.find_one({"_id": PROJECTOR})
+        return row["as_of"] if row else None
+
+    # --- the rebuild ---
+
+    async def archived_count(self) -> int:
+        """
+        How many events the archive holds.
+        """
+        return await self.archive.estimated_document_count()
+
+    async def rebuild(self) -> AsyncIterator[int]:
+        """
+        Drop the requests and fold the archive again, yielding how many events are done.
+
+        Safe beside a running projector: it archives before it folds, and folding is commutative.
+        """
+        await self.requests.drop()
+        await self.prepare()
+        batch: list[Received] = []
+        done = 0
+        async for row in self.archive.find().sort("request_id", ASCENDING):
+            batch.append(_restored(row))
+            if len(batch) >= _REBUILD_BATCH:
+                await self.project(batch)
+                done += len(batch)
+                batch = []
+                yield done
+        await self.project(batch)
+        yield done + len(batch)
+
+    # --- the api ---
+
+    async def request(self, request_id: str) -> Document | None:
+        """
+        The document of a registered request.
+        """
+        return await self.requests.find_one({"_id": request_id, "registered": True})
+
+    async def page(self, filters: Filter, limit: int, since: tuple[datetime, str] | None) -> list[Document]:
+        """
+        At most ``limit`` requests, newest first, after the place ``since``; without texts and histories.
+        """
+        query: Match = after(filters, *since) if since else match(filters)
+        hidden = {"bodies": False, "history": False, "told": False}
+        return [row async for row in self.requests.find(query, hidden).sort(_NEWEST).limit(limit)]
+
+    async def summary(self, filters: Filter, now: datetime) -> Row:
+        """
+        The row of ``summary``; ``now`` decides what is overdue.
+        """
+        groups = await aggregate(self.requests, summary_pipeline(filters, now))
+        return summary_row(groups, await aggregate(self.requests, hours_pipeline(filters)))
+
+    async def grouped(self, filters: Filter, now: datetime, field: str) -> list[Row]:
+        """
+        The rows of ``departments`` and ``channels``.
+        """
+        return grouped_rows(await aggregate(self.requests, grouped_pipeline(filters, now, field)), field)
+
+    async def volume(self, filters: Filter, interval: Interval) -> list[Row]:
+        """
+        The rows of ``volume``. Raises ``TooManyBuckets``.
+        """
+        received, closed = volume_pipelines(filters, interval)
+        return volume_rows(
+            filters, interval, await aggregate(self.requests, received), await aggregate(self.requests, closed)
+        )
+
+
+def _archived(delivery: Delivery) -> Document:
+    event, value = delivery.event, delivery.value or b""
+    text = value.decode()
+    return {
+        "_id": derived_id(event.topic, event.meta.id, text),
+        "request_id": event.data.key,
+        "topic": event.topic,
+        "ce_id": event.meta.id,
+        "type": type(event.data).__name__,
+        "at": event.meta.time,
+        "headers": [[name, raw.decode()] for name, raw in delivery.headers],
+        "value": text,
+    }
+
+
+def _restored(row: Mapping[str, Any]) -> Received:
+    headers = [(name, text.encode()) for name, text in row["headers"]]
+    return decode(row["topic"], row["request_id"].encode(), row["value"].encode(), headers)
+
+
+def _writes(
+    known: Mapping[str, Document], waiting: Mapping[str, Sequence[Received]]
+) -> list[InsertOne[Document] | ReplaceOne[Document]]:
+    writes: list[InsertOne[Document] | ReplaceOne[Document]] = []
+    for request_id, events in waiting.items():
+        before = known.get(request_id)
+        now = fold(before, *events)
+        if now is None or now == before:
+            continue
+        if before is None:
+            writes.append(InsertOne({"_id": request_id, "rev": 1, **now}))
+        else:
+            revision = before["rev"]
+            writes.append(ReplaceOne({"_id": request_id, "rev": revision}, {**now, "rev": revision + 1}))
+    return writes
+
+
+def _only_duplicates(error: BulkWriteError) -> None:
+    details: Mapping[str, Any] = error.details or {}
+    others = [row for row in details.get("writeErrors", []) if row["code"] != DUPLICATE_KEY]
+    if others or details.get("writeConcernErrors"):
+        raise error
