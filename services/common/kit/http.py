@@ -127,16 +127,23 @@ def strict_json(raw: bytes) -> Any:
         raise BodyError("the body is nested too deeply") from None
 
 
-class _StrictRequest(Request):
-    async def json(self) -> Any:
-        if not hasattr(self, "_json"):
-            try:
-                self._json = strict_json(await self.body())
-            except BodyError as error:
-                raise Problem(
-                    422, "The body could not be read.", errors=[FieldError(field="body", message=str(error))]
-                ) from None
-        return self._json
+class _ReadRequest(Request):
+    """
+    A request whose JSON body is already read. (FastAPI turns whatever its own reading raises into a bare 400.)
+    """
+
+    async def read(self) -> None:
+        raw = await self.body()
+        if not raw:
+            return
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+            raise Problem(415, "The body must be application/json.")
+        try:
+            self._json = strict_json(raw)
+        except BodyError as error:
+            fields = [FieldError(field="body", message=str(error))]
+            raise Problem(422, "The body could not be read.", errors=fields) from None
 
 
 class StrictRoute(APIRoute):
@@ -146,12 +153,14 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """
-        The handler, with the stricter request.
+        The handler, given a request whose body is read. Another media type is answered 415.
         """
         original = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            return await original(_StrictRequest(request.scope, request.receive))
+            strict = _ReadRequest(request.scope, request.receive)
+            await strict.read()
+            return await original(strict)
 
         return handler
 
