@@ -79,9 +79,12 @@ class KafkaPublisher:
     @property
     def connected(self) -> bool:
         """
-        Whether a broker can be reached now, as far as the client knows.
+        Whether the client holds a connection to a broker now.
         """
-        return self._producer is not None and self._producer.bootstrap_connected()
+        if self._producer is None:
+            return False
+        connections = self._producer.metrics().get("producer-metrics", {}).get("connection-count", 0)
+        return bool(connections > 0)  # bootstrap_connected() of 3.0.12 is true only while it bootstraps
 
     async def publish(self, record: Record) -> None:
         """
