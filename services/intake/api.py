@@ -1,0 +1,228 @@
+"""
+The HTTP side of intake. Order of checks: key (401), scope (403), size (413), media type (415), body (422), state (409).
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
+from fastapi.security import APIKeyHeader
+
+from services.common.contracts.ids import IllFormedId, parse_request_id
+from services.common.kit import http
+from services.common.kit.auth import Caller, key_hash
+from services.common.kit.http import FieldError, Problem, StrictRoute, problems
+from services.intake.application import Intake, NowhereToKeep
+from services.intake.domain import Conflict, Forbidden, Refused
+from services.intake.guard import Away
+from services.intake.keys import Keys, KeysNotLoaded
+from services.intake.schemas import (
+    CALLER_KEY,
+    KeyAnswer,
+    KeyQuestion,
+    NewRequest,
+    NewUpdate,
+    RequestTaken,
+    UpdateResult,
+    UpdateTaken,
+)
+
+_HEADER: Final = APIKeyHeader(name="X-API-Key", auto_error=False, description="given out by `keys add`")
+_SCOPE: Final = "x-scope"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """
+    What the routes need; made by the lifespan, in the running loop.
+    """
+
+    intake: Intake
+    keys: Keys
+    ready: Callable[[], Awaitable[dict[str, object]]]
+
+
+MakeParts = Callable[[], AbstractAsyncContextManager[Parts]]
+
+
+class GuardedRoute(StrictRoute):
+    """
+    A route that looks at the key, and at the scope named ``x-scope`` in its OpenAPI, before it reads the body.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """
+        The handler behind the check.
+        """
+        original = super().get_route_handler()
+        scope: str = (self.openapi_extra or {})[_SCOPE]
+
+        async def handler(request: Request) -> Response:
+            request.state.caller = await _caller(request, scope)
+            return await original(request)
+
+        return handler
+
+
+async def _caller(request: Request, scope: str) -> Caller:
+    key = request.headers.get("X-API-Key")
+    if not key:
+        raise Problem(401, "The header X-API-Key is missing.", headers={"WWW-Authenticate": "ApiKey"})
+    try:
+        caller = await _parts(request).keys.caller(key_hash(key))
+    except KeysNotLoaded:
+        raise Problem(503, "Keys cannot be checked now.", headers={"Retry-After": "5"}) from None
+    if caller is None:
+        raise Problem(401, "The key is not valid.", headers={"WWW-Authenticate": "ApiKey"})
+    if not caller.may(scope):
+        raise Problem(403, f"The key does not have the scope {scope}.")
+    return caller
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def _state_caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+def _request_id(request_id: str) -> str:
+    try:
+        return parse_request_id(request_id)
+    except IllFormedId as error:
+        message = str(error)
+        raise Problem(
+            422, "This is no request number.", errors=[FieldError(field="request_id", message=message)]
+        ) from None
+
+
+CallerOf = Annotated[Caller, Depends(_state_caller)]
+PartsOf = Annotated[Parts, Depends(_parts)]
+RequestIdOf = Annotated[str, Depends(_request_id)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key", pattern=CALLER_KEY, description="the same key and body give the same answer, once kept"
+    ),
+]
+
+guarded = APIRouter(route_class=GuardedRoute, dependencies=[Depends(_HEADER)])
+internal = APIRouter(route_class=StrictRoute, tags=["keys"])
+
+
+@guarded.post(
+    "/v1/requests",
+    status_code=202,
+    tags=["requests"],
+    responses=problems(401, 403, 409, 413, 415, 422, 503),
+    openapi_extra={_SCOPE: "requests:write"},
+)
+async def post_request(
+    body: NewRequest, caller: CallerOf, parts: PartsOf, idempotency_key: IdempotencyKey = None
+) -> RequestTaken:
+    """
+    Take a citizen's request. The answer comes when it is kept; send again with the same key after a 503.
+    """
+    return await parts.intake.take_request(body, caller, idempotency_key)
+
+
+@guarded.post(
+    "/v1/requests/{request_id}/updates",
+    status_code=202,
+    tags=["updates"],
+    responses=problems(401, 403, 409, 413, 415, 422, 503),
+    openapi_extra={_SCOPE: "updates:write"},
+)
+async def post_update(
+    request_id: RequestIdOf, body: NewUpdate, caller: CallerOf, parts: PartsOf, idempotency_key: IdempotencyKey = None
+) -> UpdateTaken:
+    """
+    Take what a department does with a request. What cannot be judged at once is answered at the update's result.
+    """
+    return await parts.intake.take_update(body, request_id, caller, idempotency_key)
+
+
+@guarded.get(
+    "/v1/requests/{request_id}/updates/{update_id}",
+    tags=["updates"],
+    responses=problems(401, 403, 404, 422, 503),
+    response_model_exclude_none=True,
+    openapi_extra={_SCOPE: "updates:write"},
+)
+async def get_update(request_id: RequestIdOf, update_id: str, parts: PartsOf) -> UpdateResult:
+    """
+    Whether an update was applied or refused, and why.
+    """
+    try:
+        found = await parts.intake.update_result(request_id, update_id)
+    except Away:
+        raise Problem(503, "Results cannot be read now.", headers={"Retry-After": "5"}) from None
+    if found is None:
+        raise Problem(404, "No such update of this request is known.")
+    return found
+
+
+@internal.post("/v1/keys/verify", responses=problems(404, 413, 415, 422, 503))
+async def verify_key(question: KeyQuestion, parts: PartsOf) -> KeyAnswer:
+    """
+    For our own services: whose key has this hash. Tells nothing to whoever does not hold the key.
+    """
+    try:
+        caller = await parts.keys.caller(question.key_hash)
+    except KeysNotLoaded:
+        raise Problem(503, "Keys cannot be checked now.", headers={"Retry-After": "5"}) from None
+    if caller is None:
+        raise Problem(404, "No key has this hash.")
+    return KeyAnswer(adapter=caller.adapter, scopes=sorted(caller.scopes), departments=sorted(caller.departments))
+
+
+def create_app(make_parts: MakeParts) -> FastAPI:
+    """
+    The application; ``make_parts`` opens and closes what it stands on.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with make_parts() as parts:
+            app.state.parts = parts
+            yield
+
+    app = FastAPI(
+        title="İLKİM intake",
+        version="1.0.0",
+        description="Takes requests of citizens and updates of departments. A 202 means that it is kept.",
+        lifespan=lifespan,
+    )
+
+    async def ready() -> dict[str, object]:
+        parts: Parts = app.state.parts
+        return await parts.ready()
+
+    http.install(app, ready=ready)
+
+    @app.exception_handler(Refused)
+    async def _refused(_: Request, error: Refused) -> Response:
+        errors = [FieldError(field=error.field, message=error.message)]
+        return Problem(422, "Some fields are not as they should be.", errors=errors).response()
+
+    @app.exception_handler(Forbidden)
+    async def _forbidden(_: Request, error: Forbidden) -> Response:
+        return Problem(403, str(error)).response()
+
+    @app.exception_handler(Conflict)
+    async def _conflict(_: Request, error: Conflict) -> Response:
+        return Problem(409, str(error)).response()
+
+    @app.exception_handler(NowhereToKeep)
+    async def _nowhere(_: Request, __: NowhereToKeep) -> Response:
+        detail = "It cannot be kept safely now: nothing was accepted, please send it again."
+        return Problem(503, detail, headers={"Retry-After": "5"}).response()
+
+    app.include_router(guarded)
+    app.include_router(internal)
+    return app

@@ -1,0 +1,198 @@
+"""
+What happens to an input, in order: recognise a repeat, check, keep, remember, answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Final, Protocol, TypeVar
+from weakref import WeakValueDictionary
+
+from services.common.contracts.envelope import Record
+from services.common.contracts.ids import grouped
+from services.common.kit.auth import Caller
+from services.common.kit.clock import Clock
+from services.common.kit.publisher import Publisher, PublishFailed
+from services.intake.domain import Accepted, Conflict, accept_request, accept_update, check_move, speaks_for
+from services.intake.guard import Away, Breaker, Together
+from services.intake.read_model import CaseState
+from services.intake.schemas import NewRequest, NewUpdate, RequestTaken, UpdateResult, UpdateTaken
+
+_CACHED: Final = 50_000
+
+T = TypeVar("T")
+
+
+class NowhereToKeep(Exception):
+    """
+    Kafka did not acknowledge: the caller must send again.
+    """
+
+
+class Store(Protocol):
+    """
+    What intake asks of its database.
+    """
+
+    async def fingerprints(self, ids: Collection[str]) -> dict[str, str]: ...
+    async def remember(self, fingerprints: Mapping[str, str], at: datetime) -> None: ...
+    async def case(self, request_id: str) -> CaseState | None: ...
+    async def note_update(self, update_id: str, request_id: str, at: datetime) -> None: ...
+    async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None: ...
+
+
+class Keeper:
+    """
+    Where accepted records go. (Step 2 puts the spool here.)
+    """
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._kafka = Breaker((PublishFailed,), pause=1.0)
+
+    async def keep(self, records: Sequence[Record]) -> None:
+        """
+        Return when every record is acknowledged, each before the next is sent. Raises ``NowhereToKeep``.
+        """
+        try:
+            for record in records:
+                await self._kafka.call(lambda record=record: self._publisher.publish(record))  # type: ignore[misc]
+        except Away as error:
+            raise NowhereToKeep from error
+
+
+class Fingerprints:
+    """
+    Which body stands behind an id: the lately used in memory, all of 30 days in MongoDB.
+
+    A query serves all who ask at the same time, writes go behind the answer. While MongoDB is away only memory is
+    asked: a second body under an old key then passes and routing records it as a duplicate.
+    """
+
+    def __init__(self, store: Store, mongo: Breaker, clock: Clock) -> None:
+        self._cache: dict[str, str] = {}
+        self._store = store
+        self._mongo = mongo
+        self._clock = clock
+        self._reads = Together(self._read)
+        self._writes = Together(self._write)
+
+    async def of(self, number: str) -> str | None:
+        """
+        The fingerprint of the body that was accepted under this id, as far as is known.
+        """
+        if (cached := self._cache.get(number)) is not None:
+            return cached
+        if self._mongo.open:
+            return None
+        try:
+            return await self._reads.ask(number)
+        except Away:
+            return None
+
+    def remember(self, number: str, fingerprint: str) -> None:
+        """
+        This body stands behind the id.
+        """
+        if len(self._cache) >= _CACHED:
+            del self._cache[next(iter(self._cache))]
+        self._cache[number] = fingerprint
+        self._writes.ask((number, fingerprint))
+
+    async def drain(self) -> None:
+        """
+        Return when all is written or MongoDB is away.
+        """
+        await self._writes.drain()
+
+    async def _read(self, numbers: list[str]) -> Sequence[str | None]:
+        found = await self._mongo.call(lambda: self._store.fingerprints(numbers))
+        return [found.get(number) for number in numbers]
+
+    async def _write(self, pairs: list[tuple[str, str]]) -> Sequence[None]:
+        with suppress(Away):
+            await self._mongo.call(lambda: self._store.remember(dict(pairs), self._clock()))
+        return [None] * len(pairs)
+
+
+class Intake:
+    """
+    Takes requests and updates. A return means: kept, whatever dies now.
+    """
+
+    def __init__(
+        self, *, secret: bytes, public_url: str, publisher: Publisher, store: Store, mongo: Breaker, clock: Clock
+    ) -> None:
+        self._secret = secret
+        self._public_url = public_url.rstrip("/")
+        self._keeper = Keeper(publisher)
+        self._store = store
+        self._mongo = mongo
+        self._clock = clock
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.fingerprints = Fingerprints(store, mongo, clock)
+
+    async def take_request(self, body: NewRequest, caller: Caller, idempotency_key: str | None) -> RequestTaken:
+        """
+        Keep a request. Raises ``Refused``, ``Conflict`` (same key, other body) or ``NowhereToKeep``.
+        """
+        accepted = accept_request(
+            body, adapter=caller.adapter, idempotency_key=idempotency_key, secret=self._secret, now=self._clock()
+        )
+        await self._take_once(accepted)
+        return RequestTaken(request_id=accepted.id, tracking_url=f"{self._public_url}/takip/{grouped(accepted.id)}")
+
+    async def take_update(
+        self, body: NewUpdate, request_id: str, caller: Caller, idempotency_key: str | None
+    ) -> UpdateTaken:
+        """
+        Keep a department's update. Raises ``Refused``, ``Forbidden``, ``Conflict`` or ``NowhereToKeep``.
+        """
+        department = speaks_for(body.department, caller)
+        now = self._clock()
+        accepted = accept_update(
+            body,
+            request_id=request_id,
+            department=department,
+            adapter=caller.adapter,
+            idempotency_key=idempotency_key,
+            secret=self._secret,
+            now=now,
+        )
+
+        async def fits() -> None:
+            case = await self._if_there(lambda: self._store.case(request_id))
+            if case is not None:
+                check_move(case, department)
+
+        await self._take_once(accepted, fits)
+        await self._if_there(lambda: self._store.note_update(accepted.id, request_id, now))
+        return UpdateTaken(update_id=accepted.id)
+
+    async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None:
+        """
+        What became of an update. Raises ``Away`` if that cannot be known now.
+        """
+        return await self._mongo.call(lambda: self._store.update_result(request_id, update_id))
+
+    async def _take_once(self, accepted: Accepted, fits: Callable[[], Awaitable[None]] | None = None) -> None:
+        """
+        Keep it unless this body was kept under this id before. ``fits`` raises if it does not fit what is there.
+        """
+        async with self._locks.setdefault(accepted.id, asyncio.Lock()):
+            known = await self.fingerprints.of(accepted.id) if accepted.keyed else None
+            if known is None:
+                if fits is not None:
+                    await fits()
+                await self._keeper.keep(accepted.records)
+                if accepted.keyed:
+                    self.fingerprints.remember(accepted.id, accepted.fingerprint)
+            elif known != accepted.fingerprint:
+                raise Conflict("Another body was already accepted under this external_id or Idempotency-Key.")
+
+    async def _if_there(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        try:
+            return await self._mongo.call(work)
+        except Away:
+            return None

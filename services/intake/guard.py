@@ -1,0 +1,93 @@
+"""
+Two helpers at intake's edge: do not wait for what is away, and ask once for many callers.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
+from typing import Generic, TypeVar
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+class Away(Exception):
+    """
+    It failed just now, or failed so lately that it was not tried.
+    """
+
+
+class Breaker:
+    """
+    After a failure, nothing is tried for ``pause`` seconds. ``limit`` bounds how long one try may take.
+    """
+
+    def __init__(self, errors: tuple[type[Exception], ...], *, pause: float, limit: float | None = None) -> None:
+        self._errors: tuple[type[Exception], ...] = (*errors, TimeoutError)
+        self._pause = pause
+        self._limit = limit
+        self._closed_again_at = 0.0
+
+    @property
+    def open(self) -> bool:
+        """
+        Whether nothing is tried now.
+        """
+        return monotonic() < self._closed_again_at
+
+    async def call(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        """
+        Do the work, or raise ``Away``.
+        """
+        if self.open:
+            raise Away
+        try:
+            async with asyncio.timeout(self._limit):
+                return await work()
+        except self._errors as error:
+            self._closed_again_at = monotonic() + self._pause
+            raise Away from error
+
+
+class Together(Generic[Asked, Answer]):
+    """
+    One piece of work for many callers: what comes while one is under way waits and goes into the next together.
+    """
+
+    def __init__(self, work: Callable[[list[Asked]], Awaitable[Sequence[Answer]]], *, at_most: int = 500) -> None:
+        self._work = work
+        self._at_most = at_most
+        self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def ask(self, what: Asked) -> "asyncio.Future[Answer]":
+        """
+        Put it into the next piece of work. The future brings the answer or the work's exception.
+        """
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody need wait for it
+        self._waiting.append((what, future))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return future
+
+    async def drain(self) -> None:
+        """
+        Return when nothing waits.
+        """
+        while self._task is not None and not self._task.done():
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[: self._at_most], self._waiting[self._at_most :]
+            try:
+                answers = await self._work([what for what, _ in batch])
+            except Exception as error:  # it is handed to whoever asked
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for (_, future), answer in zip(batch, answers, strict=True):
+                    if not future.done():
+                        future.set_result(answer)

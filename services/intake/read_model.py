@@ -1,0 +1,55 @@
+"""
+What the HTTP side must know of a request and of an update, folded from lifecycle events. Pure.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from services.common.contracts.events import Lifecycle, UpdateRefused
+from services.common.contracts.vocabulary import Status
+
+
+@dataclass(frozen=True, slots=True)
+class CaseState:
+    """
+    A request as of its ``seq``.
+    """
+
+    seq: int
+    status: Status
+    department: str | None
+    service_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What became of an update.
+    """
+
+    request_id: str
+    result: Literal["applied", "refused"]
+    seq: int
+    reason: str | None = None
+    detail: str | None = None
+
+
+def fold(events: Iterable[Lifecycle]) -> tuple[dict[str, CaseState], dict[str, Outcome]]:
+    """
+    The newest state of each request and the outcome of each update, whatever the order and however often repeated.
+    """
+    cases: dict[str, CaseState] = {}
+    outcomes: dict[str, Outcome] = {}
+    for event in events:
+        known = cases.get(event.request_id)
+        if event.status is not None and (known is None or event.seq > known.seq):
+            cases[event.request_id] = CaseState(event.seq, event.status, event.department, event.service_code)
+        if event.update_id is None:
+            continue
+        if isinstance(event, UpdateRefused):
+            refused = Outcome(event.request_id, "refused", event.seq, event.reason, event.detail)
+            outcomes.setdefault(event.update_id, refused)
+        else:
+            outcomes[event.update_id] = Outcome(event.request_id, "applied", event.seq)
+    return cases, outcomes

@@ -1,0 +1,200 @@
+"""
+Everything intake keeps in MongoDB (database ``intake``). Only here.
+
+``fingerprints``: which body stands behind a number, 30 days. ``requests`` and ``updates``: the read model, kept by the
+worker from requests.lifecycle. ``keys``: API keys by hash.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pymongo import IndexModel, UpdateOne, WriteConcern
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from services.common.contracts.vocabulary import Status
+from services.common.kit.mongo import Client, ensure_indexes
+from services.intake.keys import StoredKey
+from services.intake.read_model import CaseState, Outcome
+from services.intake.schemas import UpdateResult
+
+AWAY: Final[tuple[type[Exception], ...]] = (PyMongoError, TimeoutError)
+_DAYS_30: Final = 30 * 24 * 3600
+_DUPLICATE: Final = 11_000
+
+
+class Repository:
+    """
+    Intake's collections. Every write can be repeated; none is taken back by an older one.
+    """
+
+    def __init__(self, client: Client, database: str = "intake") -> None:
+        db = client[database]
+        self._client = client
+        self._fingerprints = db.get_collection("fingerprints", write_concern=WriteConcern(w=1, j=False))
+        self._requests = db["requests"]
+        self._updates = db["updates"]
+        self._keys = db["keys"]
+
+    async def prepare(self) -> None:
+        """
+        Make the indexes that are missing.
+        """
+        await ensure_indexes(self._fingerprints, [IndexModel("at", expireAfterSeconds=_DAYS_30)])
+        await ensure_indexes(self._updates, [IndexModel("at", expireAfterSeconds=_DAYS_30)])
+
+    async def ping(self) -> None:
+        """
+        Return if the server answers.
+        """
+        await self._client.admin.command("ping")
+
+    # --- which body stands behind a number ---
+
+    async def fingerprints(self, ids: Collection[str]) -> dict[str, str]:
+        """
+        The fingerprints that are known, in one query.
+        """
+        rows = self._fingerprints.find({"_id": {"$in": list(ids)}}, {"fp": 1})
+        return {row["_id"]: row["fp"] async for row in rows}
+
+    async def remember(self, fingerprints: Mapping[str, str], at: datetime) -> None:
+        """
+        Keep fingerprints; the first for an id stands. These are hints (routing has the last word): no wait for disk.
+        """
+        rows = [{"_id": number, "fp": fp, "at": at} for number, fp in fingerprints.items()]
+        await _unless_there(self._fingerprints.insert_many(rows, ordered=False))
+
+    # --- the read model ---
+
+    async def case(self, request_id: str) -> CaseState | None:
+        """
+        What is known of a request.
+        """
+        row = await self._requests.find_one({"_id": request_id})
+        if row is None:
+            return None
+        return CaseState(row["seq"], Status(row["status"]), row["department"], row["service_code"])
+
+    async def note_update(self, update_id: str, request_id: str, at: datetime) -> None:
+        """
+        An update was accepted: pending, unless its result is already there.
+        """
+        await self._updates.update_one(
+            {"_id": update_id},
+            {"$setOnInsert": {"request_id": request_id, "result": "pending", "at": at}},
+            upsert=True,
+        )
+
+    async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None:
+        """
+        What became of an update of this request.
+        """
+        row = await self._updates.find_one({"_id": update_id, "request_id": request_id})
+        if row is None:
+            return None
+        return UpdateResult(
+            update_id=update_id,
+            result=row["result"],
+            reason=row.get("reason"),
+            detail=row.get("detail"),
+            seq=row.get("seq"),
+        )
+
+    async def apply(self, cases: Mapping[str, CaseState], outcomes: Mapping[str, Outcome], at: datetime) -> None:
+        """
+        Keep the newest state of each request (a higher seq wins) and the results of updates.
+        """
+        if cases:
+            writes = [
+                UpdateOne(
+                    {"_id": request_id, "seq": {"$lt": case.seq}},
+                    {
+                        "$set": {
+                            "seq": case.seq,
+                            "status": case.status,
+                            "department": case.department,
+                            "service_code": case.service_code,
+                        }
+                    },
+                    upsert=True,
+                )
+                for request_id, case in cases.items()
+            ]
+            await _unless_there(self._requests.bulk_write(writes, ordered=False))
+        if outcomes:
+            writes = [
+                UpdateOne(
+                    {"_id": update_id},
+                    {
+                        "$set": {
+                            "request_id": outcome.request_id,
+                            "result": outcome.result,
+                            "reason": outcome.reason,
+                            "detail": outcome.detail,
+                            "seq": outcome.seq,
+                        },
+                        "$setOnInsert": {"at": at},
+                    },
+                    upsert=True,
+                )
+                for update_id, outcome in outcomes.items()
+            ]
+            await self._updates.bulk_write(writes, ordered=False)
+
+    # --- keys ---
+
+    async def keys(self, *, revoked: bool = False) -> Sequence[StoredKey]:
+        """
+        All keys that count, or all that ever were.
+        """
+        rows = self._keys.find({} if revoked else {"revoked_at": None}).sort("created_at", 1)
+        return [_key(row) async for row in rows]
+
+    async def add_key(self, key: StoredKey, at: datetime) -> None:
+        """
+        Add a key, or give the one with this hash its name, scopes and departments.
+        """
+        await self._keys.update_one(
+            {"_id": key.hash},
+            {
+                "$set": {
+                    "name": key.name,
+                    "scopes": sorted(key.scopes),
+                    "departments": sorted(key.departments),
+                    "revoked_at": None,
+                },
+                "$setOnInsert": {"created_at": at},
+            },
+            upsert=True,
+        )
+
+    async def revoke_keys(self, names_or_hashes: Iterable[str], at: datetime) -> int:
+        """
+        Revoke every key with such a name or hash; returns how many.
+        """
+        given = list(names_or_hashes)
+        query = {"revoked_at": None, "$or": [{"name": {"$in": given}}, {"_id": {"$in": given}}]}
+        return (await self._keys.update_many(query, {"$set": {"revoked_at": at}})).modified_count
+
+
+def _key(row: Mapping[str, Any]) -> StoredKey:
+    return StoredKey(
+        hash=row["_id"],
+        name=row["name"],
+        scopes=frozenset(row["scopes"]),
+        departments=frozenset(row["departments"]),
+        revoked=row.get("revoked_at") is not None,
+    )
+
+
+async def _unless_there(write: Any) -> None:
+    """
+    Await a bulk write; that a document is already there (another writer, or a newer state) is no error.
+    """
+    try:
+        await write
+    except BulkWriteError as error:
+        failed = (error.details or {}).get("writeErrors", [])
+        if not failed or any(row.get("code") != _DUPLICATE for row in failed):
+            raise

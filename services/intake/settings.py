@@ -1,0 +1,51 @@
+"""
+Settings of intake, read once in ``__main__``.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class IntakeSettings(BaseSettings):
+    """
+    ``INTAKE_…``. ``id_secret`` keys every derived number and personal hash: it has no default and never changes.
+
+    ``data_dir`` holds ``keys.json``, the copy of the API keys' hashes that intake uses while MongoDB is away.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
+    id_secret: SecretStr = Field(min_length=16)
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    worker_ops_port: Port = 8011
+    data_dir: Path = Path(".run/intake")
+    public_url: str = "http://127.0.0.1:8000"
+    database: str = "intake"
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    mongo: MongoSettings = Field(default_factory=MongoSettings)
+    logs: LogSettings = Field(default_factory=LogSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+
+    @property
+    def secret(self) -> bytes:
+        """
+        The key of all derived ids and hashes.
+        """
+        return self.id_secret.get_secret_value().encode()
+
+
+class StoreSettings(BaseSettings):
+    """
+    What ``keys`` needs: only the database, so that a key can be made before the service has its secret.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
+    database: str = "intake"
+    mongo: MongoSettings = Field(default_factory=MongoSettings)

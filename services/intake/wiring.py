@@ -1,0 +1,86 @@
+"""
+The HTTP side's real parts: Kafka, MongoDB, the key file.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Final
+
+from services.common.contracts import topics
+from services.common.kit.clock import system_clock
+from services.common.kit.logs import logger
+from services.common.kit.mongo import connect
+from services.common.kit.publisher import KafkaPublisher, PublishFailed
+from services.intake.api import Parts
+from services.intake.application import Intake
+from services.intake.guard import Away, Breaker
+from services.intake.keys import Keys
+from services.intake.repository import AWAY, Repository
+from services.intake.settings import IntakeSettings
+
+log = logger(__name__)
+_TOPICS: Final = (topics.CONTACTS.name, topics.RECEIVED.name, topics.UPDATES.name)
+
+
+@asynccontextmanager
+async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
+    """
+    Everything the HTTP side stands on. Starts although Kafka or MongoDB is away, and finds them later.
+    """
+    client = connect(settings.mongo)
+    repository = Repository(client, settings.database)
+    hints = Breaker(AWAY, pause=5.0, limit=0.1)  # a request never waits longer than this for MongoDB
+    patient = Breaker(AWAY, pause=1.0, limit=4.0)
+    publisher = KafkaPublisher(settings.kafka)
+    keys = Keys(repository.keys, settings.data_dir / "keys.json", patient)
+    intake = Intake(
+        secret=settings.secret,
+        public_url=settings.public_url,
+        publisher=publisher,
+        store=repository,
+        mongo=hints,
+        clock=system_clock,
+    )
+
+    async def ready() -> dict[str, object]:
+        kafka, mongo = publisher.connected, True
+        try:
+            async with asyncio.timeout(0.5):
+                await repository.ping()
+        except AWAY:
+            mongo = False
+        return {"ready": kafka and keys.count is not None, "kafka": kafka, "mongo": mongo, "keys": keys.count}
+
+    await keys.start()
+    tasks = [
+        asyncio.create_task(keys.keep_fresh()),
+        asyncio.create_task(_until_done(lambda: publisher.start(_TOPICS), "Kafka", PublishFailed)),
+        asyncio.create_task(_until_done(lambda: patient.call(repository.prepare), "MongoDB", Away)),
+    ]
+    try:
+        yield Parts(intake, keys, ready)
+    finally:
+        for task in tasks:
+            task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await intake.fingerprints.drain()
+        await publisher.close()
+        client.close()
+
+
+async def _until_done(work: Callable[[], Awaitable[None]], what: str, away: type[Exception]) -> None:
+    while True:
+        try:
+            return await work()
+        except away:
+            log.warning("not there yet", what=what)
+            await asyncio.sleep(1)
+
+
+def parts_of(settings: IntakeSettings) -> Callable[[], AbstractAsyncContextManager[Parts]]:
+    """
+    ``parts`` as the factory that ``create_app`` takes.
+    """
+    return lambda: parts(settings)
