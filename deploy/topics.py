@@ -119,12 +119,18 @@ def apply(bootstrap_servers: str, *, replication: int = 1, topics: Iterable[Topi
         return list(drift(topics, describe(client, (topic.name for topic in topics))))
 
 
-def broker_count(bootstrap_servers: str, *, timeout_ms: int = 2_000) -> int:
+def serves(bootstrap_servers: str, *, brokers: int = 1, timeout_ms: int = 1_000) -> bool:
     """
-    How many brokers the cluster has now. Raises ``kafka.errors.KafkaError`` if none answers.
+    Is every broker in the cluster, and every partition led and in sync? Raises ``KafkaError`` if none answers.
     """
     with admin_client(bootstrap_servers, timeout_ms=timeout_ms) as client:
-        return len(client.describe_cluster()["brokers"])
+        if brokers > 1 and len(client.describe_cluster()["brokers"]) != brokers:
+            return False
+        partitions = [partition for topic in client.describe_topics() for partition in topic["partitions"]]
+        return all(
+            partition["leader_id"] >= 0 and len(partition["isr_nodes"]) == len(partition["replica_nodes"])
+            for partition in partitions
+        )
 
 
 def main() -> int:

@@ -169,7 +169,7 @@ class Config:
         """
         Where a broker's settings are written.
         """
-        return self.run_dir / f"kafka-{node}.properties"
+        return self.run_dir / "conf" / f"kafka-{node}.properties"
 
 
 def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -251,6 +251,9 @@ def kafka_properties(config: Config, node: int) -> str:
         "share.coordinator.state.topic.replication.factor": config.brokers,
         "share.coordinator.state.topic.min.isr": in_sync,
         "group.initial.rebalance.delay.ms": 0,  # one worker a group: nobody to wait for
+        # After `kill -9` a broker is let in again when its old session is over: 9 s as Kafka comes, which is long here.
+        "broker.session.timeout.ms": 3_000,
+        "broker.heartbeat.interval.ms": 500,
         "log.index.size.max.bytes": 1_048_576,  # preallocated per partition; 10 MB each slow the start after a kill
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())

@@ -67,6 +67,10 @@ def handle(files: PidFiles, event: str, details: dict[str, str], supervisor: Any
     """
     name = details["processname"]
     match event:
+        case "PROCESS_STATE_STARTING":  # is told before the fork, so the pid is asked for; RUNNING comes seconds later
+            pid = supervisor.getProcessInfo(name)["pid"]
+            if pid:
+                files.serving(name, pid)
         case "PROCESS_STATE_RUNNING":
             files.serving(name, int(details["pid"]))
         case "PROCESS_STATE_EXITED" | "PROCESS_STATE_BACKOFF":

@@ -35,7 +35,7 @@ from deploy.stack.pids import PidFiles
 READY_SECONDS: Final = 60.0  # how long a process may take to serve; Kafka needs 3 here, a service 2
 STOP_SECONDS: Final = 35.0  # supervisord kills after 30
 POLL_SECONDS: Final = 0.1
-WIPED: Final = ("data", "logs", "pids", "mail", "outbox", "restarts.json", "stack.json", "supervisord.conf", "env")
+WIPED: Final = ("conf", "data", "logs", "pids", "mail", "outbox", "restarts.json", "stack.json", "env")
 
 Say = Callable[[str], None]
 
@@ -183,6 +183,8 @@ class Stack:
             supervisor = self._supervisor_pid()
             self._stop(SERVICES)
             self._stop(self.config.infrastructure)
+            for process in self.config.processes:  # supervisord spends a second on each that it still knows
+                self._rpc.removeProcessGroup(process.name)
             self._rpc.shutdown()
             if not _until(lambda: not psutil.pid_exists(supervisor), STOP_SECONDS):
                 raise StackError(f"the supervisor (pid {supervisor}) does not end")
@@ -227,7 +229,7 @@ class Stack:
         match process.health:
             case "kafka":
                 try:
-                    return topics.broker_count(f"{HOST}:{port}", timeout_ms=1_000) == self.config.brokers
+                    return topics.serves(f"{HOST}:{port}", brokers=self.config.brokers)
                 except (KafkaError, OSError):
                     return False
             case "mongo":
@@ -299,8 +301,9 @@ class Stack:
         run_dir = self.config.run_dir
         run_dir.mkdir(parents=True, exist_ok=True)
         run_dir.chmod(0o700)  # secrets and personal data stand below
-        for folder in (run_dir / "logs", run_dir / "pids", run_dir / "mail", run_dir / "outbox", self.config.data):
-            folder.mkdir(parents=True, exist_ok=True)
+        for name in ("conf", "logs", "pids", "mail", "outbox"):
+            (run_dir / name).mkdir(exist_ok=True)
+        self.config.data.mkdir(parents=True, exist_ok=True)
         known = self.env
         made = {name: known.get(name) or secrets.token_urlsafe(32) for name in plan.SECRETS}
         (run_dir / "env").touch(mode=0o600)
@@ -310,7 +313,7 @@ class Stack:
 
     def _start_supervisor(self) -> None:
         run_dir = self.config.run_dir
-        conf = run_dir / "supervisord.conf"
+        conf = run_dir / "conf" / "supervisord.conf"
         conf.write_text(plan.supervisord_conf(self.config, self._socket))
         for left_over in (run_dir / "pids").iterdir():
             left_over.unlink()
