@@ -2,8 +2,8 @@
 The one acknowledgement loop. Everything that consumes from Kafka runs through ``run_worker``.
 
 Faust acknowledges an event in a ``finally``, so a handler that raises loses it (deploy/decisions/0001). Here a record
-is acknowledged only by the last line of the loop, in order, after its effects are safe; an error without a name stops the
-process, the supervisor starts it again, and the records come back. Records are taken in batches that grow with the
+is acknowledged only by the last line of the loop, in order, after its effects are safe; an error without a name stops
+the process, the supervisor starts it again, and the records come back. Records are taken in batches that grow with the
 backlog: one at a time when quiet, up to ``batch_size`` when busy.
 """
 
