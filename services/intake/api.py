@@ -71,7 +71,7 @@ async def _caller(request: Request, scope: str) -> Caller:
     if not key:
         raise Problem(401, "The header X-API-Key is missing.", headers={"WWW-Authenticate": "ApiKey"})
     try:
-        caller = await _parts(request).keys.caller(key_hash(key))
+        caller = await (await _parts(request)).keys.caller(key_hash(key))
     except KeysNotLoaded:
         raise Problem(503, "Keys cannot be checked now.", headers={"Retry-After": "5"}) from None
     if caller is None:
@@ -81,17 +81,20 @@ async def _caller(request: Request, scope: str) -> Caller:
     return caller
 
 
-def _parts(request: Request) -> Parts:
+# The dependencies are coroutines because FastAPI sends plain functions to a thread.
+
+
+async def _parts(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 
 
-def _state_caller(request: Request) -> Caller:
+async def _state_caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
 
 
-def _request_id(request_id: str) -> str:
+async def _request_id(request_id: str) -> str:
     try:
         return parse_request_id(request_id)
     except IllFormedId as error:
