@@ -1,0 +1,3 @@
+"""
+Tells citizens what became of their requests: one outcome for every message that is due, and no message twice.
+"""

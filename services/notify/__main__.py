@@ -1,0 +1,79 @@
+"""
+``python -m services.notify``: the worker. ``python -m services.notify api``: the HTTP side.
+"""
+
+import sys
+from collections.abc import Mapping
+
+import uvicorn
+
+from services.common.contracts.vocabulary import NotifyVia
+from services.common.kit import logs
+from services.common.kit.logs import logging_config
+from services.common.kit.worker import run_worker
+from services.notify.api import create_app
+from services.notify.channels.base import Sender
+from services.notify.channels.file import FileSender
+from services.notify.channels.smtp import SmtpSender, SmtpSettings
+from services.notify.handler import worker_spec
+from services.notify.messages import BrokenTemplates, load_templates
+from services.notify.settings import NotifySettings
+
+
+def senders(settings: NotifySettings) -> Mapping[NotifyVia, Sender]:
+    """
+    The senders by channel: mail over SMTP, the others into files.
+    """
+    password = settings.smtp_password
+    mail = SmtpSettings(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        from_address=settings.mail_from,
+        from_name=settings.municipality_tr,
+        security=settings.smtp_security,
+        user=settings.smtp_user,
+        password=password.get_secret_value() if password else None,
+        connections=settings.smtp_connections,
+    )
+    return {
+        NotifyVia.EMAIL: SmtpSender(mail),
+        NotifyVia.SMS: FileSender(settings.outbox_dir, NotifyVia.SMS),
+        NotifyVia.WHATSAPP: FileSender(settings.outbox_dir, NotifyVia.WHATSAPP),
+    }
+
+
+def main() -> None:
+    """
+    Check settings and templates, then run until SIGTERM. Exits 2 on a wrong command line or a broken template.
+    """
+    settings = NotifySettings()
+    match sys.argv[1:]:
+        case []:
+            logs.configure(settings.logs, "notify")
+            try:
+                templates = load_templates()
+            except BrokenTemplates as error:
+                print(f"notify does not start: {error}", file=sys.stderr)
+                sys.exit(2)
+            spec = worker_spec(settings, templates, lambda: senders(settings))
+            run_worker(spec, settings.kafka, settings.logs, settings.worker)
+        case ["api"]:
+            logs.configure(settings.logs, "notify-api")
+            uvicorn.run(
+                create_app(settings),
+                host=settings.api_host,
+                port=settings.api_port,
+                log_config=logging_config(settings.logs),
+                access_log=False,
+                loop="uvloop",
+                http="httptools",
+                server_header=False,
+                timeout_graceful_shutdown=20,
+            )
+        case _:
+            print("usage: python -m services.notify [api]", file=sys.stderr)
+            sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

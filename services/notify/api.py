@@ -1,0 +1,135 @@
+"""
+Notify's HTTP side: who may see how a citizen is reached, and that it was seen.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+import httpx
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Security
+from fastapi.security import APIKeyHeader
+from pydantic import BaseModel, Field
+from pymongo.errors import PyMongoError
+
+from services.common.contracts.vocabulary import Language, NotifyVia
+from services.common.kit import mongo
+from services.common.kit.auth import Caller, KeysUnavailable, KeyVerifier
+from services.common.kit.clock import Clock, system_clock
+from services.common.kit.http import Problem, StrictRoute, install, problems
+from services.notify.repository import NotifyRepository
+from services.notify.settings import NotifySettings
+
+SCOPE = "contacts:read"
+RETRY_AFTER = {"Retry-After": "5"}
+router = APIRouter(route_class=StrictRoute)
+_key = APIKeyHeader(name="X-API-Key", auto_error=False)
+
+
+class ContactDocument(BaseModel):
+    """
+    How a citizen is reached.
+    """
+
+    contact_id: str
+    name: str | None = None
+    phone: str | None = Field(default=None, description="E.164")
+    email: str | None = None
+    whatsapp_id: str | None = None
+    language: Language
+    notify_via: NotifyVia | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """
+    What the routes work with.
+    """
+
+    repository: NotifyRepository
+    keys: KeyVerifier
+    clock: Clock = system_clock
+
+
+async def reader(request: Request, key: Annotated[str | None, Security(_key)]) -> Caller:
+    """
+    The caller, if it may read contacts.
+    """
+    deps: Deps = request.app.state.deps
+    if not key:
+        raise Problem(401, "An X-API-Key is needed.")
+    try:
+        caller = await deps.keys.caller(key)
+    except KeysUnavailable:
+        raise Problem(503, "Keys cannot be checked now.", headers=RETRY_AFTER) from None
+    if caller is None:
+        raise Problem(401, "This key is not known.")
+    if not caller.may(SCOPE):
+        raise Problem(403, f"This key does not have the scope {SCOPE}.")
+    return caller
+
+
+@router.get("/v1/contacts/{contact_id}", tags=["contacts"], responses=problems(401, 403, 404, 422, 503))
+async def contact(
+    request: Request,
+    caller: Annotated[Caller, Security(reader)],
+    contact_id: Annotated[str, Path(pattern=r"^c_[0-9a-f]{32}$")],
+    purpose: Annotated[
+        str, Query(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="why; it is kept")
+    ],
+) -> ContactDocument:
+    """
+    How a citizen is reached. Who asked, for whom, why and when is put down before the answer is given.
+    """
+    deps: Deps = request.app.state.deps
+    try:
+        await deps.repository.audit(contact_id, caller.adapter, purpose, deps.clock())
+        found = (await deps.repository.contacts([contact_id])).get(contact_id)
+    except PyMongoError:
+        raise Problem(503, "The database does not answer.", headers=RETRY_AFTER) from None
+    if found is None or found.erased:
+        raise Problem(404, "There is no such contact, or it was erased.")
+    return ContactDocument(
+        contact_id=found.id,
+        name=found.name,
+        phone=found.phone,
+        email=found.email,
+        whatsapp_id=found.whatsapp_id,
+        language=found.language,
+        notify_via=found.notify_via,
+    )
+
+
+def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
+    """
+    The app. ``deps`` is for tests; else the app makes its own inside the running loop.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if deps is not None:
+            app.state.deps = deps
+            yield
+            return
+        client = mongo.connect(settings.mongo)
+        try:
+            async with httpx.AsyncClient() as http:
+                repository = NotifyRepository(client, settings.database)
+                app.state.deps = Deps(repository, KeyVerifier(http, settings.intake_url))
+                yield
+        finally:
+            client.close()
+
+    app = FastAPI(title="İLKİM notify", version="1", lifespan=lifespan)
+
+    async def ready() -> dict[str, object]:
+        try:
+            await app.state.deps.repository.ping()
+        except PyMongoError as error:
+            return {"ready": False, "mongo": type(error).__name__}
+        return {"ready": True}
+
+    install(app, ready=ready)
+    app.include_router(router)
+    return app

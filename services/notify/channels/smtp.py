@@ -1,0 +1,140 @@
+"""
+Mail over SMTP, plain and HTML, over a few connections that stay open.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime
+from typing import Final, Literal
+
+import aiosmtplib
+
+from services.common.kit.clock import Clock, system_clock
+from services.notify.channels.base import PermanentError, TemporaryError
+from services.notify.domain import Reason
+from services.notify.messages import Message
+
+TIMEOUT_SECONDS: Final = 10.0  # below NOTIFY_SEND_TIMEOUT, so that the code of the failure is known
+PERMANENT: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpSettings:
+    """
+    The mail server, and who writes.
+    """
+
+    host: str
+    port: int
+    from_address: str
+    from_name: str
+    security: Literal["none", "starttls", "tls"] = "none"
+    user: str | None = None
+    password: str | None = None
+    connections: int = 4
+
+
+def build_mail(settings: SmtpSettings, to: str, message: Message, key: str, clock: Clock) -> EmailMessage:
+    """
+    The mail as it goes out. Its Message-ID derives from the key, so a repeat is the same mail to every mail program.
+
+    Raises ``PermanentError`` for an address that is none; no header can be smuggled in through one.
+    """
+    try:
+        sender, receiver = Address(settings.from_name, addr_spec=settings.from_address), Address(addr_spec=to)
+        to.encode("ascii")
+    except (ValueError, IndexError):  # IndexError: what the parser raises for some broken addresses
+        raise PermanentError(Reason.BAD_ADDRESS) from None
+    mail = EmailMessage(policy=SMTP_POLICY)
+    mail["From"] = sender
+    mail["To"] = receiver
+    mail["Subject"] = message.subject
+    mail["Date"] = format_datetime(clock())
+    mail["Message-ID"] = f"<{key}@{sender.domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail.set_content(message.text)
+    mail.add_alternative(message.html, subtype="html")
+    return mail
+
+
+class SmtpSender:
+    """
+    Hands mails to one server. A refused recipient or refused content is permanent; all else is temporary, for then the
+    server or our account with it is at fault, not the message.
+    """
+
+    def __init__(self, settings: SmtpSettings, clock: Clock = system_clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._idle: asyncio.LifoQueue[aiosmtplib.SMTP | None] = asyncio.LifoQueue()
+        for _ in range(settings.connections):
+            self._idle.put_nowait(None)
+
+    async def send(self, to: str, message: Message, key: str) -> str | None:
+        """
+        Return after the server said 250 to the content.
+        """
+        mail = build_mail(self._settings, to, message, key, self._clock)
+        async with self._connection() as client:
+            try:
+                await client.send_message(mail, sender=self._settings.from_address, recipients=[to])
+            except aiosmtplib.SMTPRecipientsRefused as refused:
+                code = max((row.code for row in refused.recipients), default=0)
+                self._judge(code, refused)
+            except aiosmtplib.SMTPDataError as refused:
+                self._judge(refused.code, refused)
+        return str(mail["Message-ID"])
+
+    @staticmethod
+    def _judge(code: int, cause: Exception) -> None:
+        if code >= PERMANENT:
+            raise PermanentError(Reason.REFUSED) from cause
+        raise TemporaryError(f"smtp_{code}") from cause
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
+        client = await self._idle.get()
+        keep = False
+        try:
+            if client is None or not client.is_connected:
+                client = await self._connect()
+            yield client
+            keep = True
+        except PermanentError:
+            keep = True
+            raise
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise TemporaryError(type(error).__name__) from error
+        finally:
+            if client is not None and not keep:
+                client.close()
+            self._idle.put_nowait(client if keep else None)
+
+    async def _connect(self) -> aiosmtplib.SMTP:
+        settings = self._settings
+        client = aiosmtplib.SMTP(
+            hostname=settings.host,
+            port=settings.port,
+            timeout=TIMEOUT_SECONDS,
+            use_tls=settings.security == "tls",
+            start_tls=settings.security == "starttls",
+            username=settings.user,
+            password=settings.password,
+        )
+        await client.connect()
+        return client
+
+    async def close(self) -> None:
+        """
+        Close the idle connections.
+        """
+        while not self._idle.empty():
+            client = self._idle.get_nowait()
+            if client is not None:
+                client.close()

@@ -1,0 +1,334 @@
+"""
+The edge: Kafka's records into tellings, due messages to their senders, events about them to Kafka.
+
+Three things run side by side on one database. ``handle`` only writes down what is to be told. ``deliver`` takes what is
+due and sends it. ``publish`` is the only one that publishes. Each may die at any point: what it had in hand is found
+again by the next process, through ``next_at`` and ``publish_at``.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol, TypeVar
+from uuid import uuid4
+
+import orjson
+
+from services.common.contracts.envelope import TYPE_PREFIX, Metadata, Record
+from services.common.contracts.events import ContactChanged, Lifecycle
+from services.common.contracts.topics import CONTACTS, LIFECYCLE
+from services.common.contracts.vocabulary import NotifyVia
+from services.common.kit import metrics, mongo
+from services.common.kit.clock import Clock, system_clock
+from services.common.kit.logs import logger
+from services.common.kit.ops import Health
+from services.common.kit.worker import Delivery, Handle, WorkerSpec, background, within_budget
+from services.common.kit.worker import Sender as Kafka
+from services.notify import domain
+from services.notify.channels.base import PermanentError, Sender, TemporaryError
+from services.notify.domain import Away, Contact, Handed, Reason, Refused, Result, Row, Rules, Telling
+from services.notify.messages import House, Templates
+from services.notify.repository import NotifyRepository
+from services.notify.settings import NotifySettings
+
+log = logger(__name__)
+T = TypeVar("T")
+GROUP: Final = "notify"
+IDLE_SECONDS: Final = 1.0  # how late a message that waits for its time may be
+BUDGET_SECONDS: Final = 8.0
+PUBLISH_LIMIT: Final = 200
+
+
+class Kafkaesque(Protocol):
+    """
+    Publishes in order and returns after Kafka acknowledged.
+    """
+
+    async def publish(self, records: Sequence[Record], /) -> None: ...
+
+
+class Bell:
+    """
+    Wakes one waiting loop; a ring while nobody waits is not lost.
+    """
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """
+        Wake the loop.
+        """
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> None:
+        """
+        Return at the next ring, or after some time.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
+        self._rung.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """
+    A message in hand: what to send and where.
+    """
+
+    telling: Telling
+    row: Row
+    contact: Contact
+
+
+def contact_from(delivery: Delivery, now: datetime) -> Contact:
+    """
+    The contact a record of ``contacts`` gives; a tombstone erases as of its ce_time, or of now if it has none.
+    """
+    if not delivery.is_tombstone:
+        event = delivery.event.data
+        assert isinstance(event, ContactChanged)  # noqa: S101 - the topic carries nothing else
+        return Contact.of(event)
+    at = now
+    with suppress(KeyError, ValueError, UnicodeDecodeError):
+        stated = datetime.fromisoformat(dict(delivery.headers)["ce_time"].decode())
+        at = stated.astimezone(UTC) if stated.tzinfo else now
+    return Contact((delivery.key or b"").decode("utf-8", "replace"), at, erased=True)
+
+
+class Notifier:
+    """
+    Notify's work, on whatever database, senders and clock it is given.
+    """
+
+    def __init__(
+        self,
+        repository: NotifyRepository,
+        kafka: Kafkaesque,
+        senders: Mapping[NotifyVia, Sender],
+        templates: Templates,
+        house: House,
+        rules: Rules,
+        *,
+        batch: int = 25,
+        flights: int = 4,
+        send_timeout: float = 15.0,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._repository = repository
+        self._kafka = kafka
+        self._senders = senders
+        self._templates = templates
+        self._house = house
+        self._rules = rules
+        self._batch = batch
+        self._flights = flights
+        self._send_timeout = send_timeout
+        self._clock = clock
+        self._due, self._unpublished = Bell(), Bell()
+
+    # --- from Kafka ---
+
+    async def handle(self, batch: Sequence[Delivery]) -> None:
+        """
+        Write down contacts first, then what is to be told. A repeated batch changes nothing.
+        """
+        now = self._clock()
+        contacts = [contact_from(delivery, now) for delivery in batch if delivery.topic == CONTACTS.name]
+        await self._repository.keep_contacts(domain.newest(contacts).values())
+        events: dict[str, list[tuple[Metadata, Lifecycle]]] = {}
+        for delivery in batch:
+            if delivery.topic != LIFECYCLE.name or delivery.received is None:
+                continue
+            event = delivery.event.data
+            if isinstance(event, Lifecycle) and domain.transition_of(event) is not None:
+                events.setdefault(event.request_id, []).append((delivery.event.meta, event))
+        if events:
+            known = await self._repository.contacts(
+                event.contact_id for rows in events.values() for _, event in rows if event.contact_id
+            )
+
+            def decide(telling: Telling) -> Telling:
+                for meta, event in events[telling.request_id]:
+                    contact = known.get(event.contact_id or "")
+                    telling = domain.absorb(telling, meta, event, contact, now, self._rules)
+                return telling
+
+            await self._repository.change(events, decide)
+            self._unpublished.ring()
+        self._due.ring()
+
+    # --- to citizens ---
+
+    async def deliver(self) -> None:
+        """
+        For ever: take what is due, send it, put down what became of it. At most ``flights`` × ``batch`` are in hand.
+        """
+        seats = asyncio.Semaphore(self._flights)
+        async with asyncio.TaskGroup() as flights:
+            while True:
+                await seats.acquire()
+                progress, hands = await _persistently(self.take)
+                if hands:
+                    flight = flights.create_task(self.fly(hands))
+                    flight.add_done_callback(lambda _: seats.release())
+                    continue
+                seats.release()
+                if not progress:
+                    await self._due.wait(IDLE_SECONDS)
+
+    async def take(self) -> tuple[bool, list[Hand]]:
+        """
+        Take a batch of due messages into hand. Gives whether anything changed, and what is in hand now.
+        """
+        now, claim = self._clock(), uuid4().hex
+        due = await self._repository.due(now, self._batch)
+        if not due:
+            return False, []
+        contacts = await self._repository.contacts(row.recipient for one in due.values() for row in one.rows)
+        written = await self._repository.change(
+            due, lambda telling: domain.take(telling, contacts, claim, now, self._rules), known=due
+        )
+        self._unpublished.ring()
+        pairs = [(telling, telling.in_hand(claim)) for telling in written.values()]
+        progress = any(written[key] is not telling for key, telling in due.items())
+        return progress, [Hand(telling, row, contacts[row.recipient]) for telling, row in pairs if row is not None]
+
+    async def fly(self, hands: Sequence[Hand]) -> None:
+        """
+        Send what is in hand, all at once, and put down the results in one write.
+        """
+        results = await asyncio.gather(*(self._send(hand) for hand in hands))
+        told = {hand.telling.request_id: (hand.row.claim or "", got) for hand, got in zip(hands, results, strict=True)}
+        now = self._clock()
+
+        async def put_down() -> dict[str, Telling]:
+            return await self._repository.change(
+                told,
+                lambda telling: domain.settle(telling, *told[telling.request_id], now),
+                known={hand.telling.request_id: hand.telling for hand in hands},
+            )
+
+        written = await _persistently(put_down)
+        self._unpublished.ring()
+        if any(telling.next_at is not None and telling.next_at <= now for telling in written.values()):
+            self._due.ring()
+
+    async def _send(self, hand: Hand) -> Result:
+        """
+        Send one message. An error without a name counts as temporary: one odd message must not stop all others.
+        """
+        row, contact = hand.row, hand.contact
+        channel = row.channel
+        sender = self._senders.get(channel) if channel else None
+        address = domain.address_of(contact, channel) if channel else None
+        if sender is None or address is None:
+            return Refused(Reason.NO_ADDRESS)
+        key = domain.key_of(hand.telling.request_id, row)
+        try:
+            message = self._templates.render(self._house, hand.telling.request_id, row, contact.language)
+            async with asyncio.timeout(self._send_timeout):
+                return Handed(await sender.send(address, message, key))
+        except PermanentError as error:
+            return Refused(str(error))
+        except (TemporaryError, TimeoutError) as error:
+            log.warning("not handed over yet", channel=channel, key=key, reason=str(error) or type(error).__name__)
+            return Away(str(error) or "timeout")
+        except Exception as error:  # the type alone is logged: the text may hold an address
+            log.error("a sender is broken", channel=channel, key=key, error=type(error).__name__)
+            return Away("internal_error")
+
+    # --- to Kafka ---
+
+    async def publish(self) -> None:
+        """
+        For ever: publish the stored events, in their order, and forget them when Kafka has them.
+        """
+        while True:
+            if not await _persistently(self.publish_once):
+                await self._unpublished.wait(IDLE_SECONDS)
+
+    async def publish_once(self) -> int:
+        """
+        Publish what is there now; gives how many events that was.
+        """
+        waiting = await self._repository.unpublished(self._clock(), PUBLISH_LIMIT)
+        if not waiting:
+            return 0
+        records = {key: telling.outbox for key, telling in waiting.items()}
+        await self._kafka.publish([record for rows in records.values() for record in rows])
+        await self._repository.change(
+            waiting, lambda telling: domain.acknowledged(telling, records[telling.request_id]), known=waiting
+        )
+        for rows in records.values():
+            for record in rows:
+                _count(record)
+        return sum(map(len, records.values()))
+
+    async def watch(self) -> None:
+        """
+        For ever: show how many messages wait for their contact.
+        """
+        while True:
+            metrics.parked.set(await _persistently(self._repository.parked))
+            await asyncio.sleep(5)
+
+
+async def _persistently(call: Callable[[], Awaitable[T]]) -> T:
+    found: list[T] = []
+
+    async def once() -> None:
+        found.append(await call())
+
+    await within_budget(once, BUDGET_SECONDS)
+    return found[-1]
+
+
+def _count(record: Record) -> None:
+    """
+    Count an event that Kafka has taken, and speak up about those that a person should look at.
+    """
+    kind = dict(record.headers)["ce_type"].decode().removeprefix(TYPE_PREFIX).removeprefix("Notification").lower()
+    data = orjson.loads(record.value or b"{}")
+    transition = str(data["transition"]).partition(".")[0]
+    metrics.notifications_total.labels(transition, data.get("channel", "none"), kind).inc()
+    if kind == "failed":
+        log.error("a citizen was not told", request_id=data["request_id"], transition=transition, reason=data["reason"])
+
+
+def worker_spec(
+    settings: NotifySettings, templates: Templates, senders: Callable[[], Mapping[NotifyVia, Sender]]
+) -> WorkerSpec:
+    """
+    The worker: consumer group ``notify`` on contacts and requests.lifecycle.
+    """
+
+    @asynccontextmanager
+    async def lifespan(kafka: Kafka, health: Health) -> AsyncIterator[Handle]:
+        client = mongo.connect(settings.mongo)
+        out = senders()
+        try:
+            repository = NotifyRepository(client, settings.database)
+            await within_budget(repository.prepare, BUDGET_SECONDS)
+            notifier = Notifier(
+                repository,
+                kafka,
+                out,
+                templates,
+                settings.house,
+                settings.rules,
+                batch=settings.batch,
+                flights=settings.flights,
+                send_timeout=settings.send_timeout.total_seconds(),
+            )
+            async with background(notifier.deliver, notifier.publish, notifier.watch):
+                yield notifier.handle
+        finally:
+            for sender in out.values():
+                await sender.close()
+            client.close()
+
+    return WorkerSpec(GROUP, (CONTACTS.name, LIFECYCLE.name), lifespan, settings.ops_port)

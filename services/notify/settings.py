@@ -1,0 +1,80 @@
+"""
+Notify's settings (``NOTIFY_…``), read once in ``__main__``.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.contracts.vocabulary import Language
+from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+from services.notify.domain import Rules
+from services.notify.messages import House
+
+
+class NotifySettings(BaseSettings):
+    """
+    ``hold``: how long "received" waits for the department's name. ``parking``: how long a message waits for its
+    contact. ``retry_for``: how long a provider that is away is tried. ``max_age``: what is older is not told any more,
+    so that a new group name or a rebuilt topic does not write to everybody again. ``lease`` must be longer than
+    ``send_timeout``: after it another process may send a message whose sender died.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="NOTIFY_", frozen=True)
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    mongo: MongoSettings = Field(default_factory=MongoSettings)
+    logs: LogSettings = Field(default_factory=LogSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    database: str = "notify"
+    ops_port: int = Field(default=8013, ge=0, le=65535)
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8002, ge=0, le=65535)
+    intake_url: str = "http://127.0.0.1:8000"
+    public_url: str = "http://127.0.0.1:8000"
+
+    hold: timedelta = timedelta(seconds=30)
+    parking: timedelta = timedelta(minutes=15)
+    recheck: timedelta = timedelta(seconds=5)
+    retry_for: timedelta = timedelta(hours=1)
+    max_age: timedelta = timedelta(days=7)
+    lease: timedelta = timedelta(seconds=30)
+    send_timeout: timedelta = timedelta(seconds=15)
+    batch: int = Field(default=25, ge=1, le=500)
+    flights: int = Field(default=4, ge=1, le=32)
+
+    outbox_dir: Path = Path(".run/outbox")
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(default=8025, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_connections: int = Field(default=4, ge=1, le=50)
+    mail_from: str = "ilkim@ilkadim.example"
+    municipality_tr: str = "İlkadım Belediyesi"
+    municipality_en: str = "İlkadım Municipality"
+    phone: str = "444 55 01"
+
+    @model_validator(mode="after")
+    def _lease_outlasts_sending(self) -> "NotifySettings":
+        if self.lease <= self.send_timeout:
+            raise ValueError("NOTIFY_LEASE must be longer than NOTIFY_SEND_TIMEOUT: else a message could go out twice")
+        return self
+
+    @property
+    def rules(self) -> Rules:
+        """
+        The times, for the pure core.
+        """
+        return Rules(self.hold, self.parking, self.recheck, self.retry_for, self.max_age, self.lease)
+
+    @property
+    def house(self) -> House:
+        """
+        Who writes.
+        """
+        return House(
+            {Language.TR: self.municipality_tr, Language.EN: self.municipality_en}, self.phone, self.public_url
+        )
