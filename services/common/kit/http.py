@@ -112,19 +112,27 @@ def strict_json(raw: bytes) -> Any:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BodyError(f"the body is not UTF-8 (byte {error.start})") from None
-    depth = deepest = 0
-    for char in text if text.count("[") + text.count("{") > MAX_DEPTH else "":
-        depth += char in "[{"
-        depth -= char in "]}"
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH:
-        raise BodyError(f"the body is nested more than {MAX_DEPTH} levels deep")
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise BodyError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except BodyError:
+        raise
+    except ValueError:
+        raise BodyError("a number is too long") from None
     except RecursionError:
         raise BodyError("the body is nested too deeply") from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and _deeper(value, MAX_DEPTH):
+        raise BodyError(f"the body is nested more than {MAX_DEPTH} levels deep")
+    return value
+
+
+def _deeper(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        inner = [x.values() if isinstance(x, dict) else x for x in level if isinstance(x, dict | list)]
+        level = [item for items in inner for item in items]
+    return any(isinstance(x, dict | list) for x in level)
 
 
 class _ReadRequest(Request):
