@@ -49,7 +49,7 @@ class Keeper:
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._kafka = Breaker((PublishFailed,), pause=1.0)
+        self._kafka = Breaker((PublishFailed,), pause=1.0, limit=10.0)
 
     async def keep(self, records: Sequence[Record]) -> None:
         """

@@ -3,7 +3,7 @@ Decisions of intake, all pure: which number a request gets, which records it bec
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -27,6 +27,7 @@ from services.intake.schemas import Citizen, NewRequest, NewUpdate, Place
 
 SOURCE: Final = "/ilkim/intake"
 AHEAD: Final = timedelta(minutes=5)  # clocks of adapters differ, but not by more
+OLDEST_YEAR: Final = 2000  # imported archives; a year near 1 cannot even be shown in another zone
 
 
 class Refused(Exception):
@@ -81,8 +82,10 @@ def accept_request(
     Turn a request into a number and its records: the contact first (if there is one), then the request.
 
     With a key of the caller's the same body gives the same ids and, apart from the times, the same bytes. Raises
-    ``Refused`` for a time of receipt in the future.
+    ``Refused`` for a time of receipt in the future or in another age.
     """
+    if body.received_at is not None and body.received_at.year < OLDEST_YEAR:
+        raise Refused("received_at", f"must not be before {OLDEST_YEAR}")
     if body.received_at is not None and body.received_at > now + AHEAD:
         raise Refused("received_at", "must not be in the future")
     key = body.external_id or idempotency_key
@@ -102,7 +105,7 @@ def accept_request(
         adapter=adapter,
         external_id=body.external_id,
         entered_by=body.entered_by,
-        received_at=body.received_at or now,
+        received_at=body.received_at.astimezone(UTC) if body.received_at else now,
         legal=Legal(basis=body.legal.basis, record_no=body.legal.record_no) if body.legal else None,
         notice_version=body.notice_version,
         answered=Answered(text=body.answered.text) if body.answered else None,

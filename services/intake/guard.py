@@ -19,21 +19,24 @@ class Away(Exception):
 
 class Breaker:
     """
-    After a failure, nothing is tried for ``pause`` seconds. ``limit`` bounds how long one try may take.
+    After a failure nothing is tried for ``pause`` seconds, then one try in each such time until one succeeds.
+
+    ``limit`` bounds how long a try may take.
     """
 
     def __init__(self, errors: tuple[type[Exception], ...], *, pause: float, limit: float | None = None) -> None:
         self._errors: tuple[type[Exception], ...] = (*errors, TimeoutError)
         self._pause = pause
         self._limit = limit
-        self._closed_again_at = 0.0
+        self._failing = False
+        self._next_try_at = 0.0
 
     @property
     def open(self) -> bool:
         """
         Whether nothing is tried now.
         """
-        return monotonic() < self._closed_again_at
+        return self._failing and monotonic() < self._next_try_at
 
     async def call(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
         """
@@ -41,12 +44,15 @@ class Breaker:
         """
         if self.open:
             raise Away
+        self._next_try_at = monotonic() + self._pause
         try:
             async with asyncio.timeout(self._limit):
-                return await work()
+                answer = await work()
         except self._errors as error:
-            self._closed_again_at = monotonic() + self._pause
+            self._failing, self._next_try_at = True, monotonic() + self._pause
             raise Away from error
+        self._failing = False
+        return answer
 
 
 class Together(Generic[Asked, Answer]):
