@@ -1,5 +1,5 @@
 """
-Look at the topics from outside, as any subscriber could, and say what happened to each request. For demo and fault suite.
+Look at the topics from outside, as any subscriber could, and say what happened to each request: for demo and faults.
 
 ``Observer`` reads (kafka-python, no consumer group); ``facts`` is pure.
 """
