@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -142,18 +143,12 @@ class Config:
 
     def _kafka_command(self, node: int) -> tuple[str, ...]:
         if self.kind == "embedded":
-            port = str(self.port_base + 91 + node)
-            noida = str(Path(sys.executable).parent / "noida-db")
-            return (
-                noida,
-                "start",
-                "--data-dir",
-                str(self.data / f"kafka-{node}"),
-                "--only",
-                "kafka",
-                "--kafka-port",
-                port,
-            )
+            # The program itself, not its Python wrapper: a wrapper that is killed leaves the broker running.
+            package = find_spec("noida_db")
+            if package is None or package.origin is None:
+                raise StackError("noida-db is not installed here: `make install`, or STACK=jvm")
+            noida = (str(Path(package.origin).with_name("noida-db")), "start", "--only", "kafka", "--kafka-port")
+            return (*noida, str(self.port_base + 91 + node), "--data-dir", str(self.data / f"kafka-{node}"))
         return (
             "java",
             "-Xms256m",
