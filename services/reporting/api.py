@@ -144,7 +144,7 @@ async def list_requests(request: Request, _: Reader, store: Store, parameters: L
     more = len(found) > parameters.limit
     return {
         "items": [views.row(document) for document in page],
-        "next_cursor": seal(secret, filters, last[0]["received_at"], last[0]["_id"]) if more else None,
+        "next_cursor": seal(secret, filters, last[0]["place"]) if more else None,
         "filter": filters.as_query(),
     }
 

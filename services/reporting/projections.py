@@ -50,6 +50,7 @@ def fold(document: Document | None, *received: Received) -> Document | None:
     Commutative, associative and idempotent. None stays None when no event says anything about a request's state.
     """
     facts: Document = {
+        "request_id": document["request_id"] if document else None,
         "bodies": dict(document["bodies"]) if document else {},
         "history": dict(document["history"]) if document else {},
         "told": dict(document["told"]) if document else {},
@@ -65,6 +66,7 @@ def fold(document: Document | None, *received: Received) -> Document | None:
 
 def _absorb(facts: Document, event: Received) -> bool:
     data, meta = event.data, event.meta
+    facts["request_id"] = data.key
     if isinstance(data, RequestReceived):
         _set(facts["bodies"], safe_key(meta.id), _body(meta.id, data))
         return True
@@ -173,6 +175,7 @@ def derive(facts: Mapping[str, Any]) -> Document:
     return {
         "registered": registration is not None,
         "received_at": received_at,
+        "place": place_of(received_at, facts["request_id"]) if registration and received_at else None,
         "received_day": local_day(received_at),
         "received_hour": local_hour(received_at),
         "channel": body.get("channel"),
@@ -237,6 +240,13 @@ def _telling(told: Mapping[str, Document]) -> Document:
 
 def _attempt(entry: Document) -> tuple[int, str]:
     return entry["attempt"], entry["id"]
+
+
+def place_of(received_at: datetime, request_id: str = "") -> str:
+    """
+    Where a request stands among all, as a text that sorts: by the time it came in, then by its number.
+    """
+    return f"{max(0, int(received_at.timestamp() * 1000)):015d}.{request_id}"
 
 
 def local_day(moment: datetime | None) -> str | None:

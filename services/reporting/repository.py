@@ -39,22 +39,14 @@ DUPLICATE_KEY: Final = 11000
 ATTEMPTS: Final = 10
 PROJECTOR: Final = "projector"
 _REBUILD_BATCH: Final = 500
-_NEWEST: Final = [("received_at", DESCENDING), ("_id", DESCENDING)]
-
-
-def _index(*fields: str) -> IndexModel:
-    return IndexModel([("registered", ASCENDING), *((field, ASCENDING) for field in fields), *_NEWEST])
-
-
-REQUEST_INDEXES: Final = (
-    _index(),
-    _index("received_day"),
-    IndexModel([("registered", ASCENDING), ("closed_day", ASCENDING)]),
-    _index("department", "received_day"),
-    _index("status", "received_day"),
-    _index("channel", "received_day"),
-    _index("service_code", "received_day"),
-    _index("neighbourhood", "received_day"),
+FILTERED: Final = ("department", "status", "channel", "service_code", "neighbourhood", "kind")
+REQUEST_INDEXES: Final = tuple(
+    IndexModel([(field, ASCENDING) for field in fields])
+    for fields in (
+        ("registered", "place"),
+        ("registered", "closed_day"),
+        *(("registered", field, "place") for field in FILTERED),
+    )
 )
 ARCHIVE_INDEXES: Final = (IndexModel([("request_id", ASCENDING)]),)
 
@@ -109,8 +101,6 @@ class Repository:
         for event in events:
             waiting[event.data.key].append(event)
         for _ in range(ATTEMPTS):
-            if not waiting:
-                return
             known = {row["_id"]: row async for row in self.requests.find({"_id": {"$in": list(waiting)}})}
             writes = _writes(known, waiting)
             if not writes or await self._write(writes):
@@ -178,13 +168,13 @@ class Repository:
         """
         return await self.requests.find_one({"_id": request_id, "registered": True})
 
-    async def page(self, filters: Filter, limit: int, since: tuple[datetime, str] | None) -> list[Document]:
+    async def page(self, filters: Filter, limit: int, since: str | None) -> list[Document]:
         """
         At most ``limit`` requests, newest first, after the place ``since``; without texts and histories.
         """
-        query: Match = after(filters, *since) if since else match(filters)
+        query: Match = after(filters, since) if since else match(filters)
         hidden = {"bodies": False, "history": False, "told": False}
-        return [row async for row in self.requests.find(query, hidden).sort(_NEWEST).limit(limit)]
+        return [row async for row in self.requests.find(query, hidden).sort("place", DESCENDING).limit(limit)]
 
     async def summary(self, filters: Filter, now: datetime) -> Row:
         """

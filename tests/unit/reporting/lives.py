@@ -50,7 +50,11 @@ class Life:
         return self.events[-1]
 
     def receive(
-        self, text: str = "yolda çukur var", channel: Channel = Channel.WEB, kind: Kind | None = None, mahalle: str | None = None
+        self,
+        text: str = "yolda çukur var",
+        channel: Channel = Channel.WEB,
+        kind: Kind | None = None,
+        mahalle: str | None = None,
     ) -> "Life":
         """
         A body comes in.
@@ -115,9 +119,7 @@ class Life:
         """
         Its department resolves it.
         """
-        return self.move(
-            events.StatusChanged, Status.RESOLVED, after=after, outcome=Outcome.RESOLVED, public_text=text
-        )
+        return self.move(events.StatusChanged, Status.RESOLVED, after=after, outcome=Outcome.RESOLVED, public_text=text)
 
     def tell(self, transition: str, kind: type[events.Notification], attempt: int = 1, **more: object) -> "Life":
         """

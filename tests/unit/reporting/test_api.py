@@ -1,0 +1,121 @@
+"""
+Who may ask what: everything that is decided before the database is asked.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from services.common.contracts.ids import random_request_id
+from services.common.kit.auth import Caller, KeysUnavailable
+from services.common.kit.settings import MongoSettings
+from services.reporting.api import create_app
+from services.reporting.settings import ApiSettings
+
+NOWHERE = MongoSettings(uri="mongodb://127.0.0.1:1/?directConnection=true&serverSelectionTimeoutMS=50")
+
+
+class Keys:
+    """
+    Knows three keys; ``away`` is what intake's absence looks like.
+    """
+
+    async def caller(self, key: str) -> Caller | None:
+        if key == "away":
+            raise KeysUnavailable
+        scopes = {"reader": {"reports:read"}, "writer": {"requests:write"}, "all": {"*"}}.get(key)
+        return Caller(key, frozenset(scopes), frozenset()) if scopes else None
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    return create_app(ApiSettings(cursor_secret=SecretStr("0123456789abcdef"), mongo=NOWHERE), callers=Keys())
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        client.headers["X-API-Key"] = "reader"
+        yield client
+
+
+PATHS = (
+    f"/v1/requests/{random_request_id()}",
+    "/v1/requests",
+    *(f"/v1/reports/{name}" for name in ("summary", "volume", "departments", "channels")),
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("key", "status"), [("", 401), ("unknown", 401), ("writer", 403), ("away", 503)])
+async def test_only_a_known_key_with_the_scope_reads(
+    client: httpx.AsyncClient, path: str, key: str, status: int
+) -> None:
+    answer = await client.get(path, headers={"X-API-Key": key})
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field"),
+    [
+        (path, query, field)
+        for path in PATHS[1:]
+        for query, field in {
+            "colour=red": "colour",
+            "department=zabita,nowhere": "department",
+            "status=lost": "status",
+            "channel=pigeon": "channel",
+            "service=nothing": "service",
+            "kind=x": "kind",
+            "from=2026-13-01": "from",
+            "from=0": "from",
+            "to=2026-11-24T10:00:00": "to",
+            "from=2026-11-02&to=2026-11-01": "to",
+            "q=%00": "q",
+            "neighbourhood=" + "x" * 101: "neighbourhood",
+        }.items()
+    ]
+    + [
+        ("/v1/requests", "limit=0", "limit"),
+        ("/v1/requests", "limit=201", "limit"),
+        ("/v1/requests", "interval=day", "interval"),
+        ("/v1/requests", "cursor=abc", "cursor"),
+        ("/v1/requests", "cursor=1.2.%F0%9F", "cursor"),
+        ("/v1/requests/7XK2", "", "request_id"),
+        ("/v1/reports/volume", "interval=year", "interval"),
+        ("/v1/reports/summary", "cursor=abc", "cursor"),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused_by_name(
+    client: httpx.AsyncClient, path: str, query: str, field: str
+) -> None:
+    answer = await client.get(f"{path}?{query}")
+
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"].split(".")[0] == field
+
+
+async def test_a_database_that_is_away_is_a_503_and_not_ready(client: httpx.AsyncClient) -> None:
+    paths = ("/v1/reports/summary", "/readyz", "/healthz")
+
+    answers = await asyncio.gather(*map(client.get, paths))
+
+    assert [answer.status_code for answer in answers] == [503, 503, 200]
+
+
+async def test_the_description_names_every_error(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+
+    for path, methods in paths.items():
+        if path.startswith("/v1/"):
+            assert {"401", "403", "422", "503"} <= methods["get"]["responses"].keys(), path
+    assert "404" in paths["/v1/requests/{request_id}"]["get"]["responses"]

@@ -1,0 +1,145 @@
+"""
+Filters, buckets and cursors.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.contracts.ids import random_request_id
+from services.common.contracts.vocabulary import CLOSED, Status
+from services.reporting.cursors import BadCursor, seal, unseal
+from services.reporting.projections import place_of
+from services.reporting.queries import (
+    Filter,
+    Interval,
+    TooManyBuckets,
+    buckets,
+    folded,
+    match,
+    volume_rows,
+    widened,
+)
+from services.reporting.views import ReportParameters
+
+SECRET = b"a secret of some length"
+
+
+def test_days_without_events_are_there_with_zero() -> None:
+    filters = Filter(first_day=date(2026, 11, 1), last_day=date(2026, 11, 3))
+
+    rows = volume_rows(filters, Interval.DAY, [{"_id": "2026-11-02", "n": 4}], [])
+
+    assert [(row["bucket"], row["received"]) for row in rows] == [
+        ("2026-11-01", 0),
+        ("2026-11-02", 4),
+        ("2026-11-03", 0),
+    ]
+
+
+def test_without_days_the_rows_go_from_the_first_event_to_the_last() -> None:
+    rows = volume_rows(Filter(), Interval.DAY, [{"_id": "2026-11-02", "n": 1}], [{"_id": "2026-11-04", "n": 1}])
+
+    assert [row["bucket"] for row in rows] == ["2026-11-02", "2026-11-03", "2026-11-04"]
+    assert volume_rows(Filter(), Interval.DAY, [], []) == []
+
+
+def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
+    first, last = date(2026, 11, 29), date(2026, 12, 1)
+
+    assert buckets(first, last, Interval.WEEK) == ["2026-11-23", "2026-11-30"]
+    assert buckets(first, last, Interval.MONTH) == ["2026-11-01", "2026-12-01"]
+    assert len(buckets(first, last, Interval.HOUR)) == 72
+
+
+def test_an_endless_series_of_buckets_is_refused() -> None:
+    with pytest.raises(TooManyBuckets, match="hour"):
+        buckets(date(2000, 1, 1), date(2100, 1, 1), Interval.HOUR)
+
+
+@given(
+    first=st.dates(date(2000, 1, 1), date(2099, 1, 1)),
+    days=st.integers(0, 200),
+    interval=st.sampled_from(Interval),
+)
+def test_buckets_are_in_order_and_each_stands_once(first: date, days: int, interval: Interval) -> None:
+    names = buckets(first, first + timedelta(days=days), interval)
+
+    assert names == sorted(set(names))
+
+
+def test_open_and_closed_are_words_for_many_states() -> None:
+    assert set(widened(["closed"])) == {status.value for status in CLOSED}
+    assert len(widened(["open", "closed"])) == len(Status)
+    assert widened(["resolved", "received"]) == ("received", "resolved")
+
+
+@pytest.mark.parametrize("text", ["ÇUKUR", "çukur", "Cukur"])
+def test_a_service_is_found_with_and_without_turkish_letters(text: str) -> None:
+    assert folded(text) == "cukur"
+    assert "yol-cukur" in str(match(Filter(q=text)))
+
+
+def test_a_whole_number_is_found_however_it_is_written() -> None:
+    number = random_request_id()
+
+    assert match(Filter(q=f"{number[:4]}-{number[4:8]}-{number[8:]}".lower())) == {
+        "registered": True,
+        "_id": number,
+        "place": {"$gte": ""},
+    }
+
+
+def test_the_shown_filter_is_the_filter() -> None:
+    asked = {"department": "zabita,fen-isleri", "status": "resolved", "from": "2026-11-01", "q": "çukur"}
+    parameters = ReportParameters.model_validate(
+        {name: [text] if name in ("department", "status") else text for name, text in asked.items()}
+    )
+
+    assert parameters.filter().as_query() == asked
+
+
+@given(
+    one=st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    other=st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+)
+def test_places_sort_like_times(one: datetime, other: datetime) -> None:
+    one, other = (moment.replace(microsecond=0) for moment in (one, other))
+
+    assert (place_of(one) < place_of(other)) == (one < other)
+
+
+@pytest.mark.parametrize(
+    ("moment", "inside"),
+    [
+        (datetime(2026, 11, 23, 20, 59, 59, 999_000, tzinfo=UTC), False),
+        (datetime(2026, 11, 23, 21, 0, tzinfo=UTC), True),
+        (datetime(2026, 11, 24, 20, 59, 59, 999_000, tzinfo=UTC), True),
+        (datetime(2026, 11, 24, 21, 0, tzinfo=UTC), False),
+    ],
+)
+def test_a_day_is_the_day_in_istanbul(moment: datetime, inside: bool) -> None:
+    days = match(Filter(first_day=date(2026, 11, 24), last_day=date(2026, 11, 24)))["place"]
+
+    assert (days["$gte"] <= place_of(moment, random_request_id()) < days["$lt"]) is inside
+
+
+def test_a_cursor_names_its_place() -> None:
+    place = place_of(datetime(2026, 11, 24, tzinfo=UTC), random_request_id())
+
+    assert unseal(SECRET, Filter(), seal(SECRET, Filter(), place)) == place
+
+
+@given(text=st.text(max_size=60))
+def test_a_made_up_cursor_is_refused(text: str) -> None:
+    with pytest.raises(BadCursor):
+        unseal(SECRET, Filter(), text)
+
+
+def test_a_cursor_of_another_filter_is_refused() -> None:
+    cursor = seal(SECRET, Filter(status=("resolved",)), place_of(datetime(2026, 1, 1, tzinfo=UTC)))
+
+    with pytest.raises(BadCursor):
+        unseal(SECRET, Filter(), cursor)
