@@ -1,0 +1,67 @@
+"""
+The projector's handler, killed between its two writes.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from services.common.contracts.envelope import Received
+from services.common.kit.clock import system_clock
+from services.common.kit.mongo import connect
+from services.common.kit.ops import Health
+from services.common.kit.settings import MongoSettings
+from services.reporting.projections import fold
+from services.reporting.projector import Progress, projector
+from services.reporting.repository import Repository
+from tests.unit.reporting.lives import deliver, random_lives
+
+pytestmark = pytest.mark.integration
+
+
+class Killed(Exception):
+    """
+    What a kill looks like from inside.
+    """
+
+
+class Mortal(Repository):
+    """
+    Dies after the archive was written, once.
+    """
+
+    dead = False
+
+    async def project(self, events: Sequence[Received]) -> None:
+        if not self.dead:
+            self.dead = True
+            raise Killed
+        await super().project(events)
+
+
+@pytest.fixture
+async def repository(mongo_uri: str, database: str) -> AsyncIterator[Mortal]:
+    client = connect(MongoSettings(uri=mongo_uri))
+    repository = Mortal(client, database)
+    await repository.prepare()
+    yield repository
+    await client.drop_database(database)
+    client.close()
+
+
+async def test_what_was_archived_before_a_kill_is_folded_when_it_comes_again(repository: Mortal) -> None:
+    lives = list(random_lives(6, 20))
+    batch = [deliver(event) for life in lives for event in life.events]
+    handle = projector(repository, Progress(system_clock, Health(), None))
+
+    with pytest.raises(Killed):
+        await handle(batch)
+    await handle(batch)
+
+    assert await repository.archived_count() == len(batch)
+    for life in lives:
+        document = await repository.requests.find_one({"_id": life.request_id})
+        expected = fold(None, *life.events)
+        assert document is not None
+        assert expected is not None
+        assert {name: document[name] for name in expected} == expected
