@@ -1,0 +1,230 @@
+"""
+One request's journey through all services, on the real broker, database and mail server.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.observe import Observer
+from deploy.stack.stack import Stack
+from services.common.contracts.events import RequestAssigned
+from services.common.contracts.ids import grouped, parse_request_id, random_request_id
+
+pytestmark = pytest.mark.e2e
+
+
+def eventually(look: Callable[[], Any], seconds: float = 45.0) -> Any:
+    """
+    Wait for a condition.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)  # between two looks at the condition
+    pytest.fail(f"did not come true within {seconds:.0f} s")
+
+
+class City:
+    """
+    What an adapter, a department and a dashboard see.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self.env = stack.env
+        self.run_dir = stack.config.run_dir
+        self.http = httpx.Client(headers={"X-API-Key": self.env["API_KEY"]}, timeout=15)
+        self.topics = Observer(self.env["KAFKA_BOOTSTRAP_SERVERS"])
+
+    def post(self, **body: Any) -> str:
+        answer = self.http.post(f"{self.env['INTAKE_URL']}/v1/requests", json={"channel": "web"} | body)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["request_id"])
+
+    def update(self, request_id: str, **body: Any) -> str:
+        answer = self.http.post(f"{self.env['INTAKE_URL']}/v1/requests/{request_id}/updates", json=body)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["update_id"])
+
+    def result(self, request_id: str, update_id: str) -> dict[str, Any]:
+        path = f"{self.env['INTAKE_URL']}/v1/requests/{request_id}/updates/{update_id}"
+
+        def look() -> dict[str, Any] | None:
+            answer = self.http.get(path)
+            return answer.json() if answer.is_success and answer.json()["result"] != "pending" else None
+
+        return eventually(look)
+
+    def on_department(self, slug: str, request_id: str) -> RequestAssigned:
+        def look() -> RequestAssigned | None:
+            self.topics.poll()
+            for one in self.topics.seen:
+                if one.topic == f"requests.dept.{slug}" and one.event and one.event.data.key == request_id:
+                    if isinstance(one.event.data, RequestAssigned) and one.event.data.department == slug:
+                        return one.event.data
+            return None
+
+        return eventually(look)
+
+    def reported(self, request_id: str, status: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            answer = self.http.get(f"{self.env['REPORTING_URL']}/v1/requests/{request_id}")
+            return answer.json() if answer.is_success and answer.json()["status"] == status else None
+
+        return eventually(look)
+
+    def mails(self, address: str, count: int) -> list[Any]:
+        def look() -> list[Any] | None:
+            found = [
+                message_from_bytes(path.read_bytes(), policy=policy.default)
+                for path in sorted((self.run_dir / "mail").glob("*.eml"))
+            ]
+            ours = [mail for mail in found if mail["To"] and address in mail["To"]]
+            return ours if len(ours) >= count else None
+
+        return eventually(look)
+
+
+@pytest.fixture(scope="module")
+def city(stack: Stack) -> Iterator[City]:
+    there = City(stack)
+    yield there
+    there.topics.close()
+    there.http.close()
+
+
+def body_of(mail: Any) -> str:
+    return str(mail.get_body(("plain",)).get_content())
+
+
+def test_a_request_reaches_its_department_and_the_citizen_hears_of_receipt_and_closing(city: City) -> None:
+    address = f"{random_request_id().lower()}@example.org"
+    request_id = city.post(
+        text="Lale Sokak'ta büyük bir çukur var",
+        service_code="yol-cukur",
+        citizen={"email": address, "name": "Örnek Kişi"},
+    )
+    assert parse_request_id(request_id) == request_id
+    seen = city.on_department("fen-isleri", request_id)
+    assert seen.text == "Lale Sokak'ta büyük bir çukur var"
+    assert seen.contact_id is None
+    (first,) = city.mails(address, 1)
+    assert grouped(request_id) in body_of(first)
+    assert "Fen İşleri Müdürlüğü" in body_of(first)
+
+    accepted = city.update(request_id, action="accept", department="fen-isleri")
+    assert city.result(request_id, accepted)["result"] == "applied"
+    city.update(
+        request_id, action="resolve", department="fen-isleri", outcome="resolved", note_public="Çukur kapatıldı."
+    )
+    report = city.reported(request_id, "resolved")
+    assert report["outcome"] == "resolved"
+    _first, second = city.mails(address, 2)
+    assert "Çukur kapatıldı." in body_of(second)
+    assert len({mail["Message-ID"] for mail in (_first, second)}) == 2
+
+
+def test_a_request_without_a_service_is_placed_by_a_rule_or_goes_to_triage(city: City) -> None:
+    by_rule = city.post(text="Parkın salıncağı kırılmış", contact="none")
+    assert city.on_department("park-bahceler", by_rule).rule == "oyun-grubu-ariza"
+    nobody_knows = city.post(text="merhaba", contact="none")
+    seen = city.on_department("basin-halkla-iliskiler", nobody_knows)
+    assert (seen.status, seen.service_code) == ("triage", "siniflandirilamadi")
+
+
+def test_a_department_that_rejects_sends_it_to_triage_and_the_desk_passes_it_on(city: City) -> None:
+    request_id = city.post(text="su patladı", service_code="yol-cukur", contact="none")
+    city.on_department("fen-isleri", request_id)
+    rejected = city.update(request_id, action="reject", department="fen-isleri", note_internal="SASKİ'nin işi")
+    assert city.result(request_id, rejected)["result"] == "applied"
+    assert city.on_department("basin-halkla-iliskiler", request_id).reason == "SASKİ'nin işi"
+    moved = city.update(
+        request_id,
+        action="transfer",
+        department="basin-halkla-iliskiler",
+        to="dis-kurum",
+        service_code="ext-su-kanal",
+    )
+    assert city.result(request_id, moved)["result"] == "applied"
+    assert city.on_department("dis-kurum", request_id).service_code == "ext-su-kanal"
+    assert city.reported(request_id, "assigned")["department"] == "dis-kurum"
+
+
+def test_the_same_key_gives_the_same_number_and_another_body_is_a_conflict(city: City) -> None:
+    key = f"key-{random_request_id()}"
+    body = {"text": "çöp alınmadı", "service_code": "cop-alinmadi", "contact": "none", "external_id": key}
+    assert city.post(**body) == city.post(**body)
+    other = city.http.post(f"{city.env['INTAKE_URL']}/v1/requests", json=body | {"channel": "web", "text": "başka"})
+    assert other.status_code == 409
+    assert other.headers["content-type"].startswith("application/problem+json")
+
+
+def test_an_update_by_a_department_that_does_not_hold_the_request_is_refused(city: City) -> None:
+    request_id = city.post(text="gürültü", service_code="gurultu", contact="none")
+    city.on_department("zabita", request_id)
+    city.reported(request_id, "assigned")
+
+    def refused() -> httpx.Response | None:
+        path = f"{city.env['INTAKE_URL']}/v1/requests/{request_id}/updates"
+        answer = city.http.post(path, json={"action": "accept", "department": "fen-isleri"})
+        return answer if answer.status_code == 409 else None
+
+    assert "zabita" in eventually(refused).text
+
+
+def test_a_telephone_only_citizen_gets_a_message_file_and_english_when_asked(city: City) -> None:
+    request_id = city.post(
+        text="broken pavement", service_code="kaldirim-bozuk", citizen={"phone": "0532 555 44 33", "language": "en"}
+    )
+
+    def written() -> str | None:
+        for path in Path(city.run_dir / "outbox").glob("*.json"):
+            content = path.read_text(encoding="utf-8")
+            if grouped(request_id) in content:
+                return content
+        return None
+
+    message = json.loads(eventually(written))
+    assert "Public Works" in json.dumps(message, ensure_ascii=False)
+
+
+def test_figures_count_each_request_once(city: City) -> None:
+    def received() -> dict[str, Any]:
+        answer = city.http.get(f"{city.env['REPORTING_URL']}/v1/reports/summary").raise_for_status().json()
+        return dict(answer["rows"][0])
+
+    before = received()
+    for _ in range(3):
+        city.post(text="ilaçlama", service_code="hasere-ilaclama", contact="none")
+    eventually(lambda: received()["received"] == before["received"] + 3)
+    volume = city.http.get(f"{city.env['REPORTING_URL']}/v1/reports/volume").raise_for_status().json()
+    assert sum(row["received"] for row in volume["rows"]) == received()["received"]
+    assert volume["lag_seconds"] >= 0
+
+
+def test_no_log_holds_what_citizens_wrote_or_how_to_reach_them(city: City) -> None:
+    secret = "Zümrüdüanka"
+    address = f"gizli-{random_request_id().lower()}@example.org"
+    request_id = city.post(
+        text=f"{secret} sokağında çukur",
+        service_code="yol-cukur",
+        citizen={"email": address, "name": secret, "phone": "0533 444 55 66"},
+    )
+    city.mails(address, 1)
+    city.reported(request_id, "assigned")
+    logs = "".join(path.read_text(errors="replace") for path in (city.run_dir / "logs").glob("*.log"))
+    assert logs
+    for private in (secret, address, "5334445566"):
+        assert private not in logs
+    metrics = [
+        httpx.get(f"http://127.0.0.1:{int(city.env['PORT_BASE']) + p}/metrics").text for p in (0, 1, 2, 11, 12, 13, 14)
+    ]
+    assert secret not in "".join(metrics)

@@ -1,0 +1,20 @@
+"""
+The kill matrix in its short form; ``make faults-short`` is the whole one.
+"""
+
+import pytest
+from rich.console import Console
+
+from deploy.stack.stack import Stack
+from tests.faults.kill_matrix import run_on, show
+
+pytestmark = [pytest.mark.e2e, pytest.mark.faults]
+
+
+def test_nothing_is_lost_or_doubled_when_every_process_is_killed_under_load(stack: Stack) -> None:
+    console = Console(record=True, width=110)
+    report = run_on(stack, requests=400, rate=25, kills=1, seed=7, console=console)
+    show(report, console)
+    assert report.ok, console.export_text()
+    assert len(report.kills) == 4
+    assert len(report.told.accepted) >= 400
