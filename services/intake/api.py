@@ -223,7 +223,7 @@ def create_app(make_parts: MakeParts) -> FastAPI:
 
     @app.exception_handler(NowhereToKeep)
     async def _nowhere(_: Request, __: NowhereToKeep) -> Response:
-        detail = "It cannot be kept safely now: nothing was accepted, please send it again."
+        detail = "It cannot be kept safely now: please send it again, with the same key if it has one."
         return Problem(503, detail, headers={"Retry-After": "5"}).response()
 
     app.include_router(guarded)

@@ -20,6 +20,7 @@ _LOCAL_PART: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _ATTRIBUTE_NAME: Final = re.compile(r"[\w\[\]:-][\w \[\]:-]{0,59}")
 _MAX_ATTRIBUTES: Final = 50
+_CONTACT_LIMIT: Final = 400  # characters, blanks included, before anything looks at them
 _MAX_INT: Final = 2**63
 
 
@@ -71,10 +72,10 @@ def phone(text: str) -> str | None:
     becomes +90444xxxx: it can be called, and whoever sends SMS knows it by ``+905`` missing. Turkish numbers are
     judged by shape alone, for operators get new prefixes sooner than a library learns them.
     """
-    bare = " ".join(unicodedata.normalize("NFKC", text[:200]).split())
-    if not bare and len(text) <= 200:
+    bare = " ".join(unicodedata.normalize("NFKC", text[:_CONTACT_LIMIT]).split())
+    if not bare and len(text) <= _CONTACT_LIMIT:
         return None
-    if not _PHONE_SHAPE.fullmatch(bare):
+    if len(text) > _CONTACT_LIMIT or not _PHONE_SHAPE.fullmatch(bare):
         raise ValueError("must be a telephone number such as 0532 111 22 33, 0362 431 00 00 or +49 30 901820")
     try:
         number = phonenumbers.parse(bare, "TR")
@@ -94,7 +95,9 @@ def email(text: str) -> str | None:
 
     Checked is what every mail server checks (RFC 5321 dot-atom and host name), not whether the mailbox exists.
     """
-    bare = text[:400].strip()
+    if len(text) > _CONTACT_LIMIT:
+        raise ValueError("must have at most 253 characters")
+    bare = text.strip()
     if not bare:
         return None
     local, at, domain = bare.rpartition("@")

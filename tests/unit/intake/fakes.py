@@ -1,0 +1,60 @@
+"""
+Intake's database in memory.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from services.common.kit.mongo import UNAVAILABLE
+from services.intake.keys import StoredKey
+from services.intake.read_model import CaseState, Outcome
+from services.intake.schemas import UpdateResult
+
+
+class FakeStore:
+    """
+    A repository; ``away`` makes every call fail as MongoDB does when it cannot be reached.
+    """
+
+    def __init__(self) -> None:
+        self.away = False
+        self.calls = 0
+        self.prints: dict[str, str] = {}
+        self.cases: dict[str, CaseState] = {}
+        self.updates: dict[str, UpdateResult] = {}
+        self.of_request: dict[str, str] = {}
+        self.stored: dict[str, StoredKey] = {}
+
+    def _there(self) -> None:
+        self.calls += 1
+        if self.away:
+            raise UNAVAILABLE[0]("away")
+
+    async def fingerprints(self, ids: Collection[str]) -> dict[str, str]:
+        self._there()
+        return {number: self.prints[number] for number in ids if number in self.prints}
+
+    async def remember(self, fingerprints: Mapping[str, str], at: datetime) -> None:
+        self._there()
+        self.prints = {**fingerprints, **self.prints}
+
+    async def case(self, request_id: str) -> CaseState | None:
+        self._there()
+        return self.cases.get(request_id)
+
+    async def note_update(self, update_id: str, request_id: str, at: datetime) -> None:
+        self._there()
+        self.updates.setdefault(update_id, UpdateResult(update_id=update_id, result="pending"))
+        self.of_request[update_id] = request_id
+
+    async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None:
+        self._there()
+        return self.updates.get(update_id) if self.of_request.get(update_id) == request_id else None
+
+    async def apply(self, cases: Mapping[str, CaseState], outcomes: Mapping[str, Outcome], at: datetime) -> None:
+        self._there()
+        self.cases.update(cases)
+
+    async def keys(self) -> Sequence[StoredKey]:
+        self._there()
+        return list(self.stored.values())

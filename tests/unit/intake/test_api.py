@@ -1,0 +1,384 @@
+"""
+The HTTP side over ASGI, with Kafka and MongoDB in memory: every answer of the contract.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.common.contracts.envelope import decode
+from services.common.contracts.events import UpdateSubmitted
+from services.common.contracts.ids import grouped, random_request_id
+from services.common.contracts.vocabulary import Status
+from services.common.kit.auth import key_hash
+from services.common.kit.clock import system_clock
+from services.common.kit.mongo import UNAVAILABLE
+from services.common.kit.testing import FakePublisher
+from services.intake.api import Parts, create_app
+from services.intake.application import Intake
+from services.intake.guard import Breaker
+from services.intake.keys import Keys, StoredKey
+from services.intake.read_model import CaseState
+from tests.unit.intake.fakes import FakeStore
+
+PROBLEM = "application/problem+json"
+NEW = {"channel": "web", "text": "Sokakta çukur var"}
+KEYS = {
+    "all": StoredKey(key_hash("all"), "desk", frozenset({"*"}), frozenset()),
+    "writer": StoredKey(key_hash("writer"), "web-form", frozenset({"requests:write"}), frozenset()),
+    "fen": StoredKey(key_hash("fen"), "fen-app", frozenset({"updates:write"}), frozenset({"fen-isleri"})),
+}
+
+
+class World:
+    """
+    An intake, what it stands on, and a client for it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = FakeStore()
+        self.store.stored = {key.hash: key for key in KEYS.values()}
+        self.publisher = FakePublisher()
+        self.http: httpx.AsyncClient
+
+    @asynccontextmanager
+    async def parts(self) -> AsyncIterator[Parts]:
+        mongo = Breaker(UNAVAILABLE, pause=60)
+        keys = Keys(self.store.keys, self.folder / "keys.json", Breaker(UNAVAILABLE, pause=0))
+        intake = Intake(
+            secret=b"0123456789abcdef",
+            public_url="https://ilkim.example/",
+            publisher=self.publisher,  # type: ignore[arg-type]
+            store=self.store,
+            mongo=mongo,
+            clock=system_clock,
+        )
+
+        async def ready() -> dict[str, object]:
+            return {"ready": not self.publisher.failing}
+
+        await keys.start()
+        yield Parts(intake, keys, ready)
+        await intake.fingerprints.drain()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["World"]:
+        app = create_app(self.parts)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://intake", headers={"X-API-Key": "all"}) as self.http,
+        ):
+            yield self
+
+    async def post(self, path: str = "/v1/requests", json: Any = NEW, **kwargs: Any) -> httpx.Response:
+        return await self.http.post(path, json=json, **kwargs)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path).running() as running:
+        yield running
+
+
+def assert_problem(answer: httpx.Response, status: int, field: str | None = None) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == PROBLEM
+    document = answer.json()
+    assert document["status"] == status
+    assert document["detail"]
+    if field is not None:
+        assert field in {row["field"] for row in document["errors"]}
+
+
+async def test_a_request_is_answered_with_its_number_after_contact_and_request_are_kept(world: World) -> None:
+    answer = await world.post(json=NEW | {"citizen": {"phone": "0532 111 22 33"}})
+    assert answer.status_code == 202
+    body = answer.json()
+    assert body == {
+        "request_id": body["request_id"],
+        "status": "received",
+        "tracking_url": f"https://ilkim.example/takip/{grouped(body['request_id'])}",
+    }
+    assert [record.topic for record in world.publisher.records] == ["contacts", "requests.received"]
+
+
+async def test_the_same_key_and_body_give_the_same_answer_and_nothing_new(world: World) -> None:
+    answers = [await world.post(headers={"Idempotency-Key": "k"}) for _ in range(3)]
+    assert len({answer.text for answer in answers}) == 1
+    assert len(world.publisher.records) == 1
+
+
+async def test_the_same_key_with_another_body_is_a_conflict(world: World) -> None:
+    await world.post(json=NEW | {"external_id": "e1"})
+    assert_problem(await world.post(json=NEW | {"external_id": "e1", "text": "başka"}), 409)
+    assert len(world.publisher.records) == 1
+
+
+async def test_a_repeat_is_recognised_after_a_restart(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    async with first.running():
+        await first.post(json=NEW | {"external_id": "e1"})
+    again = World(tmp_path)
+    again.store = first.store
+    async with again.running():
+        assert (await again.post(json=NEW | {"external_id": "e1"})).status_code == 202
+        assert_problem(await again.post(json=NEW | {"external_id": "e1", "text": "başka"}), 409)
+        assert again.publisher.records == []
+
+
+async def test_nothing_is_remembered_of_what_was_not_kept(world: World) -> None:
+    world.publisher.failing = True
+    answer = await world.post(json=NEW | {"external_id": "e1"})
+    assert_problem(answer, 503)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert world.store.prints == {}
+
+
+async def test_while_mongo_is_away_requests_and_updates_are_taken_and_it_is_asked_once(world: World) -> None:
+    world.store.away = True
+    before = world.store.calls
+    for number in range(5):
+        assert (await world.post(json=NEW | {"external_id": str(number)})).status_code == 202
+    assert (await world.post(json=NEW | {"external_id": "1"})).status_code == 202
+    assert_problem(await world.post(json=NEW | {"external_id": "1", "text": "başka"}), 409)
+    update = {"action": "accept", "department": "zabita"}
+    assert (await world.post(f"/v1/requests/{random_request_id()}/updates", json=update)).status_code == 202
+    assert world.store.calls - before == 1
+
+
+async def test_keys_and_scopes_are_checked_before_the_body(world: World) -> None:
+    assert_problem(await world.post(json=[], headers={"X-API-Key": ""}), 401)
+    assert_problem(await world.post(json=[], headers={"X-API-Key": "wrong"}), 401)
+    assert_problem(await world.post(json=[], headers={"X-API-Key": "fen"}), 403)
+    assert_problem(await world.post(headers={"X-API-Key": b"\xff\xfe"}), 401)
+
+
+async def test_keys_count_from_the_disk_while_mongo_is_away(world: World, tmp_path: Path) -> None:
+    restarted = World(tmp_path)
+    restarted.store.away = True
+    async with restarted.running():
+        assert (await restarted.post()).status_code == 202
+        assert_problem(await restarted.post(headers={"X-API-Key": "wrong"}), 401)
+    assert "all" not in (tmp_path / "keys.json").read_text()
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+
+
+async def test_without_any_state_of_the_keys_nobody_is_told_that_a_key_is_wrong(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.store.away = True
+    async with world.running():
+        assert_problem(await world.post(), 503)
+
+
+HOSTILE: list[tuple[Any, str | None]] = [
+    (NEW | {"channel": "fax"}, "channel"),
+    (NEW | {"kind": "wish"}, "kind"),
+    (NEW | {"service_code": "yok"}, "service_code"),
+    (NEW | {"surprise": 1}, "surprise"),
+    (NEW | {"text": ""}, "text"),
+    (NEW | {"text": " \u200b\u3164"}, "text"),
+    (NEW | {"text": "x" * 4_001}, "text"),
+    (NEW | {"text": "a\x00b"}, "text"),
+    (NEW | {"text": None}, "text"),
+    ({"channel": "web"}, "text"),
+    (NEW | {"citizen": {"phone": "12345"}}, "citizen.phone"),
+    (NEW | {"citizen": {"email": "ali@"}}, "citizen.email"),
+    (NEW | {"citizen": {"whatsapp_id": "a b"}}, "citizen.whatsapp_id"),
+    (NEW | {"citizen": {"name": "x" * 201}}, "citizen.name"),
+    (NEW | {"citizen": []}, "citizen"),
+    (NEW | {"citizen": {"name": "Ali"}, "contact": "none"}, None),
+    (NEW | {"location": {"lat": 41.0}}, "location"),
+    (NEW | {"location": {"lat": 141.0, "lon": 36}}, "location.lat"),
+    (NEW | {"location": {"lat": 41.0, "lon": -181}}, "location.lon"),
+    (NEW | {"attachments": ["x"]}, "attachments"),
+    (NEW | {"attributes": {"a": "x" * 10_001}}, "attributes"),
+    (NEW | {"external_id": "ş"}, "external_id"),
+    (NEW | {"received_at": "2099-01-01T00:00:00Z"}, "received_at"),
+    (NEW | {"received_at": "0001-01-01T00:00:00+14:00"}, "received_at"),
+    (NEW | {"received_at": "2026-01-01T00:00:00"}, "received_at"),
+    ([], None),
+    ("text", None),
+    (None, None),
+]
+HOSTILE_BYTES = [
+    b"",
+    b"{",
+    b'{"channel":"web","text":"a\\ud800"}',
+    b'{"channel":"web","text":"a","text":"b"}',
+    b'{"channel":"web","text":"\xff"}',
+    b'{"channel":"web","text":"a","location":{"lat":NaN,"lon":36}}',
+    b'{"channel":"web","text":"a","location":{"lat":1e999,"lon":36}}',
+    b'{"channel":"web","text":"a","attributes":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+    b'{"channel":"web","text":"a","attributes":{"a":' + b"9" * 5_000 + b"}}",
+    b'{"channel":"web","text":"a","\\ud800":1}',
+]
+
+
+@pytest.mark.parametrize(("body", "field"), HOSTILE, ids=lambda value: ascii(value)[:40])
+async def test_hostile_input_is_refused_by_name_and_nothing_is_kept(world: World, body: Any, field: str | None) -> None:
+    assert_problem(await world.post(json=body), 422, field)
+    assert world.publisher.records == []
+
+
+@pytest.mark.parametrize("raw", HOSTILE_BYTES, ids=lambda raw: ascii(raw[:50]))
+async def test_hostile_bytes_are_refused_and_nothing_is_kept(world: World, raw: bytes) -> None:
+    assert_problem(await world.post(json=None, content=raw, headers={"Content-Type": "application/json"}), 422)
+    assert world.publisher.records == []
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 201, b"\xc5\x9f"])
+async def test_an_odd_idempotency_key_is_refused_by_name(world: World, key: Any) -> None:
+    assert_problem(await world.post(headers={"Idempotency-Key": key}), 422, "Idempotency-Key")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml", ""])
+async def test_another_media_type_is_415(world: World, kind: str) -> None:
+    answer = await world.http.post("/v1/requests", content=json.dumps(NEW), headers={"Content-Type": kind})
+    assert_problem(answer, 415)
+
+
+async def test_too_large_a_body_is_413_whether_its_length_is_said_or_not(world: World) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 10_000
+
+    headers = {"Content-Type": "application/json"}
+    assert_problem(await world.http.post("/v1/requests", content=b" " * 300_000, headers=headers), 413)
+    assert_problem(await world.http.post("/v1/requests", content=chunks(), headers=headers), 413)
+
+
+# --- updates ---
+
+
+def updates_of(request_id: str) -> str:
+    return f"/v1/requests/{request_id}/updates"
+
+
+async def test_an_update_of_an_unknown_request_is_taken_and_pending(world: World) -> None:
+    request_id = random_request_id()
+    answer = await world.post(
+        updates_of(grouped(request_id).lower()), json={"action": "accept", "department": "zabita"}
+    )
+    assert answer.status_code == 202
+    record = world.publisher.records[0]
+    event = decode(record.topic, record.key, record.value, record.headers).data
+    assert isinstance(event, UpdateSubmitted)
+    assert (event.request_id, event.update_id) == (request_id, answer.json()["update_id"])
+    result = await world.http.get(f"{updates_of(request_id)}/{event.update_id}")
+    assert result.json() == {"update_id": event.update_id, "result": "pending"}
+
+
+async def test_the_department_of_a_key_that_serves_one_need_not_be_named(world: World) -> None:
+    path = updates_of(random_request_id())
+    assert (await world.post(path, json={"action": "accept"}, headers={"X-API-Key": "fen"})).status_code == 202
+    assert_problem(await world.post(path, json={"action": "accept"}), 422, "department")
+    other = {"action": "accept", "department": "zabita"}
+    assert_problem(await world.post(path, json=other, headers={"X-API-Key": "fen"}), 403)
+    assert_problem(await world.post(path, json=other, headers={"X-API-Key": "writer"}), 403)
+
+
+async def test_what_the_read_model_shows_is_refused_at_once(world: World) -> None:
+    request_id = random_request_id()
+    accept = {"action": "accept", "department": "zabita"}
+    world.store.cases[request_id] = CaseState(2, Status.ASSIGNED, "fen-isleri", "yol-cukur")
+    assert_problem(await world.post(updates_of(request_id), json=accept), 409)
+    world.store.cases[request_id] = CaseState(3, Status.RESOLVED, "zabita", "yol-cukur")
+    assert_problem(await world.post(updates_of(request_id), json=accept), 409)
+    assert world.publisher.records == []
+
+
+async def test_a_repeated_update_has_the_same_answer_even_after_it_closed_the_request(world: World) -> None:
+    request_id = random_request_id()
+    world.store.cases[request_id] = CaseState(2, Status.ACCEPTED, "zabita", "yol-cukur")
+    resolve = {"action": "resolve", "department": "zabita", "outcome": "resolved", "note_public": "Bitti."}
+    first = await world.post(updates_of(request_id), json=resolve, headers={"Idempotency-Key": "k"})
+    world.store.cases[request_id] = CaseState(3, Status.RESOLVED, "zabita", "yol-cukur")
+    again = await world.post(updates_of(request_id), json=resolve, headers={"Idempotency-Key": "k"})
+    assert first.json() == again.json()
+    assert len(world.publisher.records) == 1
+    other = resolve | {"note_public": "Başka."}
+    assert_problem(await world.post(updates_of(request_id), json=other, headers={"Idempotency-Key": "k"}), 409)
+
+
+@pytest.mark.parametrize("request_id", ["1", "7XK29MQ4T3BD5X", "7XK29MQ4T3BDU", "%00", "ş" * 13, "0" * 12 + "1"])
+async def test_an_ill_formed_number_is_refused_by_name(world: World, request_id: str) -> None:
+    accept = {"action": "accept", "department": "zabita"}
+    assert_problem(await world.post(updates_of(request_id), json=accept), 422, "request_id")
+    assert_problem(await world.http.get(f"{updates_of(request_id)}/x"), 422, "request_id")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"action": "plan", "department": "zabita"}, "action"),
+        ({"action": "resolve", "department": "zabita", "note_public": "x"}, "outcome"),
+        ({"action": "resolve", "department": "zabita", "outcome": "resolved"}, "note_public"),
+        ({"action": "resolve", "department": "zabita", "outcome": "fine", "note_public": "x"}, "outcome"),
+        ({"action": "reject", "department": "zabita"}, "note_internal"),
+        ({"action": "reject", "department": "zabita", "note_public": "\u200b"}, "note_public"),
+        ({"action": "transfer", "department": "zabita"}, "to"),
+        ({"action": "transfer", "department": "zabita", "to": "zabita"}, "to"),
+        ({"action": "transfer", "department": "zabita", "to": "yok"}, "to"),
+        ({"action": "accept", "department": "yok"}, "department"),
+        ({"action": "accept", "department": "zabita", "service_code": "yok"}, "service_code"),
+        ({"action": "accept", "department": "zabita", "extra": 1}, "extra"),
+    ],
+    ids=ascii,
+)
+async def test_an_incomplete_update_is_refused_by_name(world: World, body: dict[str, Any], field: str) -> None:
+    assert_problem(await world.post(updates_of(random_request_id()), json=body), 422, field)
+    assert world.publisher.records == []
+
+
+async def test_an_unknown_update_is_404_and_unknowable_ones_503(world: World) -> None:
+    path = f"{updates_of(random_request_id())}/{'0' * 32}"
+    assert_problem(await world.http.get(path), 404)
+    world.store.away = True
+    assert_problem(await world.http.get(path), 503)
+
+
+# --- keys and operation ---
+
+
+async def test_our_own_services_learn_whose_a_key_is_by_its_hash(world: World) -> None:
+    answer = await world.post("/v1/keys/verify", json={"key_hash": key_hash("fen")}, headers={"X-API-Key": ""})
+    assert answer.json() == {"adapter": "fen-app", "scopes": ["updates:write"], "departments": ["fen-isleri"]}
+    assert_problem(await world.post("/v1/keys/verify", json={"key_hash": "0" * 64}), 404)
+    assert_problem(await world.post("/v1/keys/verify", json={"key_hash": "fen"}), 422, "key_hash")
+
+
+async def test_unknown_paths_and_methods_are_problem_documents(world: World) -> None:
+    assert_problem(await world.http.get("/nothing"), 404)
+    assert_problem(await world.http.delete("/v1/requests"), 405)
+
+
+async def test_a_bug_is_a_problem_document_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(world.publisher, "publish", broken)
+    assert_problem(await world.post(), 500)
+
+
+async def test_openapi_lists_the_errors_and_the_scope_of_every_route(world: World) -> None:
+    paths = (await world.http.get("/openapi.json")).json()["paths"]
+    post = paths["/v1/requests"]["post"]
+    assert {"202", "401", "403", "409", "413", "415", "422", "503"} <= set(post["responses"])
+    assert post["x-scope"] == "requests:write"
+    assert post["security"] == [{"APIKeyHeader": []}]
+
+
+async def test_health_readiness_and_metrics_answer(world: World) -> None:
+    assert (await world.http.get("/healthz")).status_code == 200
+    assert (await world.http.get("/readyz")).status_code == 200
+    await world.post()
+    assert 'route="/v1/requests",status="202"' in (await world.http.get("/metrics")).text
+    world.publisher.failing = True
+    assert (await world.http.get("/readyz")).status_code == 503
