@@ -34,6 +34,10 @@ down: install ## stop what `up` started; WIPE=1 removes its data too
 status: install ## what runs, on which port, and whether it is well
 	@$(PY) -m deploy.stack status
 
+.PHONY: demo
+demo: install ## one simulated day of traffic on the local stack, and a table; ONCE=1 stops what it started
+	@$(PY) -m deploy.demo
+
 .PHONY: format
 format: install ## write the format and the safe fixes
 	@$(PY) -m ruff format .
