@@ -83,7 +83,8 @@ async def heartbeat(repository: Repository, progress: Progress, health: Health, 
     Write once a second how far the projector is; a database that is away is tried again.
     """
     while True:
-        now, as_of = clock(), progress.as_of()
+        as_of = progress.as_of()
+        now = clock()
         if as_of is not None:
             metrics.projection_lag_seconds.set((now - as_of).total_seconds())
         try:
