@@ -1,0 +1,93 @@
+"""
+Intake's repository on the real MongoDB protocol.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from services.common.contracts.vocabulary import Status
+from services.common.kit.mongo import connect
+from services.common.kit.settings import MongoSettings
+from services.intake.keys import StoredKey
+from services.intake.read_model import CaseState, Outcome
+from services.intake.repository import AWAY, Repository
+
+pytestmark = pytest.mark.integration
+NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+RID = "7XK29MQ4T3BDA"
+
+
+@pytest.fixture
+async def repository(mongo_uri: str, database: str) -> AsyncIterator[Repository]:
+    client = connect(MongoSettings(uri=mongo_uri))
+    repository = Repository(client, database)
+    await repository.prepare()
+    yield repository
+    await client.drop_database(database)
+    client.close()
+
+
+def state(seq: int, status: Status = Status.ASSIGNED) -> CaseState:
+    return CaseState(seq, status, "fen-isleri", "yol-cukur")
+
+
+async def test_the_first_fingerprint_of_a_number_stands_and_the_others_of_its_batch_are_kept(
+    repository: Repository,
+) -> None:
+    await repository.remember({"a": "1"}, NOW)
+    await repository.remember({"a": "2", "b": "3"}, NOW)
+    assert await repository.fingerprints(["a", "b", "c"]) == {"a": "1", "b": "3"}
+
+
+async def test_a_higher_seq_wins_whatever_comes_last(repository: Repository) -> None:
+    for seq in (2, 5, 3, 5):
+        await repository.apply({RID: state(seq), f"{RID}{seq}": state(1)}, {}, NOW)
+    case = await repository.case(RID)
+    assert case == state(5)
+    assert await repository.case("unknown") is None
+    assert await repository.case(f"{RID}3") == state(1)
+
+
+async def test_an_outcome_replaces_pending_and_pending_never_an_outcome(repository: Repository) -> None:
+    await repository.note_update("u1", RID, NOW)
+    pending = await repository.update_result(RID, "u1")
+    assert pending is not None
+    assert pending.result == "pending"
+    outcomes = {
+        "u1": Outcome(RID, "applied", 3),
+        "u2": Outcome(RID, "refused", 4, "forbidden_move", "no"),
+    }
+    for _ in range(2):
+        await repository.apply({}, outcomes, NOW)
+    for update_id in ("u1", "u2"):
+        await repository.note_update(update_id, RID, NOW)
+    applied, refused = [await repository.update_result(RID, update_id) for update_id in ("u1", "u2")]
+    assert applied is not None
+    assert refused is not None
+    assert (applied.result, applied.seq) == ("applied", 3)
+    assert (refused.result, refused.reason, refused.detail) == ("refused", "forbidden_move", "no")
+    assert await repository.update_result("another request", "u1") is None
+
+
+async def test_keys_are_added_renamed_and_revoked(repository: Repository) -> None:
+    first = StoredKey("h1", "web", frozenset({"requests:write"}), frozenset())
+    second = StoredKey("h2", "web", frozenset({"*"}), frozenset({"zabita", "fen-isleri"}))
+    for key in (first, second, second):
+        await repository.add_key(key, NOW)
+    assert {key.hash: key for key in await repository.keys()} == {"h1": first, "h2": second}
+    assert await repository.revoke_keys(["web"], NOW) == 2
+    assert await repository.keys() == []
+    assert {key.revoked for key in await repository.keys(revoked=True)} == {True}
+    await repository.add_key(first, NOW)
+    assert list(await repository.keys()) == [first]
+
+
+async def test_a_server_that_is_away_is_named_as_such(database: str) -> None:
+    client = connect(MongoSettings(uri="mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100"))
+    try:
+        with pytest.raises(AWAY):
+            await Repository(client, database).fingerprints(["a"])
+    finally:
+        client.close()

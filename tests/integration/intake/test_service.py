@@ -1,0 +1,139 @@
+"""
+Intake with its real parts: Kafka, the MongoDB protocol, the key file.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from deploy.stack.stack import Stack
+from services.common.contracts import topics
+from services.common.contracts.envelope import Received, decode
+from services.common.contracts.events import ContactChanged, RequestReceived
+from services.common.contracts.vocabulary import Status
+from services.common.kit.auth import KeyVerifier, key_hash
+from services.common.kit.mongo import connect
+from services.common.kit.settings import KafkaSettings, MongoSettings
+from services.intake.api import create_app
+from services.intake.keys import StoredKey
+from services.intake.read_model import CaseState
+from services.intake.repository import Repository
+from services.intake.settings import IntakeSettings
+from services.intake.wiring import parts_of
+
+pytestmark = pytest.mark.integration
+KEY = "a key of this test run"
+
+
+@pytest.fixture
+def settings(infra: Stack, database: str, tmp_path: Path) -> IntakeSettings:
+    return IntakeSettings(
+        id_secret="a secret of this test run",
+        data_dir=tmp_path,
+        database=database,
+        kafka=KafkaSettings(bootstrap_servers=infra.env["KAFKA_BOOTSTRAP_SERVERS"]),
+        mongo=MongoSettings(uri=infra.env["MONGODB_URI"]),
+    )
+
+
+@pytest.fixture
+async def repository(settings: IntakeSettings) -> AsyncIterator[Repository]:
+    client = connect(settings.mongo)
+    repository = Repository(client, settings.database)
+    key = StoredKey(key_hash(KEY), "test", frozenset({"*"}), frozenset())
+    await repository.add_key(key, datetime(2026, 6, 1, tzinfo=UTC))
+    yield repository
+    await client.drop_database(settings.database)
+    client.close()
+
+
+@pytest.fixture
+async def http(settings: IntakeSettings, repository: Repository) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(parts_of(settings))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://intake", headers={"X-API-Key": KEY}
+        ) as client,
+    ):
+        async with asyncio.timeout(20):
+            while (await client.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - it is asked over HTTP
+                await asyncio.sleep(0.05)
+        yield client
+
+
+def about(request_id: str, topic: str, servers: str) -> list[Received]:
+    """
+    Every record of the topic whose subject is the request.
+    """
+    with KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False, auto_offset_reset="earliest") as consumer:
+        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends = consumer.end_offsets(places)
+        found: list[Received] = []
+        while any(consumer.position(place) < ends[place] for place in places):
+            for records in consumer.poll(timeout_ms=200).values():
+                found += [decode(topic, record.key, record.value, record.headers) for record in records]
+    return [event for event in found if event.meta.subject == request_id]
+
+
+async def test_an_answer_means_that_contact_and_request_stand_in_kafka(
+    http: httpx.AsyncClient, settings: IntakeSettings
+) -> None:
+    body = {"channel": "web", "text": "çukur", "external_id": "e1", "citizen": {"phone": "0532 111 22 33"}}
+    first, again = [await http.post("/v1/requests", json=body) for _ in range(2)]
+    assert first.status_code == 202
+    assert first.json() == again.json()
+    request_id, servers = first.json()["request_id"], settings.kafka.bootstrap_servers
+    received = await asyncio.to_thread(about, request_id, topics.RECEIVED.name, servers)
+    contacts = await asyncio.to_thread(about, request_id, topics.CONTACTS.name, servers)
+    assert len(received) == len(contacts) == 1
+    request, contact = received[0].data, contacts[0].data
+    assert isinstance(request, RequestReceived)
+    assert isinstance(contact, ContactChanged)
+    assert (request.contact_id, contact.phone) == (contact.contact_id, "+905321112233")
+
+
+async def test_two_instances_agree_on_what_was_accepted(
+    http: httpx.AsyncClient, settings: IntakeSettings, repository: Repository
+) -> None:
+    body = {"channel": "web", "text": "çukur", "external_id": "e2"}
+    request_id = (await http.post("/v1/requests", json=body)).json()["request_id"]
+    async with asyncio.timeout(5):
+        while not await repository.fingerprints([request_id]):  # noqa: ASYNC110 - it is asked of the database
+            await asyncio.sleep(0.01)
+    app = create_app(parts_of(settings))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://other", headers={"X-API-Key": KEY}) as other,
+    ):
+        assert (await other.post("/v1/requests", json=body)).json()["request_id"] == request_id
+        assert (await other.post("/v1/requests", json=body | {"text": "başka"})).status_code == 409
+
+
+async def test_what_the_worker_keeps_is_what_updates_are_judged_by(
+    http: httpx.AsyncClient, repository: Repository
+) -> None:
+    request_id = (await http.post("/v1/requests", json={"channel": "web", "text": "çukur"})).json()["request_id"]
+    case = CaseState(2, Status.ASSIGNED, "fen-isleri", "yol-cukur")
+    await repository.apply({request_id: case}, {}, datetime.now(UTC))
+    path = f"/v1/requests/{request_id}/updates"
+    assert (await http.post(path, json={"action": "accept", "department": "zabita"})).status_code == 409
+    taken = await http.post(path, json={"action": "accept", "department": "fen-isleri"})
+    assert taken.status_code == 202
+    assert (await http.get(f"{path}/{taken.json()['update_id']}")).json()["result"] == "pending"
+
+
+async def test_other_services_recognise_a_key_through_intake(http: httpx.AsyncClient) -> None:
+    verifier = KeyVerifier(http, "http://intake")
+    caller = await verifier.caller(KEY)
+    assert caller is not None
+    assert caller.adapter == "test"
+    assert await verifier.caller("wrong") is None
