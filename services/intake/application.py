@@ -49,7 +49,7 @@ class Keeper:
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._kafka = Breaker((PublishFailed,), pause=1.0, limit=10.0)
+        self._kafka = Breaker("Kafka", (PublishFailed,), pause=1.0, limit=10.0)
 
     async def keep(self, records: Sequence[Record]) -> None:
         """
@@ -119,19 +119,31 @@ class Fingerprints:
 class Intake:
     """
     Takes requests and updates. A return means: kept, whatever dies now.
+
+    ``hints`` guards the database where it only helps (no caller waits long for it), ``results`` where it is asked for
+    its own sake.
     """
 
     def __init__(
-        self, *, secret: bytes, public_url: str, publisher: Publisher, store: Store, mongo: Breaker, clock: Clock
+        self,
+        *,
+        secret: bytes,
+        public_url: str,
+        publisher: Publisher,
+        store: Store,
+        hints: Breaker,
+        results: Breaker,
+        clock: Clock,
     ) -> None:
         self._secret = secret
         self._public_url = public_url.rstrip("/")
         self._keeper = Keeper(publisher)
         self._store = store
-        self._mongo = mongo
+        self._hints = hints
+        self._results = results
         self._clock = clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self.fingerprints = Fingerprints(store, mongo, clock)
+        self.fingerprints = Fingerprints(store, hints, clock)
 
     async def take_request(self, body: NewRequest, caller: Caller, idempotency_key: str | None) -> RequestTaken:
         """
@@ -174,7 +186,7 @@ class Intake:
         """
         What became of an update. Raises ``Away`` if that cannot be known now.
         """
-        return await self._mongo.call(lambda: self._store.update_result(request_id, update_id))
+        return await self._results.call(lambda: self._store.update_result(request_id, update_id))
 
     async def _take_once(self, accepted: Accepted, fits: Callable[[], Awaitable[None]] | None = None) -> None:
         """
@@ -193,6 +205,6 @@ class Intake:
 
     async def _if_there(self, work: Callable[[], Awaitable[T]]) -> T | None:
         try:
-            return await self._mongo.call(work)
+            return await self._hints.call(work)
         except Away:
             return None

@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Generic, TypeVar
 
+from services.common.kit.logs import logger
+
+log = logger(__name__)
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
@@ -24,7 +27,10 @@ class Breaker:
     ``limit`` bounds how long a try may take.
     """
 
-    def __init__(self, errors: tuple[type[Exception], ...], *, pause: float, limit: float | None = None) -> None:
+    def __init__(
+        self, what: str, errors: tuple[type[Exception], ...], *, pause: float, limit: float | None = None
+    ) -> None:
+        self._what = what
         self._errors: tuple[type[Exception], ...] = (*errors, TimeoutError)
         self._pause = pause
         self._limit = limit
@@ -49,8 +55,12 @@ class Breaker:
             async with asyncio.timeout(self._limit):
                 answer = await work()
         except self._errors as error:
+            if not self._failing:
+                log.warning("away", what=self._what, error=type(error).__name__)
             self._failing, self._next_try_at = True, monotonic() + self._pause
             raise Away from error
+        if self._failing:
+            log.info("back", what=self._what)
         self._failing = False
         return answer
 

@@ -30,8 +30,8 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
     """
     client = connect(settings.mongo)
     repository = Repository(client, settings.database)
-    hints = Breaker(AWAY, pause=5.0, limit=0.1)  # a request never waits longer than this for MongoDB
-    patient = Breaker(AWAY, pause=1.0, limit=4.0)
+    hints = Breaker("MongoDB (hints)", AWAY, pause=5.0, limit=0.1)  # a request never waits longer than this for MongoDB
+    patient = Breaker("MongoDB", AWAY, pause=1.0, limit=4.0)
     publisher = KafkaPublisher(settings.kafka)
     keys = Keys(repository.keys, settings.data_dir / "keys.json", patient)
     intake = Intake(
@@ -39,7 +39,8 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         public_url=settings.public_url,
         publisher=publisher,
         store=repository,
-        mongo=hints,
+        hints=hints,
+        results=patient,
         clock=system_clock,
     )
 

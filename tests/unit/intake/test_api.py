@@ -49,14 +49,15 @@ class World:
 
     @asynccontextmanager
     async def parts(self) -> AsyncIterator[Parts]:
-        mongo = Breaker(UNAVAILABLE, pause=60)
-        keys = Keys(self.store.keys, self.folder / "keys.json", Breaker(UNAVAILABLE, pause=0))
+        mongo = Breaker("hints", UNAVAILABLE, pause=60)
+        keys = Keys(self.store.keys, self.folder / "keys.json", Breaker("keys", UNAVAILABLE, pause=0))
         intake = Intake(
             secret=b"0123456789abcdef",
             public_url="https://ilkim.example/",
             publisher=self.publisher,  # type: ignore[arg-type]
             store=self.store,
-            mongo=mongo,
+            hints=mongo,
+            results=Breaker("results", UNAVAILABLE, pause=0),
             clock=system_clock,
         )
 

@@ -23,7 +23,7 @@ async def test_a_failure_stops_all_tries_for_a_while() -> None:
         tried += 1
         raise OSError
 
-    breaker = Breaker((OSError,), pause=60)
+    breaker = Breaker("x", (OSError,), pause=60)
     for _ in range(3):
         with pytest.raises(Away):
             await breaker.call(fail)
@@ -43,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 async def test_after_the_pause_one_try_decides_for_all(clock: list[float]) -> None:
-    breaker = Breaker((OSError,), pause=5)
+    breaker = Breaker("x", (OSError,), pause=5)
     release = asyncio.Event()
 
     async def fail() -> None:
@@ -68,7 +68,7 @@ async def test_after_the_pause_one_try_decides_for_all(clock: list[float]) -> No
 
 
 async def test_a_try_that_takes_too_long_is_a_failure_and_a_bug_is_not() -> None:
-    breaker = Breaker((OSError,), pause=60, limit=0.01)
+    breaker = Breaker("x", (OSError,), pause=60, limit=0.01)
 
     async def broken() -> None:
         raise KeyError
@@ -117,7 +117,7 @@ async def test_a_new_key_counts_at_once_and_a_revoked_one_no_longer_after_a_refr
     async def load() -> Sequence[StoredKey]:
         return stored
 
-    keys = Keys(load, tmp_path / "deep" / "keys.json", Breaker((OSError,), pause=0))
+    keys = Keys(load, tmp_path / "deep" / "keys.json", Breaker("x", (OSError,), pause=0))
     await keys.start()
     stored.append(key("b"))
     clock[0] += 0.3
@@ -137,7 +137,7 @@ async def test_a_flood_of_wrong_keys_asks_a_few_times_a_second(tmp_path: Path) -
         asked += 1
         return []
 
-    keys = Keys(load, tmp_path / "keys.json", Breaker((OSError,), pause=0))
+    keys = Keys(load, tmp_path / "keys.json", Breaker("x", (OSError,), pause=0))
     await keys.start()
     assert set(await asyncio.gather(*(keys.caller(str(number)) for number in range(1_000)))) == {None}
     assert asked <= 3
@@ -149,6 +149,6 @@ async def test_a_broken_copy_of_the_keys_is_no_obstacle(tmp_path: Path) -> None:
     async def load() -> Sequence[StoredKey]:
         return [key("a")]
 
-    keys = Keys(load, tmp_path / "keys.json", Breaker((OSError,), pause=0))
+    keys = Keys(load, tmp_path / "keys.json", Breaker("x", (OSError,), pause=0))
     await keys.start()
     assert keys.count == 1
