@@ -66,14 +66,15 @@ class Fingerprints:
     """
     Which body stands behind an id: the lately used in memory, all of 30 days in MongoDB.
 
-    A query serves all who ask at the same time, writes go behind the answer. While MongoDB is away only memory is
-    asked: a second body under an old key then passes and routing records it as a duplicate.
+    A query serves all who ask at the same time, writes go behind the answer and are not hurried. While MongoDB is away
+    only memory is asked: a second body under an old key then passes and routing records it as a duplicate.
     """
 
-    def __init__(self, store: Store, mongo: Breaker, clock: Clock) -> None:
+    def __init__(self, store: Store, reads: Breaker, writes: Breaker, clock: Clock) -> None:
         self._cache: dict[str, str] = {}
         self._store = store
-        self._mongo = mongo
+        self._read_guard = reads
+        self._write_guard = writes
         self._clock = clock
         self._reads = Together(self._read)
         self._writes = Together(self._write)
@@ -84,7 +85,7 @@ class Fingerprints:
         """
         if (cached := self._cache.get(number)) is not None:
             return cached
-        if self._mongo.open:
+        if self._read_guard.open:
             return None
         try:
             return await self._reads.ask(number)
@@ -107,12 +108,12 @@ class Fingerprints:
         await self._writes.drain()
 
     async def _read(self, numbers: list[str]) -> Sequence[str | None]:
-        found = await self._mongo.call(lambda: self._store.fingerprints(numbers))
+        found = await self._read_guard.call(lambda: self._store.fingerprints(numbers))
         return [found.get(number) for number in numbers]
 
     async def _write(self, pairs: list[tuple[str, str]]) -> Sequence[None]:
         with suppress(Away):
-            await self._mongo.call(lambda: self._store.remember(dict(pairs), self._clock()))
+            await self._write_guard.call(lambda: self._store.remember(dict(pairs), self._clock()))
         return [None] * len(pairs)
 
 
@@ -120,8 +121,8 @@ class Intake:
     """
     Takes requests and updates. A return means: kept, whatever dies now.
 
-    ``hints`` guards the database where it only helps (no caller waits long for it), ``results`` where it is asked for
-    its own sake.
+    ``hints`` guards the database where it only helps and a caller waits, ``patient`` where it is asked for its own sake
+    or nobody waits.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class Intake:
         publisher: Publisher,
         store: Store,
         hints: Breaker,
-        results: Breaker,
+        patient: Breaker,
         clock: Clock,
     ) -> None:
         self._secret = secret
@@ -140,10 +141,10 @@ class Intake:
         self._keeper = Keeper(publisher)
         self._store = store
         self._hints = hints
-        self._results = results
+        self._patient = patient
         self._clock = clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self.fingerprints = Fingerprints(store, hints, clock)
+        self.fingerprints = Fingerprints(store, hints, patient, clock)
 
     async def take_request(self, body: NewRequest, caller: Caller, idempotency_key: str | None) -> RequestTaken:
         """
@@ -186,7 +187,7 @@ class Intake:
         """
         What became of an update. Raises ``Away`` if that cannot be known now.
         """
-        return await self._results.call(lambda: self._store.update_result(request_id, update_id))
+        return await self._patient.call(lambda: self._store.update_result(request_id, update_id))
 
     async def _take_once(self, accepted: Accepted, fits: Callable[[], Awaitable[None]] | None = None) -> None:
         """

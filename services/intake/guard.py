@@ -22,19 +22,25 @@ class Away(Exception):
 
 class Breaker:
     """
-    After a failure nothing is tried for ``pause`` seconds, then one try in each such time until one succeeds.
-
-    ``limit`` bounds how long a try may take.
+    After ``after`` failures in a row nothing is tried for ``pause`` seconds, then one try in each such time until one
+    succeeds. ``limit`` bounds how long a try may take.
     """
 
     def __init__(
-        self, what: str, errors: tuple[type[Exception], ...], *, pause: float, limit: float | None = None
+        self,
+        what: str,
+        errors: tuple[type[Exception], ...],
+        *,
+        pause: float,
+        limit: float | None = None,
+        after: int = 1,
     ) -> None:
         self._what = what
         self._errors: tuple[type[Exception], ...] = (*errors, TimeoutError)
         self._pause = pause
         self._limit = limit
-        self._failing = False
+        self._after = after
+        self._failures = 0
         self._next_try_at = 0.0
 
     @property
@@ -42,7 +48,7 @@ class Breaker:
         """
         Whether nothing is tried now.
         """
-        return self._failing and monotonic() < self._next_try_at
+        return self._failures >= self._after and monotonic() < self._next_try_at
 
     async def call(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
         """
@@ -55,13 +61,14 @@ class Breaker:
             async with asyncio.timeout(self._limit):
                 answer = await work()
         except self._errors as error:
-            if not self._failing:
+            self._failures += 1
+            self._next_try_at = monotonic() + self._pause
+            if self._failures == self._after:
                 log.warning("away", what=self._what, error=type(error).__name__)
-            self._failing, self._next_try_at = True, monotonic() + self._pause
             raise Away from error
-        if self._failing:
+        if self._failures >= self._after:
             log.info("back", what=self._what)
-        self._failing = False
+        self._failures = 0
         return answer
 
 

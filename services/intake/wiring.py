@@ -30,7 +30,9 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
     """
     client = connect(settings.mongo)
     repository = Repository(client, settings.database)
-    hints = Breaker("MongoDB (hints)", AWAY, pause=5.0, limit=0.1)  # a request never waits longer than this for MongoDB
+    hints = Breaker(
+        "MongoDB (hints)", AWAY, pause=5.0, limit=0.1, after=5
+    )  # a request never waits longer than this for MongoDB
     patient = Breaker("MongoDB", AWAY, pause=1.0, limit=4.0)
     publisher = KafkaPublisher(settings.kafka)
     keys = Keys(repository.keys, settings.data_dir / "keys.json", patient)
@@ -40,7 +42,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         publisher=publisher,
         store=repository,
         hints=hints,
-        results=patient,
+        patient=patient,
         clock=system_clock,
     )
 

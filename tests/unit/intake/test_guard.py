@@ -4,6 +4,7 @@ Not waiting for what is away, asking once for many, and keys that change.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,26 @@ async def test_after_the_pause_one_try_decides_for_all(clock: list[float]) -> No
     release.set()
     assert await probe == "back"
     assert await breaker.call(wait) == "back"
+
+
+async def test_a_single_slow_answer_need_not_stop_all_tries() -> None:
+    breaker = Breaker("x", (OSError,), pause=60, after=2)
+
+    async def fail() -> None:
+        raise OSError
+
+    async def work() -> None:
+        pass
+
+    for attempt in (fail, work, fail, work):
+        assert not breaker.open
+        with suppress(Away):
+            await breaker.call(attempt)
+    for _ in range(2):
+        assert not breaker.open
+        with pytest.raises(Away):
+            await breaker.call(fail)
+    assert breaker.open
 
 
 async def test_a_try_that_takes_too_long_is_a_failure_and_a_bug_is_not() -> None:
