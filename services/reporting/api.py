@@ -2,8 +2,9 @@
 The HTTP side of reporting: one request, lists of requests, figures. It reads only.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 import httpx
@@ -149,12 +150,16 @@ async def list_requests(request: Request, _: Reader, store: Store, parameters: L
     }
 
 
-async def _report(request: Request, filters: Filter, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    store: Repository = request.app.state.repository
-    clock: Clock = request.app.state.clock
+async def _report(
+    request: Request, filters: Filter, ask: Callable[[datetime], Awaitable[list[dict[str, Any]]]]
+) -> dict[str, Any]:
+    """
+    The frame of a report. ``as_of`` is read before the rows, so that it never claims too much.
+    """
+    store, now = _repository(request), request.app.state.clock()
     as_of = await store.as_of()
-    lag = max(0.0, (clock() - as_of).total_seconds()) if as_of else None
-    return {"as_of": as_of, "lag_seconds": lag, "filter": filters.as_query(), "rows": rows}
+    lag = max(0.0, (now - as_of).total_seconds()) if as_of else None
+    return {"as_of": as_of, "lag_seconds": lag, "filter": filters.as_query(), "rows": await ask(now)}
 
 
 @router.get("/reports/summary", response_model=views.SummaryReport, tags=["reports"])
@@ -163,7 +168,11 @@ async def summary(request: Request, _: Reader, store: Store, parameters: ReportQ
     One row for everything, or for what was received from ``from`` to ``to``.
     """
     filters = _filter(parameters)
-    return await _report(request, filters, [await store.summary(filters, request.app.state.clock())])
+
+    async def rows(now: datetime) -> list[dict[str, Any]]:
+        return [await store.summary(filters, now)]
+
+    return await _report(request, filters, rows)
 
 
 @router.get("/reports/volume", response_model=views.VolumeReport, tags=["reports"])
@@ -173,10 +182,10 @@ async def volume(request: Request, _: Reader, store: Store, parameters: ReportQu
     """
     filters = _filter(parameters)
     try:
-        rows = await store.volume(filters, parameters.interval)
+        report = await _report(request, filters, lambda _now: store.volume(filters, parameters.interval))
     except TooManyBuckets as reason:
         raise _wrong("interval", str(reason)) from None
-    return {**await _report(request, filters, rows), "interval": parameters.interval}
+    return {**report, "interval": parameters.interval}
 
 
 @router.get("/reports/departments", response_model=views.DepartmentsReport, tags=["reports"])
@@ -185,7 +194,7 @@ async def departments(request: Request, _: Reader, store: Store, parameters: Rep
     A row for each department, by the requests it holds or closed.
     """
     filters = _filter(parameters)
-    return await _report(request, filters, await store.grouped(filters, request.app.state.clock(), "department"))
+    return await _report(request, filters, lambda now: store.grouped(filters, now, "department"))
 
 
 @router.get("/reports/channels", response_model=views.ChannelsReport, tags=["reports"])
@@ -194,4 +203,4 @@ async def channels(request: Request, _: Reader, store: Store, parameters: Report
     A row for each channel.
     """
     filters = _filter(parameters)
-    return await _report(request, filters, await store.grouped(filters, request.app.state.clock(), "channel"))
+    return await _report(request, filters, lambda now: store.grouped(filters, now, "channel"))

@@ -30,8 +30,9 @@ class Progress:
     """
     Up to which moment everything published is projected.
 
-    While records come: the newest event that is done. After a short quiet: now, for what had been published would have
-    come. A process that has handled nothing yet claims nothing until the broker says that nothing waits.
+    While records come: the newest event that is done. After a quiet of 0.5 s: half a second ago, for what had been
+    published then would have come. A process that has handled nothing yet claims nothing until the broker says that
+    nothing waits.
     """
 
     def __init__(self, clock: Clock, health: Health, as_of: datetime | None) -> None:
@@ -53,7 +54,7 @@ class Progress:
         """
         now = self._clock()
         if self._health.in_hand_since is None and self._caught_up(now):
-            self._advance(now)
+            self._advance(now - QUIET)
         return self._as_of
 
     def _caught_up(self, now: datetime) -> bool:
