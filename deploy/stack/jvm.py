@@ -131,7 +131,7 @@ def prepare(config: Config, say: Callable[[str], None]) -> None:
         return
     if formatted:
         raise StackError(f"{config.data} holds {len(formatted)} broker(s); take BROKERS={len(formatted)} or WIPE=1")
-    cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+    cluster = _cluster_id()
     tool = ("java", "-cp", f"{LIBS}/*", "kafka.tools.StorageTool", "format", "-t", cluster, "-c")
     runs = [
         subprocess.Popen(
@@ -146,3 +146,12 @@ def prepare(config: Config, say: Callable[[str], None]) -> None:
         printed, _ = run.communicate()
         if run.returncode:
             raise StackError(f"Kafka's storage could not be formatted:\n{printed[-2000:]}")
+
+
+def _cluster_id() -> str:
+    """
+    A random cluster id as Kafka writes it (base64url of 16 bytes); one that begins with ``-`` would read as an option.
+    """
+    while (drawn := base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")).startswith("-"):
+        continue
+    return drawn

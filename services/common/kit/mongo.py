@@ -26,8 +26,8 @@ def connect(settings: MongoSettings) -> Client:
     """
     Make a client inside the running event loop. It connects lazily; ``close()`` is synchronous.
 
-    Waits 3 s for a server and 10 s for an answer; writes are acknowledged by a majority with the journal on disk;
-    times are aware, in UTC.
+    Waits 3 s for a server and 10 s for an answer; writes are acknowledged by a majority, which implies the journal on
+    disk (deploy/decisions/0003); times are aware, in UTC.
     """
     return AsyncIOMotorClient(
         settings.uri,
@@ -35,7 +35,6 @@ def connect(settings: MongoSettings) -> Client:
         connectTimeoutMS=3_000,
         socketTimeoutMS=10_000,
         w="majority",
-        journal=True,
         retryWrites=True,
         tz_aware=True,
         uuidRepresentation="standard",
