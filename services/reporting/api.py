@@ -132,7 +132,7 @@ async def get_request(request_id: str, caller: Reader, store: Store) -> dict[str
 @router.get("/requests", response_model=views.RequestList, tags=["requests"])
 async def list_requests(request: Request, _: Reader, store: Store, parameters: ListQuery) -> dict[str, Any]:
     """
-    Requests that fit the filter, newest first. Follow ``next_cursor``; nothing is left out or shown twice meanwhile.
+    Requests that fit the filter, newest first. Follow ``next_cursor``; what comes in meanwhile shifts nothing.
     """
     secret = request.app.state.settings.cursor_secret.get_secret_value().encode()
     filters = _filter(parameters)

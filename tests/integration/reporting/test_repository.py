@@ -3,8 +3,10 @@ Archive, projection and figures on a server that speaks MongoDB's protocol.
 """
 
 import asyncio
+import os
 import random
 import statistics
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
@@ -110,6 +112,24 @@ async def test_a_rebuild_beside_a_running_projector_gives_the_same_documents(rep
 
     assert progress == sorted(progress)
     assert await documents(repository) == {life.request_id: fold(None, *life.events) for life in lives}
+
+
+async def test_the_rebuild_command_gives_the_same_numbers(
+    repository: Repository, mongo_uri: str, database: str
+) -> None:
+    await take(repository, [event for life in random_lives(7, 30) for event in life.events])
+    before = await repository.summary(Filter(), NOW), await documents(repository)
+    await repository.requests.delete_one({"registered": True})
+
+    environment = {**os.environ, "MONGODB_URI": mongo_uri, "REPORTING_DATABASE": database}
+    command = (sys.executable, "-m", "services.reporting", "rebuild")
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
+    shown, _ = await process.communicate()
+
+    assert process.returncode == 0
+    archived = await repository.archived_count()
+    assert f"{archived:,} of {archived:,} events" in shown.decode()
+    assert (await repository.summary(Filter(), NOW), await documents(repository)) == before
 
 
 @pytest.mark.parametrize(
