@@ -158,28 +158,39 @@ class Journal:
             trace.told[key] = Told(type(data).__name__.removeprefix("Notification"), data.channel, data.reason)
 
 
-def differences(
-    journal: Journal, reported: Mapping[str, Reported], received_more: int, posted: int
-) -> dict[str, list[str]]:
+def on_topics(journal: Journal, posted: int) -> dict[str, list[str]]:
     """
-    Where the parts do not agree (yet): what is wrong, and the numbers of the requests it is wrong for. Empty if all do.
-
-    ``received_more``: by how much ``summary.received`` grew. ``posted``: how many requests the day has.
+    What the topics do not show (yet) of a day of so many requests: what is wrong, and the numbers of the requests it is
+    wrong for. Empty if every accepted request is registered, assigned and told, and every update answered.
     """
     ours = journal.ours
-    open_updates = {u: r for u, r in journal.updates.items() if u not in journal.trace(r).updates}
-    waiting = {r for r, trace in ours.items() if trace.queued - set(trace.told)}
-    found = {
+    checks = {
         "not registered exactly once": [r for r, t in ours.items() if len(t.registered) != 1],
         "not assigned exactly once at first": [r for r, t in ours.items() if len(t.first_assigned) != 1],
         "not on the topic of the department that holds it": [
             r for r, t in ours.items() if t.department not in t.stands_on
         ],
-        "whose update was neither applied nor refused": sorted(set(open_updates.values())),
+        "with an update neither applied nor refused": [
+            r for u, r in journal.updates.items() if u not in journal.trace(r).updates
+        ],
         "not told of being received": [r for r, t in ours.items() if (RECEIVED, 1) not in t.told],
         "closed, but not told so": [r for r, t in ours.items() if t.closed and (CLOSED, 1) not in t.told],
-        "with a message that still waits": sorted(waiting),
+        "with a message that still waits": [r for r, t in ours.items() if t.queued - set(t.told)],
         "told twice": [r for r, t in ours.items() if any(len(ids) > 1 for ids in t.outcomes.values())],
+    }
+    missing = posted - len(ours)
+    if missing:
+        checks[f"{missing} of {posted} not accepted by intake"] = [""]
+    return {what: numbers for what, numbers in checks.items() if numbers}
+
+
+def in_reporting(journal: Journal, reported: Mapping[str, Reported], received_more: int) -> dict[str, list[str]]:
+    """
+    Where reporting does not show (yet) what the topics do, in the same form. ``received_more``: by how much
+    ``summary.received`` grew during the run.
+    """
+    ours = journal.ours
+    checks = {
         "not in reporting": [r for r in ours if r not in reported],
         "in another state in reporting": [
             r
@@ -187,11 +198,9 @@ def differences(
             if r in reported and (reported[r].status, reported[r].department) != (t.status, t.department)
         ],
     }
-    if len(ours) != posted:
-        found[f"posted but not accepted: {posted - len(ours)} requests"] = ["-"]
     if received_more != len(ours):
-        found[f"summary.received grew by {received_more}, not by {len(ours)}"] = ["-"]
-    return {what: numbers for what, numbers in found.items() if numbers}
+        checks[f"summary.received grew by {received_more} instead of {len(ours)}"] = [""]
+    return {what: numbers for what, numbers in checks.items() if numbers}
 
 
 def percentile(values: Sequence[float], share: float) -> float:
