@@ -66,11 +66,9 @@ class City:
     def on_department(self, slug: str, request_id: str) -> RequestAssigned:
         def look() -> RequestAssigned | None:
             self.topics.poll()
-            for one in self.topics.seen:
-                if one.topic == f"requests.dept.{slug}" and one.event and one.event.data.key == request_id:
-                    if isinstance(one.event.data, RequestAssigned) and one.event.data.department == slug:
-                        return one.event.data
-            return None
+            events = (one.event.data for one in self.topics.seen if one.topic == f"requests.dept.{slug}" and one.event)
+            ours = (one for one in events if isinstance(one, RequestAssigned) and one.request_id == request_id)
+            return next((one for one in ours if one.department == slug), None)
 
         return eventually(look)
 
