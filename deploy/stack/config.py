@@ -246,8 +246,8 @@ def kafka_properties(config: Config, node: int) -> str:
         "share.coordinator.state.topic.replication.factor": config.brokers,
         "share.coordinator.state.topic.min.isr": in_sync,
         "group.initial.rebalance.delay.ms": 0,  # one worker a group: nobody to wait for
-        # Kafka's own 9 s: after `kill -9` a broker is let in again when its old session is over. Shorter was tried (3 s):
-        # on a machine whose cores are taken a healthy broker then misses its heartbeats and takes no writes.
+        # Kafka's own 9 s: after `kill -9` a broker is let in again when its old session is over. With 3 s (tried),
+        # on a machine whose cores are taken, a healthy broker misses its heartbeats and takes no writes.
         "broker.session.timeout.ms": 9_000,
         "broker.heartbeat.interval.ms": 1_000,
         "log.index.size.max.bytes": 1_048_576,  # preallocated per partition; 10 MB each slow the start after a kill
