@@ -21,7 +21,7 @@ from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS
 
 AT_ONCE: Final = 8
 RETRY_SECONDS: Final = 30.0
-WAIT_SECONDS: Final = 60.0
+STILL_SECONDS: Final = 45.0  # so long may nothing happen; notify holds a message back for 30 at most
 LOOK_EVERY: Final = 10  # of so many requests one is looked for in reporting, to time it
 PAGE: Final = 200
 ASK_AGAIN: Final = 10
@@ -66,6 +66,7 @@ class Run:
         self._answered: set[str] = set()
         self._work: set[asyncio.Task[None]] = set()
         self._received_before = 0
+        self._last_record = 0.0
 
     async def go(self, show: Show) -> Result:
         """
@@ -151,9 +152,8 @@ class Run:
         Time how long it takes reporting to show a request. Asks ever more rarely, not to slow down what it measures.
         """
         pause = 0.02
-        while time.perf_counter() - sent < WAIT_SECONDS:
-            found = await self._http.get(f"{self._env['REPORTING_URL']}/v1/requests/{request_id}")
-            if found.status_code == httpx.codes.OK:
+        while time.perf_counter() - sent < STILL_SECONDS:
+            if (await self._report(f"/v1/requests/{request_id}")).status_code == httpx.codes.OK:
                 self._result.visible.append(time.perf_counter() - sent)
                 return
             await asyncio.sleep(pause)
@@ -213,12 +213,13 @@ class Run:
 
         while True:
             new, at = await asyncio.to_thread(poll)
+            self._last_record = at if new else self._last_record
             for seen in new:
                 take(seen, at)
 
     async def _show(self, show: Show) -> None:
         while True:
-            with suppress(httpx.HTTPError):
+            with suppress(httpx.HTTPError, DemoError):
                 self._result.received_more = await self._received() - self._received_before
             for _ in range(6):  # the summary is the dearest question of all
                 show(self._progress())
@@ -237,18 +238,18 @@ class Run:
 
     async def _wait(self, reading: list[asyncio.Task[None]]) -> None:
         """
-        Return when the departments have nothing left to do and all parts agree, or when that takes too long.
+        Return when the departments have nothing left to do and all parts agree, or when nothing happens any more.
 
         Reporting is asked only when the topics are complete: its figures cost the database more than the day does.
         """
-        deadline = time.perf_counter() + WAIT_SECONDS
+        began = time.perf_counter()
         while True:
             for task in reading:
                 if task.done():
                     task.result()
             found = {f"{len(self._work)} departments still at work": [""]} if self._work else {}
             found |= on_topics(self._journal, len(self._day))
-            over = time.perf_counter() > deadline
+            over = time.perf_counter() - max(began, self._last_record) > STILL_SECONDS
             if not found or over:
                 self._result.received_more = await self._received() - self._received_before
                 self._result.reported = await self._reported()
@@ -258,8 +259,20 @@ class Run:
                 return
             await asyncio.sleep(0.5)
 
+    async def _report(self, path: str, query: Mapping[str, str | int] | None = None) -> httpx.Response:
+        """
+        Ask reporting; a connection that it closed just then, and a 503, are tried again.
+        """
+        for pause in (0.2, 0.5, 1.0, 2.0, 4.0):
+            with suppress(httpx.TransportError):
+                answered = await self._http.get(self._env["REPORTING_URL"] + path, params=query)
+                if answered.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    return answered
+            await asyncio.sleep(pause)
+        raise DemoError(f"reporting does not answer {path}")
+
     async def _received(self) -> int:
-        answered = await self._http.get(f"{self._env['REPORTING_URL']}/v1/reports/summary")
+        answered = await self._report("/v1/reports/summary")
         answered.raise_for_status()
         return int(answered.json()["rows"][0]["received"])
 
@@ -270,7 +283,7 @@ class Run:
         found: dict[str, Reported] = {}
         query: dict[str, str | int] = {"limit": PAGE}
         for _ in range(3 + 2 * len(self._day) // PAGE):
-            answered = await self._http.get(f"{self._env['REPORTING_URL']}/v1/requests", params=query)
+            answered = await self._report("/v1/requests", query)
             answered.raise_for_status()
             page = answered.json()
             for row in page["items"]:
