@@ -50,6 +50,14 @@ check: install ## format, lint, types, unit and contract tests
 	@$(PY) -m mypy
 	@$(PY) -m pytest -q tests/unit tests/contract
 
+.PHONY: contracts
+contracts: install ## write JSON Schemas and AsyncAPI from the models
+	@$(PY) -m services.common.contracts
+
 .PHONY: test
-test: install ## every test that is no long run
-	@$(PY) -m pytest
+test: install ## every test that is no long run; says on which broker and database it stands
+	@$(PY) -m pytest --cov --cov-report=term --durations=10
+
+.PHONY: faults-short
+faults-short: install ## kill intake, routing, notify and projector under load, then count; about 2 minutes
+	@$(PY) -m tests.faults.kill_matrix --requests 1500 --rate 25 --kills 2
