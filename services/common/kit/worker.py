@@ -8,9 +8,11 @@ backlog: one at a time when quiet, up to ``batch_size`` when busy.
 """
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -224,6 +226,7 @@ def build_app(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings) -> faus
         topic_disable_leader=True,
         table_standby_replicas=0,
         store="memory://",
+        datadir=str(Path(tempfile.gettempdir()) / "ilkim-faust"),  # Faust insists on a folder; nothing is put there
         web_enabled=False,
         web_tables_enabled=False,
         worker_redirect_stdouts=False,
@@ -237,8 +240,7 @@ def _delivery(event: Any) -> Delivery:
     message = event.message
     headers = message.headers or ()
     pairs = headers.items() if isinstance(headers, dict) else headers
-    value = message.value if message.value else None
-    return Delivery(message.topic, message.partition, message.offset, message.key, value, tuple(pairs))
+    return Delivery(message.topic, message.partition, message.offset, message.key, message.value, tuple(pairs))
 
 
 @asynccontextmanager
@@ -312,7 +314,7 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
     async def consume(stream: Any) -> None:
         sender = Sender(app)
         async with (
-            serve_ops(health, spec.ops_port),
+            serve_ops(health, spec.ops_port, settings.ops_host),
             asyncio.TaskGroup() as background,
             spec.lifespan(sender, health) as handle,
             _backlog(stream, settings.batch_size) as take,
