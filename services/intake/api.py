@@ -14,9 +14,10 @@ from services.common.contracts.ids import IllFormedId, parse_request_id
 from services.common.kit import http
 from services.common.kit.auth import Caller, key_hash
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
-from services.intake.application import Intake, NowhereToKeep
+from services.intake.application import Intake
 from services.intake.domain import Conflict, Forbidden, Refused
 from services.intake.guard import Away
+from services.intake.keeper import NowhereToKeep
 from services.intake.keys import Keys, KeysNotLoaded
 from services.intake.schemas import (
     CALLER_KEY,

@@ -9,25 +9,18 @@ from datetime import datetime
 from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from services.common.contracts.envelope import Record
 from services.common.contracts.ids import grouped
 from services.common.kit.auth import Caller
 from services.common.kit.clock import Clock
-from services.common.kit.publisher import Publisher, PublishFailed
 from services.intake.domain import Accepted, Conflict, accept_request, accept_update, check_move, speaks_for
 from services.intake.guard import Away, Breaker, Together
+from services.intake.keeper import Keeper
 from services.intake.read_model import CaseState
 from services.intake.schemas import NewRequest, NewUpdate, RequestTaken, UpdateResult, UpdateTaken
 
 _CACHED: Final = 50_000
 
 T = TypeVar("T")
-
-
-class NowhereToKeep(Exception):
-    """
-    Kafka did not acknowledge: the caller must send again.
-    """
 
 
 class Store(Protocol):
@@ -40,26 +33,6 @@ class Store(Protocol):
     async def case(self, request_id: str) -> CaseState | None: ...
     async def note_update(self, update_id: str, request_id: str, at: datetime) -> None: ...
     async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None: ...
-
-
-class Keeper:
-    """
-    Where accepted records go. (Step 2 puts the spool here.)
-    """
-
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher = publisher
-        self._kafka = Breaker("Kafka", (PublishFailed,), pause=1.0, limit=10.0)
-
-    async def keep(self, records: Sequence[Record]) -> None:
-        """
-        Return when every record is acknowledged, each before the next is sent. Raises ``NowhereToKeep``.
-        """
-        try:
-            for record in records:
-                await self._kafka.call(lambda record=record: self._publisher.publish(record))  # type: ignore[misc]
-        except Away as error:
-            raise NowhereToKeep from error
 
 
 class Fingerprints:
@@ -130,7 +103,7 @@ class Intake:
         *,
         secret: bytes,
         public_url: str,
-        publisher: Publisher,
+        keeper: Keeper,
         store: Store,
         hints: Breaker,
         patient: Breaker,
@@ -138,7 +111,7 @@ class Intake:
     ) -> None:
         self._secret = secret
         self._public_url = public_url.rstrip("/")
-        self._keeper = Keeper(publisher)
+        self._keeper = keeper
         self._store = store
         self._hints = hints
         self._patient = patient
@@ -194,15 +167,18 @@ class Intake:
         Keep it unless this body was kept under this id before. ``fits`` raises if it does not fit what is there.
         """
         async with self._locks.setdefault(accepted.id, asyncio.Lock()):
-            known = await self.fingerprints.of(accepted.id) if accepted.keyed else None
+            known = await self._known(accepted.id) if accepted.keyed else None
             if known is None:
                 if fits is not None:
                     await fits()
-                await self._keeper.keep(accepted.records)
+                await self._keeper.keep(accepted)
                 if accepted.keyed:
                     self.fingerprints.remember(accepted.id, accepted.fingerprint)
             elif known != accepted.fingerprint:
                 raise Conflict("Another body was already accepted under this external_id or Idempotency-Key.")
+
+    async def _known(self, number: str) -> str | None:
+        return self._keeper.fingerprint(number) or await self.fingerprints.of(number)
 
     async def _if_there(self, work: Callable[[], Awaitable[T]]) -> T | None:
         try:

@@ -48,17 +48,31 @@ class Breaker:
         """
         Whether nothing is tried now.
         """
-        return self._failures >= self._after and monotonic() < self._next_try_at
+        return self.tripped and monotonic() < self._next_try_at
 
-    async def call(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
+    @property
+    def tripped(self) -> bool:
         """
-        Do the work, or raise ``Away``.
+        Whether it failed and has not succeeded since: true while ``open``, and while the next try is due.
+        """
+        return self._failures >= self._after
+
+    async def pause(self) -> None:
+        """
+        Return when something may be tried again.
+        """
+        if self.open:
+            await asyncio.sleep(self._next_try_at - monotonic())
+
+    async def call(self, work: Callable[[], Awaitable[Answer]], *, limit: float | None = None) -> Answer:
+        """
+        Do the work (within another ``limit`` than usual, if given), or raise ``Away``.
         """
         if self.open:
             raise Away
         self._next_try_at = monotonic() + self._pause
         try:
-            async with asyncio.timeout(self._limit):
+            async with asyncio.timeout(self._limit if limit is None else limit):
                 answer = await work()
         except self._errors as error:
             self._failures += 1

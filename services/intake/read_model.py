@@ -35,12 +35,16 @@ class Outcome:
     detail: str | None = None
 
 
-def fold(events: Iterable[Lifecycle]) -> tuple[dict[str, CaseState], dict[str, Outcome]]:
+UpdateKey = tuple[str, str]
+"""request_id, update_id: a department's own system counts its updates as it likes."""
+
+
+def fold(events: Iterable[Lifecycle]) -> tuple[dict[str, CaseState], dict[UpdateKey, Outcome]]:
     """
     The newest state of each request and the outcome of each update, whatever the order and however often repeated.
     """
     cases: dict[str, CaseState] = {}
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[UpdateKey, Outcome] = {}
     for event in events:
         known = cases.get(event.request_id)
         if event.status is not None and (known is None or event.seq > known.seq):
@@ -49,7 +53,7 @@ def fold(events: Iterable[Lifecycle]) -> tuple[dict[str, CaseState], dict[str, O
             continue
         if isinstance(event, UpdateRefused):
             refused = Outcome(event.request_id, "refused", event.seq, event.reason, event.detail)
-            outcomes.setdefault(event.update_id, refused)
+            outcomes.setdefault((event.request_id, event.update_id), refused)
         else:
-            outcomes[event.update_id] = Outcome(event.request_id, "applied", event.seq)
+            outcomes[event.request_id, event.update_id] = Outcome(event.request_id, "applied", event.seq)
     return cases, outcomes

@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from services.common.contracts.vocabulary import Status
 from services.common.kit.mongo import Client, ensure_indexes
 from services.intake.keys import StoredKey
-from services.intake.read_model import CaseState, Outcome
+from services.intake.read_model import CaseState, Outcome, UpdateKey
 from services.intake.schemas import UpdateResult
 
 AWAY: Final[tuple[type[Exception], ...]] = (PyMongoError, TimeoutError)
@@ -81,7 +81,7 @@ class Repository:
         An update was accepted: pending, unless its result is already there.
         """
         await self._updates.update_one(
-            {"_id": update_id},
+            {"_id": _update_key(request_id, update_id)},
             {"$setOnInsert": {"request_id": request_id, "result": "pending", "at": at}},
             upsert=True,
         )
@@ -90,7 +90,7 @@ class Repository:
         """
         What became of an update of this request.
         """
-        row = await self._updates.find_one({"_id": update_id, "request_id": request_id})
+        row = await self._updates.find_one({"_id": _update_key(request_id, update_id)})
         if row is None:
             return None
         return UpdateResult(
@@ -101,9 +101,10 @@ class Repository:
             seq=row.get("seq"),
         )
 
-    async def apply(self, cases: Mapping[str, CaseState], outcomes: Mapping[str, Outcome], at: datetime) -> None:
+    async def apply(self, cases: Mapping[str, CaseState], outcomes: Mapping[UpdateKey, Outcome], at: datetime) -> None:
         """
-        Keep the newest state of each request (a higher seq wins) and the results of updates.
+        Keep the newest state of each request (a higher seq wins) and the results of updates. What was applied stays
+        applied: a refusal of another department's update with the same id is not this update's result.
         """
         if cases:
             writes = [
@@ -125,7 +126,7 @@ class Repository:
         if outcomes:
             writes = [
                 UpdateOne(
-                    {"_id": update_id},
+                    {"_id": _update_key(*key)} | ({"result": {"$ne": "applied"}} if outcome.reason else {}),
                     {
                         "$set": {
                             "request_id": outcome.request_id,
@@ -138,9 +139,9 @@ class Repository:
                     },
                     upsert=True,
                 )
-                for update_id, outcome in outcomes.items()
+                for key, outcome in outcomes.items()
             ]
-            await self._updates.bulk_write(writes, ordered=False)
+            await _unless_there(self._updates.bulk_write(writes, ordered=False))
 
     # --- keys ---
 
@@ -176,6 +177,10 @@ class Repository:
         given = list(names_or_hashes)
         query = {"revoked_at": None, "$or": [{"name": {"$in": given}}, {"_id": {"$in": given}}]}
         return (await self._keys.update_many(query, {"$set": {"revoked_at": at}})).modified_count
+
+
+def _update_key(request_id: str, update_id: str) -> str:
+    return f"{request_id}/{update_id}"
 
 
 def _key(row: Mapping[str, Any]) -> StoredKey:

@@ -17,7 +17,8 @@ class IntakeSettings(BaseSettings):
     """
     ``INTAKE_…``. ``id_secret`` keys every derived number and personal hash: it has no default and never changes.
 
-    ``data_dir`` holds ``keys.json``, the copy of the API keys' hashes that intake uses while MongoDB is away.
+    ``data_dir`` belongs to one instance. It holds ``keys.json``, the copy of the API keys' hashes that intake uses
+    while MongoDB is away, and ``spool``, of at most ``spool_max_bytes``: what it accepts while Kafka is away.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
@@ -26,6 +27,7 @@ class IntakeSettings(BaseSettings):
     port: Port = 8000
     worker_ops_port: Port = 8011
     data_dir: Path = Path(".run/intake")
+    spool_max_bytes: int = Field(default=268_435_456, ge=65_536)
     public_url: str = "http://127.0.0.1:8000"
     database: str = "intake"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)

@@ -1,5 +1,5 @@
 """
-The HTTP side's real parts: Kafka, MongoDB, the key file.
+The HTTP side's real parts: Kafka, MongoDB, the key file, the spool.
 """
 
 import asyncio
@@ -15,9 +15,11 @@ from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.intake.api import Parts
 from services.intake.application import Intake
 from services.intake.guard import Away, Breaker
+from services.intake.keeper import Keeper
 from services.intake.keys import Keys
 from services.intake.repository import AWAY, Repository
 from services.intake.settings import IntakeSettings
+from services.intake.spool import Spool, SpoolInUse
 
 log = logger(__name__)
 _TOPICS: Final = (topics.CONTACTS.name, topics.RECEIVED.name, topics.UPDATES.name)
@@ -26,8 +28,14 @@ _TOPICS: Final = (topics.CONTACTS.name, topics.RECEIVED.name, topics.UPDATES.nam
 @asynccontextmanager
 async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
     """
-    Everything the HTTP side stands on. Starts although Kafka or MongoDB is away, and finds them later.
+    Everything the HTTP side stands on. Starts although Kafka or MongoDB is away, and finds them later. Raises
+    ``SpoolInUse`` if another instance has the same data folder.
     """
+    try:
+        spool = Spool(settings.data_dir / "spool", settings.spool_max_bytes)
+    except SpoolInUse as error:
+        log.error("intake does not start", why=str(error))
+        raise
     client = connect(settings.mongo)
     repository = Repository(client, settings.database)
     hints = Breaker(
@@ -35,11 +43,13 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
     )  # a request never waits longer than this for MongoDB
     patient = Breaker("MongoDB", AWAY, pause=1.0, limit=4.0)
     publisher = KafkaPublisher(settings.kafka)
+    keeper = Keeper(publisher, spool, system_clock)
+    keeper.measure()
     keys = Keys(repository.keys, settings.data_dir / "keys.json", patient)
     intake = Intake(
         secret=settings.secret,
         public_url=settings.public_url,
-        publisher=publisher,
+        keeper=keeper,
         store=repository,
         hints=hints,
         patient=patient,
@@ -53,12 +63,24 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
                 await repository.ping()
         except AWAY:
             mongo = False
-        return {"ready": kafka and keys.count is not None, "kafka": kafka, "mongo": mongo, "keys": keys.count}
+        return {
+            "ready": keeper.able and keys.count is not None,
+            "kafka": kafka,
+            "mongo": mongo,
+            "keys": keys.count,
+            "spool": keeper.state(),
+        }
 
+    async def to_kafka() -> None:
+        await _until_done(lambda: publisher.start(_TOPICS), "Kafka", PublishFailed)
+        await keeper.drain()
+
+    for number, print_of_body in spool.keyed().items():
+        intake.fingerprints.remember(number, print_of_body)
     await keys.start()
     tasks = [
         asyncio.create_task(keys.keep_fresh()),
-        asyncio.create_task(_until_done(lambda: publisher.start(_TOPICS), "Kafka", PublishFailed)),
+        asyncio.create_task(to_kafka()),
         asyncio.create_task(_until_done(lambda: patient.call(repository.prepare), "MongoDB", Away)),
     ]
     try:
@@ -70,6 +92,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
             async with asyncio.timeout(5):
                 await intake.fingerprints.drain()
         await publisher.close()
+        spool.close()
         client.close()
 
 

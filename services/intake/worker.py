@@ -11,11 +11,11 @@ from services.common.kit.clock import system_clock
 from services.common.kit.mongo import connect
 from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec
-from services.intake.read_model import CaseState, Outcome, fold
+from services.intake.read_model import CaseState, Outcome, UpdateKey, fold
 from services.intake.repository import Repository
 from services.intake.settings import IntakeSettings
 
-Apply = Callable[[Mapping[str, CaseState], Mapping[str, Outcome]], Awaitable[None]]
+Apply = Callable[[Mapping[str, CaseState], Mapping[UpdateKey, Outcome]], Awaitable[None]]
 
 
 def handler(apply: Apply) -> Handle:

@@ -21,6 +21,10 @@ http_requests_total = Counter("http_requests_total", "HTTP answers", ["method", 
 http_seconds = Histogram("http_seconds", "Time to answer", ["method", "route"], buckets=_SECONDS)
 notifications_total = Counter("notifications_total", "Outcomes of messages", ["transition", "channel", "outcome"])
 parked = Gauge("parked", "What waits for something that has not arrived yet")
+spool_entries = Gauge("spool_entries", "Inputs in intake's spool, accepted and not yet acknowledged by Kafka")
+spool_bytes = Gauge("spool_bytes", "What intake's spool takes of the disk")
+spool_oldest_seconds = Gauge("spool_oldest_seconds", "How long the oldest input has been in intake's spool")
+breaker_open = Gauge("breaker_open", "1 while intake does not reach Kafka and keeps all in its spool")
 projection_lag_seconds = Gauge("projection_lag_seconds", "How far reporting is behind")
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST

@@ -69,6 +69,7 @@ class KafkaPublisher:
             request_timeout_ms=5_000,
             delivery_timeout_ms=8_000,
             bootstrap_timeout_ms=5_000,
+            reconnect_backoff_max_ms=1_000,  # 30 s as it comes: too long after Kafka is back
             allow_auto_create_topics=False,
             max_request_size=2_097_152,
         )

@@ -56,8 +56,8 @@ async def test_an_outcome_replaces_pending_and_pending_never_an_outcome(reposito
     assert pending is not None
     assert pending.result == "pending"
     outcomes = {
-        "u1": Outcome(RID, "applied", 3),
-        "u2": Outcome(RID, "refused", 4, "forbidden_move", "no"),
+        (RID, "u1"): Outcome(RID, "applied", 3),
+        (RID, "u2"): Outcome(RID, "refused", 4, "forbidden_move", "no"),
     }
     for _ in range(2):
         await repository.apply({}, outcomes, NOW)
@@ -69,6 +69,16 @@ async def test_an_outcome_replaces_pending_and_pending_never_an_outcome(reposito
     assert (applied.result, applied.seq) == ("applied", 3)
     assert (refused.result, refused.reason, refused.detail) == ("refused", "forbidden_move", "no")
     assert await repository.update_result("another request", "u1") is None
+
+
+async def test_departments_may_number_their_updates_alike_and_cannot_undo_each_others_results(
+    repository: Repository,
+) -> None:
+    refused = Outcome(RID, "refused", 4, "not_the_holder", "held by zabita")
+    await repository.apply({}, {(RID, "1"): Outcome(RID, "applied", 3), ("other", "1"): refused}, NOW)
+    await repository.apply({}, {(RID, "1"): refused}, NOW)
+    results = [await repository.update_result(request_id, "1") for request_id in (RID, "other")]
+    assert [one.result for one in results if one] == ["applied", "refused"]
 
 
 async def test_keys_are_added_renamed_and_revoked(repository: Repository) -> None:

@@ -62,7 +62,7 @@ async def http(settings: IntakeSettings, repository: Repository) -> AsyncIterato
         ) as client,
     ):
         async with asyncio.timeout(20):
-            while (await client.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - it is asked over HTTP
+            while (await client.get("/readyz")).json()["spool"]["breaker"] != "closed":
                 await asyncio.sleep(0.05)
         yield client
 
@@ -108,7 +108,7 @@ async def test_two_instances_agree_on_what_was_accepted(
     async with asyncio.timeout(5):
         while not await repository.fingerprints([request_id]):  # noqa: ASYNC110 - it is asked of the database
             await asyncio.sleep(0.01)
-    app = create_app(parts_of(settings))
+    app = create_app(parts_of(settings.model_copy(update={"data_dir": settings.data_dir / "other"})))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.common.kit.mongo import UNAVAILABLE
 from services.intake.keys import StoredKey
-from services.intake.read_model import CaseState, Outcome
+from services.intake.read_model import CaseState, Outcome, UpdateKey
 from services.intake.schemas import UpdateResult
 
 
@@ -51,7 +51,7 @@ class FakeStore:
         self._there()
         return self.updates.get(update_id) if self.of_request.get(update_id) == request_id else None
 
-    async def apply(self, cases: Mapping[str, CaseState], outcomes: Mapping[str, Outcome], at: datetime) -> None:
+    async def apply(self, cases: Mapping[str, CaseState], outcomes: Mapping[UpdateKey, Outcome], at: datetime) -> None:
         self._there()
         self.cases.update(cases)
 

@@ -2,8 +2,10 @@
 The HTTP side over ASGI, with Kafka and MongoDB in memory: every answer of the contract.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,10 @@ from services.common.kit.testing import FakePublisher
 from services.intake.api import Parts, create_app
 from services.intake.application import Intake
 from services.intake.guard import Breaker
+from services.intake.keeper import Keeper
 from services.intake.keys import Keys, StoredKey
 from services.intake.read_model import CaseState
+from services.intake.spool import Spool
 from tests.unit.intake.fakes import FakeStore
 
 PROBLEM = "application/problem+json"
@@ -37,24 +41,30 @@ KEYS = {
 
 class World:
     """
-    An intake, what it stands on, and a client for it.
+    An intake, what it stands on, and a client for it. The spool is a real one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, spool: Path | None = None, spool_bytes: int = 1_000_000) -> None:
         self.folder = folder
+        self.spool_folder = spool or folder / secrets.token_hex(4)
+        self.spool_bytes = spool_bytes
         self.store = FakeStore()
         self.store.stored = {key.hash: key for key in KEYS.values()}
         self.publisher = FakePublisher()
         self.http: httpx.AsyncClient
+        self.spool: Spool
+        self.keeper: Keeper
 
     @asynccontextmanager
     async def parts(self) -> AsyncIterator[Parts]:
         mongo = Breaker("hints", UNAVAILABLE, pause=60)
         keys = Keys(self.store.keys, self.folder / "keys.json", Breaker("keys", UNAVAILABLE, pause=0))
+        self.spool = Spool(self.spool_folder, self.spool_bytes)
+        self.keeper = Keeper(self.publisher, self.spool, system_clock)  # type: ignore[arg-type]
         intake = Intake(
             secret=b"0123456789abcdef",
             public_url="https://ilkim.example/",
-            publisher=self.publisher,  # type: ignore[arg-type]
+            keeper=self.keeper,
             store=self.store,
             hints=mongo,
             patient=Breaker("patient", UNAVAILABLE, pause=60),
@@ -62,11 +72,15 @@ class World:
         )
 
         async def ready() -> dict[str, object]:
-            return {"ready": not self.publisher.failing}
+            return {"ready": self.keeper.able, "spool": self.keeper.state()}
 
         await keys.start()
+        draining = asyncio.create_task(self.keeper.drain())
+        await asyncio.sleep(0)
         yield Parts(intake, keys, ready)
+        draining.cancel()
         await intake.fingerprints.drain()
+        self.spool.close()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["World"]:
@@ -134,12 +148,68 @@ async def test_a_repeat_is_recognised_after_a_restart(tmp_path: Path) -> None:
         assert again.publisher.records == []
 
 
-async def test_nothing_is_remembered_of_what_was_not_kept(world: World) -> None:
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the condition lies in other tasks
+            await asyncio.sleep(0.01)
+
+
+async def test_what_finds_neither_kafka_nor_room_is_a_503_and_nothing_is_remembered_of_it(tmp_path: Path) -> None:
+    async with World(tmp_path, spool_bytes=100).running() as world:
+        world.publisher.failing = True
+        for _ in range(2):
+            answer = await world.post(json=NEW | {"external_id": "e1"})
+            assert_problem(answer, 503)
+            assert int(answer.headers["Retry-After"]) > 0
+        assert world.store.prints == {}
+        assert (await world.http.get("/readyz")).status_code == 503
+        world.publisher.failing = False
+        await until(lambda: world.keeper.direct)
+        assert (await world.post(json=NEW | {"external_id": "e1"})).status_code == 202
+        assert len(world.publisher.records) == 1
+
+
+async def test_while_kafka_is_away_all_is_taken_and_published_in_order_when_it_is_back(world: World) -> None:
     world.publisher.failing = True
-    answer = await world.post(json=NEW | {"external_id": "e1"})
-    assert_problem(answer, 503)
-    assert int(answer.headers["Retry-After"]) > 0
-    assert world.store.prints == {}
+    taken = [await world.post(json=NEW | {"citizen": {"name": f"Kişi {number}"}}) for number in range(5)]
+    assert {answer.status_code for answer in taken} == {202}
+    ready = await world.http.get("/readyz")
+    assert ready.status_code == 200
+    assert {"entries": 5, "state": "filling", "breaker": "open"}.items() <= ready.json()["spool"].items()
+    assert world.publisher.records == []
+    world.publisher.failing = False
+    await until(lambda: not world.spool.entries)
+    assert [record.key.decode() for record in world.publisher.on("requests.received")] == [
+        answer.json()["request_id"] for answer in taken
+    ]
+    before: set[str] = set()
+    for record in world.publisher.records:
+        if record.topic == "contacts":
+            before.add(record.key.decode())
+        else:
+            assert record.value is not None
+            assert json.loads(record.value)["contact_id"] in before
+    assert world.keeper.state() == {
+        "entries": 0,
+        "bytes": 0,
+        "oldest_seconds": 0,
+        "state": "empty",
+        "breaker": "closed",
+    }
+
+
+async def test_a_key_is_remembered_over_a_kill_while_kafka_and_mongo_are_away(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    async with first.running():
+        first.publisher.failing = True
+        await first.post(json=NEW | {"external_id": "e1"})
+    again = World(tmp_path, first.spool_folder)  # with an empty database
+    async with again.running():
+        again.publisher.failing = True
+        assert again.spool.entries == 1
+        assert (await again.post(json=NEW | {"external_id": "e1"})).status_code == 202
+        assert_problem(await again.post(json=NEW | {"external_id": "e1", "text": "başka"}), 409)
+        assert again.spool.entries == 1
 
 
 async def test_while_mongo_is_away_requests_and_updates_are_taken_and_it_is_asked_once(world: World) -> None:
@@ -381,5 +451,3 @@ async def test_health_readiness_and_metrics_answer(world: World) -> None:
     assert (await world.http.get("/readyz")).status_code == 200
     await world.post()
     assert 'route="/v1/requests",status="202"' in (await world.http.get("/metrics")).text
-    world.publisher.failing = True
-    assert (await world.http.get("/readyz")).status_code == 503

@@ -5,7 +5,7 @@ One form for one meaning: telephone numbers, addresses, text.
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake import cleaning
@@ -153,6 +153,7 @@ def test_text_is_measured_after_it_is_composed() -> None:
     assert cleaning.prose(unicodedata.normalize("NFD", "ü" * 100), 100) == "ü" * 100
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     for clean in (cleaning.prose, cleaning.one_line, cleaning.email, cleaning.phone):

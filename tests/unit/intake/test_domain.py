@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -79,12 +79,14 @@ def request_of(given_accepted: Accepted) -> RequestReceived:
     return data
 
 
+@settings(deadline=None)
 @given(bodies)
 def test_the_same_input_gives_the_same_ids_and_bytes(raw: dict[str, Any]) -> None:
     one, two = (accepted(NewRequest.model_validate(raw)) for _ in range(2))
     assert one == two
 
 
+@settings(deadline=None)
 @given(bodies)
 def test_every_record_decodes_by_the_contracts_and_the_contact_comes_first(raw: dict[str, Any]) -> None:
     result = accepted(NewRequest.model_validate(raw))
@@ -100,6 +102,7 @@ def test_every_record_decodes_by_the_contracts_and_the_contact_comes_first(raw: 
         assert contact.contact_id == request.contact_id
 
 
+@settings(deadline=None)
 @given(bodies, st.timedeltas(timedelta(0), timedelta(days=20)))
 def test_a_retry_differs_in_its_times_at_most(raw: dict[str, Any], later: timedelta) -> None:
     def without_times(result: Accepted) -> list[tuple[dict[str, bytes], dict[str, Any]]]:
@@ -117,6 +120,7 @@ def test_a_retry_differs_in_its_times_at_most(raw: dict[str, Any], later: timede
     assert without_times(accepted(parsed)) == without_times(accepted(parsed, now=NOW + later))
 
 
+@settings(deadline=None)
 @given(bodies)
 def test_a_field_that_is_null_is_a_field_left_out(raw: dict[str, Any]) -> None:
     def pruned(value: Any) -> Any:
