@@ -44,6 +44,8 @@ from services.routing.rules import RuleBook
 
 SOURCE: Final = "/routing"
 MAX_EVENTS: Final = 2_000  # a case is one document of at most 16 MB, an event is about 2 kB
+MAX_BYTES: Final = 8_000_000
+MAX_PARKED: Final = 100
 
 _WORK: Final = frozenset({Status.IN_PROGRESS, Status.SCHEDULED, Status.WAITING_CITIZEN, Status.WAITING_EXTERNAL})
 _ENDS: Final = frozenset(CLOSED)
@@ -124,6 +126,13 @@ class Case:
         """
         return any(entry.cause == event_id for entry in self.events) or any(p.meta.id == event_id for p in self.parked)
 
+    @property
+    def size(self) -> int:
+        """
+        How many bytes its events have.
+        """
+        return sum(len(record.value or b"") for entry in self.events for record in entry.records)
+
     def to_publish(self) -> Iterator[Record]:
         """
         What must be published now, in order: all that never was, and what the inputs of this batch caused before.
@@ -158,8 +167,8 @@ def decide(case: Case, item: Received, *, at: datetime, rules: Rules) -> Case:
     case = replace(case, touched=case.touched | {item.meta.id})
     if case.handled(item.meta.id):
         return case
-    if len(case.events) >= MAX_EVENTS:
-        raise Rejected(f"the case has {MAX_EVENTS} events already")
+    if len(case.events) >= MAX_EVENTS or case.size > MAX_BYTES:
+        raise Rejected(f"a case has at most {MAX_EVENTS} events and {MAX_BYTES} bytes")
     if isinstance(item.data, RequestReceived):
         return _receive(case, item.meta, item.data, at, rules)
     if isinstance(item.data, UpdateSubmitted):
@@ -212,6 +221,8 @@ def _receive(case: Case, meta: Metadata, request: RequestReceived, at: datetime,
 
 def _update(case: Case, item: Received, update: UpdateSubmitted, at: datetime, rules: Rules) -> Case:
     if case.state is None:
+        if len(case.parked) >= MAX_PARKED:
+            raise Rejected(f"{MAX_PARKED} updates of this unknown request wait already")
         until = case.parked_until or at + rules.parking
         return replace(case, parked=(*case.parked, item), parked_until=until)
     state = case.state

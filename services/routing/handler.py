@@ -12,10 +12,11 @@ from typing import Protocol
 
 from services.common.contracts.envelope import Received, Record
 from services.common.contracts.events import UpdateSubmitted
+from services.common.contracts.ids import derived_id
 from services.common.contracts.topics import COMMANDS, RECEIVED, UPDATES, department_of, department_updates_topic
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
-from services.common.kit.errors import Retryable
+from services.common.kit.errors import Rejected, Retryable
 from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.common.kit.ops import Health
@@ -27,6 +28,7 @@ from services.routing.settings import RoutingSettings
 
 log = logger(__name__)
 ATTEMPTS = 5
+MAX_UPDATE_BYTES = 32_768  # notes of 4,000 characters, as intake takes them, stay far below
 
 
 class Publish(Protocol):
@@ -39,13 +41,21 @@ class Publish(Protocol):
 
 def decode(delivery: Delivery) -> Received:
     """
-    Decode by the contracts; on a department's own topic the department is the topic's, whatever the payload says.
+    Decode by the contracts; on a department's own topic the department is the topic's, whatever the payload says, and
+    the ce_id counts within that topic alone: nobody can use up an id that another department is going to use.
+
+    Raises ``ContractError``, or ``Rejected`` for an update that would not fit beside others into a case.
     """
     received = decode_delivery(delivery)
+    if not isinstance(received.data, UpdateSubmitted):
+        return received
+    if len(delivery.value or b"") > MAX_UPDATE_BYTES:
+        raise Rejected(f"an update has at most {MAX_UPDATE_BYTES} bytes")
     department = department_of(delivery.topic)
-    if department is not None and isinstance(received.data, UpdateSubmitted):
-        return replace(received, data=received.data.model_copy(update={"department": department}))
-    return received
+    if department is None:
+        return received
+    meta = replace(received.meta, id=derived_id(delivery.topic, received.meta.id))
+    return replace(received, meta=meta, data=received.data.model_copy(update={"department": department}))
 
 
 class Handler:

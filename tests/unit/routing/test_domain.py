@@ -176,8 +176,16 @@ def test_an_update_of_a_department_that_does_not_exist_is_refused_and_goes_nowhe
 def test_a_case_that_grows_past_all_bounds_takes_nothing_more() -> None:
     case = live(request(R))
     full = domain.replace(case, events=case.events + (Entry("x", ()),) * domain.MAX_EVENTS)
-    with pytest.raises(Rejected, match="2000 events"):
-        live(update(R, "accept"), case=full)
+    heavy = domain.replace(case, events=(*case.events, Entry("x", (Record("t", b"", b"x" * 8_000_000, ()),))))
+    for grown in (full, heavy):
+        with pytest.raises(Rejected, match="2000 events and 8000000 bytes"):
+            live(update(R, "accept"), case=grown)
+
+
+def test_only_so_many_updates_wait_for_a_request_that_nobody_knows() -> None:
+    waiting = live(*(update(R, "accept") for _ in range(domain.MAX_PARKED)))
+    with pytest.raises(Rejected, match="wait already"):
+        live(update(R, "accept"), case=waiting)
 
 
 def test_every_state_has_its_row_in_the_table_of_moves_and_closed_ones_only_reopen() -> None:
