@@ -149,14 +149,15 @@ def _metadata(headers: Iterable[tuple[str, bytes]]) -> tuple[Metadata, str]:
         raise ContractError(f"ce_type must start with {TYPE_PREFIX}")
     try:
         time = datetime.fromisoformat(found["ce_time"])
-    except ValueError:
+        utc = time.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ContractError("ce_time must be an RFC 3339 time") from None
     if time.tzinfo is None:
         raise ContractError("ce_time must have a zone")
     meta = Metadata(
         id=found["ce_id"][:200],
         source=found["ce_source"][:200],
-        time=time.astimezone(UTC),
+        time=utc,
         subject=found.get("ce_subject", ""),
         correlation_id=found.get("correlation-id", ""),
         causation_id=found.get("causation-id", ""),

@@ -62,6 +62,7 @@ def test_the_headers_are_those_of_the_kafka_binding() -> None:
         ({"headers": headers(ce_specversion=b"2.0")}, "ce_specversion must be 1.0"),
         ({"headers": headers(ce_time=b"yesterday")}, "ce_time must be"),
         ({"headers": headers(ce_time=b"2026-06-01T00:00:00")}, "must have a zone"),
+        ({"headers": headers(ce_time=b"0001-01-01T00:00:00+23:59")}, "ce_time must be"),
         ({"headers": headers(ce_id=b"\xff")}, "not UTF-8"),
         ({"headers": (("ce_id", None),)}, "empty or not UTF-8"),
     ],
