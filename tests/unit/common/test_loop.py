@@ -126,3 +126,11 @@ def test_a_dead_letter_of_a_dead_letter_keeps_only_the_newest_reason() -> None:
     again = Delivery(first.topic, 0, 1, first.key, first.value, first.headers)
     second: Record = dead_letter("routing.dlq", again, Rejected("two"))
     assert [value for name, value in second.headers if name == "dlq-detail"] == [b"two"]
+
+
+async def test_an_empty_value_erases_nothing_it_is_a_dead_letter_with_the_bytes_it_had() -> None:
+    handler, publisher = Handler(), FakePublisher()
+    await loop(handler, publisher).process([Delivery("contacts", 0, 0, b"c", b"", ())])
+    assert handler.handled == []
+    (letter,) = publisher.on("routing.dlq")
+    assert letter.value == b""
