@@ -11,7 +11,6 @@ import httpx
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, Field
-from pymongo.errors import PyMongoError
 
 from services.common.contracts.vocabulary import Language, NotifyVia
 from services.common.kit import mongo
@@ -86,7 +85,7 @@ async def contact(
     try:
         await deps.repository.audit(contact_id, caller.adapter, purpose, deps.clock())
         found = (await deps.repository.contacts([contact_id])).get(contact_id)
-    except PyMongoError:
+    except mongo.UNAVAILABLE:
         raise Problem(503, "The database does not answer.", headers=RETRY_AFTER) from None
     if found is None or found.erased:
         raise Problem(404, "There is no such contact, or it was erased.")
@@ -126,7 +125,7 @@ def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
     async def ready() -> dict[str, object]:
         try:
             await app.state.deps.repository.ping()
-        except PyMongoError as error:
+        except mongo.UNAVAILABLE as error:
             return {"ready": False, "mongo": type(error).__name__}
         return {"ready": True}
 

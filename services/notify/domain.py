@@ -434,7 +434,7 @@ def take(telling: Telling, contacts: Mapping[str, Contact], claim: str, now: dat
     """
     if any(row.state is State.SENDING and row.due_at and row.due_at > now for row in telling.rows):
         return telling
-    for row in telling.rows:
+    for row in sorted(telling.rows, key=lambda r: r.state is not State.SENDING):  # stable: what was begun comes first
         contact = contacts.get(row.recipient)
         arrived = row.state is State.PARKED and contact is not None
         if row.state not in OPEN or row.due_at is None or (row.due_at > now and not arrived):

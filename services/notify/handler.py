@@ -138,7 +138,7 @@ class Notifier:
         """
         now = self._clock()
         contacts = [contact_from(delivery, now) for delivery in batch if delivery.topic == CONTACTS.name]
-        await self._repository.keep_contacts(domain.newest(contacts).values())
+        await self._repository.keep_contacts(domain.newest(contacts).values(), now)
         events: dict[str, list[tuple[Metadata, Lifecycle]]] = {}
         for delivery in batch:
             if delivery.topic != LIFECYCLE.name or delivery.received is None:

@@ -66,7 +66,7 @@ def telling_to(telling: Telling, rev: int, now: datetime) -> dict[str, Any]:
             {"topic": r.topic, "key": r.key, "value": r.value, "headers": [list(pair) for pair in r.headers]}
             for r in telling.outbox
         ],
-        "written_at": now,
+        "written_on": datetime(now.year, now.month, now.day, tzinfo=UTC),  # a day, so that its index rests
     }
     if telling.next_at is not None:
         found["next_at"] = telling.next_at
@@ -93,6 +93,13 @@ def telling_from(raw: Mapping[str, Any]) -> Telling:
     )
 
 
+def _contact_to(contact: Contact) -> dict[str, Any]:
+    if contact.erased:
+        return {"_id": contact.id, "at": contact.at, "erased": True}
+    known = {key: value for key, value in asdict(contact).items() if value is not None and key not in ("id", "erased")}
+    return {"_id": contact.id, **known}
+
+
 class NotifyRepository:
     """
     All that notify keeps.
@@ -113,7 +120,7 @@ class NotifyRepository:
                 IndexModel("next_at", sparse=True),
                 IndexModel("publish_at", sparse=True),
                 IndexModel("parked_for", sparse=True),
-                IndexModel("written_at", expireAfterSeconds=int(KEEP_TELLINGS.total_seconds())),
+                IndexModel("written_on", expireAfterSeconds=int(KEEP_TELLINGS.total_seconds())),
             ],
         )
         await ensure_indexes(
@@ -148,26 +155,28 @@ class NotifyRepository:
             )
         return found
 
-    async def keep_contacts(self, contacts: Iterable[Contact]) -> None:
+    async def keep_contacts(self, contacts: Iterable[Contact], now: datetime) -> None:
         """
         Write each unless a later one stands there already; an erasure leaves the id and its time alone. Messages that
         were parked for one of them are looked at again at once.
         """
-        writes, ids = [], []
-        for contact in contacts:
-            known = {key: value for key, value in asdict(contact).items() if value is not None and key != "id"}
-            body = {"at": contact.at, "erased": True} if contact.erased else known
-            older = {"$lte" if contact.erased else "$lt": contact.at}
-            writes.append(ReplaceOne({"_id": contact.id, "at": older}, body, upsert=True))
-            ids.append(contact.id)
-        if not writes:
+        given = {contact.id: contact for contact in contacts}
+        if not given:
             return
         try:
-            await self._contacts.bulk_write(writes, ordered=False)
+            await self._contacts.insert_many([_contact_to(contact) for contact in given.values()], ordered=False)
         except BulkWriteError as error:
-            _only_duplicates(error)  # a later one stands there
-        waiting = {"parked_for": {"$in": ids}, "rows.state": {"$ne": State.SENDING}}
-        await self._tellings.update_many(waiting, {"$set": {"next_at": datetime.now(UTC)}})
+            known = [given[row["op"]["_id"]] for row in _duplicates(error)]
+            await self._replace_older(known)
+        waiting = {"parked_for": {"$in": list(given)}, "rows.state": {"$ne": State.SENDING}}
+        await self._tellings.update_many(waiting, {"$set": {"next_at": now}})
+
+    async def _replace_older(self, contacts: Iterable[Contact]) -> None:
+        writes = []
+        for contact in contacts:
+            older = {"$lte" if contact.erased else "$lt": contact.at}
+            writes.append(ReplaceOne({"_id": contact.id, "at": older}, _contact_to(contact)))
+        await self._contacts.bulk_write(writes, ordered=False)
 
     # tellings
 
@@ -245,7 +254,7 @@ class NotifyRepository:
         try:
             answer = await self._tellings.bulk_write([*new, *known], ordered=False)
         except BulkWriteError as error:
-            _only_duplicates(error)
+            _duplicates(error)
         else:
             if answer.inserted_count + answer.matched_count == len(tellings):
                 return []
@@ -263,6 +272,11 @@ class NotifyRepository:
         await self._audit.insert_one({"contact_id": contact_id, "who": who, "purpose": purpose, "at": now})
 
 
-def _only_duplicates(error: BulkWriteError) -> None:
-    if any(row.get("code") != DUPLICATE_KEY for row in error.details.get("writeErrors", [])):
+def _duplicates(error: BulkWriteError) -> list[dict[str, Any]]:
+    """
+    The writes that found their document there already. Raises the error if there was any other.
+    """
+    rows: list[dict[str, Any]] = error.details.get("writeErrors", [])
+    if any(row.get("code") != DUPLICATE_KEY for row in rows):
         raise error
+    return rows

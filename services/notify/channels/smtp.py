@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -48,7 +49,7 @@ def build_mail(settings: SmtpSettings, to: str, message: Message, key: str, cloc
     try:
         sender, receiver = Address(settings.from_name, addr_spec=settings.from_address), Address(addr_spec=to)
         to.encode("ascii")
-    except (ValueError, IndexError):  # IndexError: what the parser raises for some broken addresses
+    except (ValueError, IndexError, MessageError):  # the last two: what the parser raises for some broken addresses
         raise PermanentError(Reason.BAD_ADDRESS) from None
     mail = EmailMessage(policy=SMTP_POLICY)
     mail["From"] = sender

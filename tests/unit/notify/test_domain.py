@@ -1,0 +1,295 @@
+"""
+What is told, to whom and how, and that nothing of it depends on luck.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.common.contracts.envelope import Record, decode
+from services.common.contracts.events import Lifecycle, Notification, UpdateRefused
+from services.common.contracts.vocabulary import Language, NotifyVia, RefusalReason, Status
+from services.notify import domain
+from services.notify.domain import Away, Contact, Handed, Reason, Refused, Result, Rules, State, Telling
+from tests.unit.notify.lives import (
+    CONTACT,
+    EVENTS,
+    NOON,
+    REQUEST,
+    assigned,
+    closed,
+    contact,
+    meta,
+    registered,
+)
+
+RULES = Rules()
+AYSE = Contact.of(contact())
+MOBILE, LANDLINE, SHORT = "+905321112233", "+903622222222", "+904445501"
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer"),
+    [
+        ({"email": "a@b.example"}, NotifyVia.EMAIL),
+        ({"phone": MOBILE}, NotifyVia.SMS),
+        ({"phone": "+4915112345678"}, NotifyVia.SMS),
+        ({"whatsapp_id": "905321112233", "phone": MOBILE, "email": "a@b.example"}, NotifyVia.WHATSAPP),
+        ({"phone": MOBILE, "email": "a@b.example"}, NotifyVia.SMS),
+        ({"phone": MOBILE, "email": "a@b.example", "notify_via": "email"}, NotifyVia.EMAIL),
+        ({"phone": MOBILE, "notify_via": "whatsapp"}, NotifyVia.SMS),
+        ({"phone": LANDLINE, "notify_via": "sms"}, Reason.PHONE_ONLY),
+        ({"phone": LANDLINE, "email": "a@b.example"}, NotifyVia.EMAIL),
+        ({"phone": LANDLINE}, Reason.PHONE_ONLY),
+        ({"phone": SHORT}, Reason.PHONE_ONLY),
+        ({"phone": "not a number"}, Reason.PHONE_ONLY),
+        ({"phone": MOBILE, "notify_via": "phone"}, Reason.PHONE_ONLY),
+        ({"email": "a@b.example", "notify_via": "none"}, Reason.NOT_WANTED),
+        ({}, Reason.NO_ADDRESS),
+    ],
+)
+def test_the_channel_is_the_wish_or_the_first_reachable(fields: dict[str, Any], answer: NotifyVia | Reason) -> None:
+    assert domain.choose(Contact.of(contact(**({"email": None} | fields)))) == answer
+
+
+def test_an_erased_contact_is_written_to_on_no_channel() -> None:
+    assert domain.choose(Contact(CONTACT, NOON, erased=True)) is Reason.ERASED
+
+
+@pytest.mark.parametrize(
+    ("event", "transition"),
+    [
+        (registered(), "received"),
+        (assigned(), "assigned"),
+        (assigned(1, status=Status.TRIAGE), "assigned"),
+        (assigned(3), "assigned.3"),
+        (closed(), "closed"),
+        (closed(2), "closed.2"),
+        (closed(status=Status.CANCELLED, outcome=None), "closed"),
+        (closed(previous_status=Status.RESOLVED), None),
+        (closed(status=Status.ACCEPTED, previous_status=Status.ASSIGNED, outcome=None), None),
+        (
+            UpdateRefused(
+                request_id=REQUEST, seq=0, occurred_at=NOON, reason=RefusalReason.UNKNOWN_REQUEST, detail="unknown"
+            ),
+            None,
+        ),
+    ],
+)
+def test_a_citizen_is_told_of_these_events_alone(event: Lifecycle, transition: str | None) -> None:
+    assert domain.transition_of(event) == transition
+
+
+def after(*events: Lifecycle, who: Contact | None = AYSE, telling: Telling | None = None, late: float = 0) -> Telling:
+    telling = telling or Telling(REQUEST)
+    for event in events:
+        telling = domain.absorb(telling, meta(event), event, who, NOON + timedelta(seconds=late), RULES)
+    return telling
+
+
+def row(telling: Telling, transition: str) -> domain.Row:
+    found = telling.find(transition)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("events", [(registered(), assigned()), (assigned(), registered())])
+def test_received_names_the_department_and_assigned_is_merged_in_either_order(events: tuple[Lifecycle, ...]) -> None:
+    telling = after(*events)
+    assert row(telling, "received").facts.department == "temizlik-isleri"
+    assert row(telling, "received").due_at == NOON
+    merged = row(telling, "assigned")
+    assert (merged.state, merged.reason, merged.superseded_by) == (State.SUPPRESSED, "merged", "received")
+
+
+def test_received_waits_half_a_minute_for_its_department() -> None:
+    assert after(registered()).next_at == NOON + timedelta(seconds=30)
+
+
+def test_triage_is_merged_too_and_the_later_department_is_told_by_itself() -> None:
+    telling = after(registered(), assigned(1, status=Status.TRIAGE), assigned(2))
+    assert row(telling, "received").facts.status is Status.TRIAGE
+    assert row(telling, "assigned").reason == "merged"
+    assert row(telling, "assigned.2").state is State.WAITING
+
+
+def test_a_closing_lets_received_go_first() -> None:
+    telling = after(registered(), closed())
+    telling = domain.take(telling, {CONTACT: AYSE}, "t", NOON, RULES)
+    in_hand = telling.in_hand("t")
+    assert in_hand is not None
+    assert in_hand.transition == "received"
+
+
+def test_assigned_is_told_by_itself_once_received_may_have_left() -> None:
+    telling = after(registered())
+    telling = domain.take(telling, {CONTACT: AYSE}, "t", NOON + timedelta(seconds=31), RULES)
+    telling = after(assigned(), telling=telling, late=32)
+    assert row(telling, "received").facts.department is None
+    assert row(telling, "assigned").state is State.WAITING
+    assert domain.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=33), RULES) is telling
+
+
+def test_a_repeated_event_changes_nothing() -> None:
+    telling = after(*EVENTS)
+    assert after(*EVENTS, telling=telling, late=100) is telling
+
+
+def test_who_has_no_contact_is_not_told_and_that_is_said() -> None:
+    telling = after(registered(contact_id="contact:none"), assigned(contact_id="contact:none"))
+    assert [r.reason for r in telling.rows] == ["no_contact", "no_contact"]
+    assert telling.next_at is None
+    assert len(telling.outbox) == 2
+
+
+def test_what_is_a_week_old_is_not_told() -> None:
+    telling = after(registered(), late=8 * 86_400)
+    assert row(telling, "received").reason == "too_old"
+
+
+def test_a_message_waits_for_its_contact_and_goes_when_it_comes() -> None:
+    telling = after(registered(), assigned(), who=None)
+    assert telling.parked_for == [CONTACT]
+    telling = domain.take(telling, {}, "t", NOON + timedelta(seconds=5), RULES)
+    assert telling.next_at == NOON + timedelta(seconds=10)
+    telling = domain.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=6), RULES)
+    assert row(telling, "received").state is State.SENDING
+    assert telling.parked_for == []
+
+
+def test_a_message_fails_when_its_contact_did_not_come_in_a_quarter_of_an_hour() -> None:
+    telling = after(registered(), who=None)
+    telling = domain.take(telling, {}, "t", NOON + timedelta(minutes=15), RULES)
+    assert (row(telling, "received").state, row(telling, "received").reason) == (State.FAILED, "contact_missing")
+
+
+def test_who_was_erased_meanwhile_is_not_written_to() -> None:
+    telling = after(registered(), assigned())
+    telling = domain.take(telling, {CONTACT: Contact(CONTACT, NOON, erased=True)}, "t", NOON, RULES)
+    assert row(telling, "received").reason == "erased"
+
+
+def test_a_provider_that_is_away_is_tried_for_an_hour_and_then_it_failed() -> None:
+    telling, now, tries = after(registered(), assigned()), NOON, 0
+    while row(telling, "received").state is not State.FAILED:
+        telling = domain.take(telling, {CONTACT: AYSE}, "t", now, RULES)
+        telling = domain.settle(telling, "t", Away("smtp_451"), now)
+        now = telling.next_at or now
+        tries += 1
+    assert row(telling, "received").reason == "unreachable"
+    assert timedelta(minutes=50) < now - NOON <= timedelta(hours=1)
+    assert 10 < tries < 30
+
+
+def test_a_message_whose_sender_died_is_taken_again_and_the_dead_one_has_no_say() -> None:
+    telling = domain.take(after(registered(), assigned()), {CONTACT: AYSE}, "dead", NOON, RULES)
+    assert domain.take(telling, {CONTACT: AYSE}, "next", NOON + timedelta(seconds=29), RULES) is telling
+    telling = domain.take(telling, {CONTACT: AYSE}, "next", NOON + timedelta(seconds=30), RULES)
+    assert domain.settle(telling, "dead", Handed("1"), NOON) is telling
+    assert row(domain.settle(telling, "next", Handed("2"), NOON), "received").provider_id == "2"
+
+
+def test_the_newest_contact_counts_and_an_older_one_never_undoes_an_erasure() -> None:
+    old, erased = Contact(CONTACT, NOON), Contact(CONTACT, NOON + timedelta(hours=1), erased=True)
+    new = Contact(CONTACT, NOON + timedelta(hours=2), language=Language.EN)
+    assert domain.newest([erased, old])[CONTACT] is erased
+    assert domain.newest([new, erased, old])[CONTACT] is new
+    assert domain.newest([Contact(CONTACT, erased.at), erased])[CONTACT] is erased
+
+
+# --- any order, any repetition, any crash ---
+
+
+@dataclass
+class World:
+    """
+    Notify as three loops over one stored telling; whatever they hold in hand is lost in a crash.
+    """
+
+    now: datetime = NOON
+    stored: Telling = field(default_factory=lambda: Telling(REQUEST))
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    published: list[Record] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    claims: int = 0
+
+    def absorb(self, event: Lifecycle) -> None:
+        who = self.contacts.get(event.contact_id or "")
+        self.stored = domain.absorb(self.stored, meta(event), event, who, self.now, RULES)
+
+    def send(self, result: Result, *, crash: str | None = None) -> None:
+        self.claims += 1
+        claim = str(self.claims)
+        self.stored = domain.take(self.stored, self.contacts, claim, self.now, RULES)
+        in_hand = self.stored.in_hand(claim)
+        if in_hand is None or crash == "before sending":
+            return
+        if isinstance(result, Handed):
+            self.sent.append((in_hand.transition, claim))
+        if crash != "after sending":
+            self.stored = domain.settle(self.stored, claim, result, self.now)
+
+    def publish(self, *, crash: bool) -> None:
+        records = self.stored.outbox
+        self.published += records
+        if not crash:
+            self.stored = domain.acknowledged(self.stored, records)
+
+    def finish(self) -> None:
+        self.contacts.setdefault(CONTACT, AYSE)
+        for _ in range(100):
+            if self.stored.next_at is None:
+                break
+            self.now = max(self.now, self.stored.next_at)
+            self.send(Handed(None))
+        self.publish(crash=False)
+
+
+RESULTS = st.sampled_from([Handed("p"), Away("smtp_451"), Refused("refused")])
+STEPS = st.one_of(
+    st.tuples(st.just("absorb"), st.sampled_from(EVENTS)),
+    st.tuples(st.just("send"), RESULTS, st.sampled_from([None, None, "before sending", "after sending"])),
+    st.tuples(st.just("publish"), st.booleans()),
+    st.tuples(st.just("wait"), st.sampled_from([1, 10, 40, 1000])),
+    st.tuples(st.just("contact"), st.sampled_from([AYSE, replace(AYSE, notify_via=NotifyVia.NONE)])),
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(STEPS, max_size=30))
+def test_each_transition_ends_once_with_the_same_bytes_whatever_happens(steps: list[tuple[Any, ...]]) -> None:
+    world = World()
+    for step in steps:
+        match step:
+            case ("absorb", event):
+                world.absorb(event)
+            case ("send", result, crash):
+                world.send(result, crash=crash)
+            case ("publish", crash):
+                world.publish(crash=crash)
+            case ("wait", seconds):
+                world.now += timedelta(seconds=seconds)
+            case ("contact", who):
+                world.contacts[CONTACT] = who
+    for event in EVENTS:
+        world.absorb(event)
+    world.finish()
+
+    told = [decode(r.topic, r.key, r.value, r.headers) for r in world.published]
+    outcomes: dict[str, set[tuple[str, bytes]]] = {}
+    for record, event in zip(world.published, told, strict=True):
+        assert isinstance(event.data, Notification)
+        if type(event.data).__name__ != "NotificationQueued":
+            outcomes.setdefault(event.data.transition, set()).add((event.meta.id, record.value or b""))
+    assert outcomes.keys() == {"received", "assigned", "assigned.2", "closed", "closed.2"}
+    assert all(len(found) == 1 for found in outcomes.values()), "one outcome, never in two versions"
+    assert len({r.headers for r in world.published}) == len({e.meta.id for e in told})
+    received, merged = row(world.stored, "received"), row(world.stored, "assigned")
+    if merged.reason == "merged":
+        assert received.facts.department == "temizlik-isleri"
+    assert world.stored.outbox == ()
+    assert not any(r.state in domain.OPEN for r in world.stored.rows)
