@@ -39,9 +39,12 @@ class LogSettings(BaseSettings):
 class WorkerSettings(BaseSettings):
     """
     The acknowledgement loop (``WORKER_…``). ``retry_budget`` stays far below Kafka's rebalance time-out of 30 s.
+
+    ``ops_host``: where health and metrics are served; loopback but in a container.
     """
 
     model_config = SettingsConfigDict(env_prefix="WORKER_", frozen=True)
     batch_size: int = Field(default=200, ge=1, le=5_000)
     retry_budget: timedelta = timedelta(seconds=8)
     max_consecutive_dead_letters: int = Field(default=500, ge=1)
+    ops_host: str = "127.0.0.1"
