@@ -1,0 +1,91 @@
+"""
+Who may see a contact, and that it is put down.
+"""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from services.common.contracts.vocabulary import NotifyVia
+from services.common.kit.auth import KeyVerifier, key_hash
+from services.common.kit.mongo import Client, connect
+from services.common.kit.settings import MongoSettings
+from services.notify.api import Deps, create_app
+from services.notify.domain import Contact
+from services.notify.repository import NotifyRepository
+from services.notify.settings import NotifySettings
+from tests.unit.notify.lives import CONTACT, NOON
+
+pytestmark = pytest.mark.integration
+SCOPES = {"good": ["contacts:read"], "all": ["*"], "weak": ["reports:read"]}
+ERASED = "c_" + "e" * 32
+
+
+def intake(request: httpx.Request) -> httpx.Response:
+    for key, scopes in SCOPES.items():
+        if key_hash(key).encode() in request.content:
+            return httpx.Response(200, json={"adapter": key, "scopes": scopes, "departments": []})
+    if key_hash("down").encode() in request.content:
+        return httpx.Response(502)
+    return httpx.Response(404)
+
+
+@pytest.fixture
+async def client(mongo_uri: str) -> AsyncIterator[Client]:
+    client = connect(MongoSettings(uri=mongo_uri))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+async def http(client: Client, database: str) -> AsyncIterator[httpx.AsyncClient]:
+    repository = NotifyRepository(client, database)
+    ayse = Contact(CONTACT, NOON, name="Ayşe", email="ayse@example.com", notify_via=NotifyVia.EMAIL)
+    await repository.keep_contacts([ayse, Contact(ERASED, NOON, erased=True)], NOON)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(intake)) as keys:
+        app = create_app(NotifySettings(), Deps(repository, KeyVerifier(keys, "http://intake"), lambda: NOON))
+        app.state.deps = Deps(repository, KeyVerifier(keys, "http://intake"), lambda: NOON)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://notify") as http:
+            yield http
+
+
+async def test_a_contact_is_shown_and_the_reading_put_down(
+    http: httpx.AsyncClient, client: Client, database: str
+) -> None:
+    answer = await http.get(f"/v1/contacts/{CONTACT}", params={"purpose": "geri arama"}, headers={"X-API-Key": "good"})
+    assert answer.status_code == 200
+    assert answer.json()["email"] == "ayse@example.com"
+    (row,) = [row async for row in client[database]["audit"].find({}, {"_id": 0})]
+    assert row == {"contact_id": CONTACT, "who": "good", "purpose": "geri arama", "at": NOON}
+
+
+@pytest.mark.parametrize(
+    ("contact", "purpose", "key", "status"),
+    [
+        (CONTACT, "geri arama", None, 401),
+        (CONTACT, "geri arama", "wrong", 401),
+        (CONTACT, "geri arama", "weak", 403),
+        (CONTACT, "geri arama", "down", 503),
+        (CONTACT, None, "all", 422),
+        (CONTACT, "x", "all", 422),
+        (CONTACT, "geri\narama", "all", 422),
+        ("contact:none", "geri arama", "all", 422),
+        (ERASED, "geri arama", "all", 404),
+        ("c_" + "9" * 32, "geri arama", "all", 404),
+    ],
+)
+async def test_everybody_else_gets_a_problem_document(
+    http: httpx.AsyncClient, contact: str, purpose: str | None, key: str | None, status: int
+) -> None:
+    headers = {"X-API-Key": key} if key else {}
+    params = {"purpose": purpose} if purpose else {}
+    answer = await http.get(f"/v1/contacts/{contact}", params=params, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+
+
+async def test_health_and_documentation_answer(http: httpx.AsyncClient) -> None:
+    for path in ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"):
+        assert (await http.get(path)).status_code == 200
