@@ -61,3 +61,7 @@ test: install ## every test that is no long run; says on which broker and databa
 .PHONY: faults-short
 faults-short: install ## kill intake, routing, notify and projector under load, then count; about 2 minutes
 	@$(PY) -m tests.faults.kill_matrix --requests 1500 --rate 25 --kills 2
+
+.PHONY: faults-outage
+faults-outage: install ## Kafka stopped under load, intake killed meanwhile; a full spool; two instances at once (Apache Kafka)
+	@$(PY) -m tests.faults.outage

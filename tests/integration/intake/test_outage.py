@@ -65,8 +65,8 @@ def start(tmp_path: Path, port: int) -> Iterator[Start]:
 
     yield begin
     for process in running:
-        process.kill()
-        process.communicate()
+        with process:
+            process.kill()
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ async def http(settings: IntakeSettings, repository: Repository) -> AsyncIterato
         ) as client,
     ):
         async with asyncio.timeout(20):
-            while (await client.get("/readyz")).json()["spool"]["breaker"] != "closed":
+            while (await client.get("/readyz")).json()["spool"]["breaker"] != "closed":  # noqa: ASYNC110 - over HTTP
                 await asyncio.sleep(0.05)
         yield client
 
