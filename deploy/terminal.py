@@ -1,0 +1,86 @@
+"""
+What the command-line tools share: where the broker is, and texts of strangers made harmless for a terminal.
+"""
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from deploy.stack.config import ROOT, read_env_file
+
+_VISIBLE: Final = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+_UNSEEN: Final = re.compile(
+    r"[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
+
+
+class ToolError(Exception):
+    """
+    The tool cannot do what was asked; the message says what to do about it.
+    """
+
+
+def bootstrap_servers(environment: Mapping[str, str] = os.environ) -> str:
+    """
+    KAFKA_BOOTSTRAP_SERVERS from the environment, else from the env file of the local stack. Raises ``ToolError``.
+    """
+    if given := environment.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return given
+    path = Path(environment.get("RUN_DIR") or ROOT / ".run") / "env"
+    if path.exists() and (found := read_env_file(path.read_text()).get("KAFKA_BOOTSTRAP_SERVERS")):
+        return found
+    raise ToolError(f"KAFKA_BOOTSTRAP_SERVERS is not set and there is no {path}: `make up` starts the local stack")
+
+
+def no_broker(servers: str) -> ToolError:
+    """
+    What to say when no broker answers.
+    """
+    return ToolError(f"no broker answers at {servers}: does it run (`make up`, `make status`)?")
+
+
+def reader(servers: str, topic: str) -> tuple[KafkaConsumer, TopicPartition]:
+    """
+    A consumer without a group on a topic of one partition, placed nowhere yet. Raises ``ToolError``.
+    """
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=servers.split(","),
+            bootstrap_timeout_ms=5_000,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=4_194_304,
+        )
+    except (KafkaError, OSError):
+        raise no_broker(servers) from None
+    if not consumer.partitions_for_topic(topic):
+        consumer.close()
+        raise ToolError(f"the broker has no topic {topic}: `python -m deploy.topics apply` makes it")
+    place = TopicPartition(topic, 0)
+    consumer.assign([place])
+    return consumer, place
+
+
+def safe(text: str) -> str:
+    """
+    The text on one line: blanks for line ends, signs for control characters (so no escape reaches the terminal),
+    nothing for what has no shape (directions, zero-width, surrogates).
+    """
+    one_line = "".join(" " if c.isspace() else c for c in text)
+    shown = (c for c in one_line.translate(_VISIBLE) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Cn"))
+    return re.sub(" {2,}", " ", "".join(shown)).strip()
+
+
+def safe_json(value: object, indent: int | None = None) -> str:
+    """
+    JSON that reads back as it was and whose controls are all escaped.
+    """
+    printed = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", printed)
