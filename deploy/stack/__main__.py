@@ -42,7 +42,8 @@ def up(*, services: bool = True) -> int:
     began = time.monotonic()
     stack = Stack(_run_dir(), _number("PORT_BASE", 8000), os.environ.get("STACK", ""), _number("BROKERS", 1), _say)
     kind, brokers = stack.config.kind, stack.config.brokers
-    _say(f"STACK={kind}: " + (f"Apache Kafka, {brokers} broker(s)" if kind == "jvm" else "noida-db as broker"))
+    broker = {"jvm": f"Apache Kafka, {brokers} broker(s)", "docker": "Apache Kafka and MongoDB in containers"}
+    _say(f"STACK={kind}: {broker.get(kind, 'noida-db as broker')}")
     if kind == "embedded":
         _say("not durable: development only")
     with OUT.status("starting …"):

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
-Kind = Literal["jvm", "embedded"]
+Kind = Literal["jvm", "docker", "embedded"]
 Health = Literal["kafka", "mongo", "tcp", "http"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -86,7 +86,7 @@ class Config:
     @property
     def infrastructure(self) -> tuple[Process, ...]:
         """
-        Broker, database and mail sink, with their commands.
+        Broker, database and mail sink, with their commands. With docker the first two are containers (docker.py).
         """
         mongo_port, mail_port = self.port_base + 17, self.port_base + 25
         bin_dir = Path(sys.executable).parent
@@ -94,13 +94,16 @@ class Config:
         secantus = (str(bin_dir / "secantusd-py"), "--sync-on-commit", "--cache-size", "256M", "--log-level", "WARNING")
         mongo = (*secantus, "--host", HOST, "--port", str(mongo_port), "--storage-path", str(self.data / "mongo"))
         mail = (sys.executable, "-m", "deploy.mail_sink", "--port", str(mail_port))
+        mail_sink = Process("mail", 25, "tcp", (*mail, "--folder", str(self.run_dir / "mail")), infrastructure=True)
+        if self.kind == "docker":
+            return (mail_sink,)
         return (
             *(
                 Process(f"kafka-{node}", 91 + node, "kafka", self._kafka_command(node), infrastructure=True)
                 for node in range(1, self.brokers + 1)
             ),
             Process("mongo", 17, "mongo", mongo, infrastructure=True),
-            Process("mail", 25, "tcp", (*mail, "--folder", str(self.run_dir / "mail")), infrastructure=True),
+            mail_sink,
         )
 
     @property

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.stack.config import ROOT, Config, Kind, StackError, kafka_properties
+from deploy.stack.docker import lacks as docker_lacks
 
 POM = ROOT / "deploy" / "kafka" / "pom.xml"
 LIBS = ROOT / ".cache" / "kafka" / "libs"
@@ -22,7 +23,8 @@ JAVA_NEEDED = 17  # Apache Kafka 4 brokers refuse anything older
 
 def choose(wanted: str, say: Callable[[str], None]) -> Kind:
     """
-    The stack that was asked for, or the strongest that this machine has; says which, and why not a stronger one.
+    The stack that was asked for, or the strongest that this machine has, and why not a stronger one: Apache Kafka on
+    Java first, for all our measurements are made on it, then containers, then the embedded broker.
 
     Raises ``StackError`` when the wanted one cannot run, and in CI when only the embedded one could: tests that
     kill brokers prove nothing there.
@@ -30,7 +32,9 @@ def choose(wanted: str, say: Callable[[str], None]) -> Kind:
     if wanted not in ("", "auto", "docker", "jvm", "embedded"):
         raise StackError(f"STACK={wanted} is not known; it is one of docker, jvm, embedded")
     if wanted == "docker":
-        raise StackError("STACK=docker arrives with step 2 (deploy/compose.yaml); take STACK=jvm or STACK=embedded")
+        if lacking := docker_lacks():
+            raise StackError(f"STACK=docker cannot run: {lacking}")
+        return "docker"
     if wanted == "embedded":
         return "embedded"
     lacking = jvm_lacks()
@@ -38,27 +42,15 @@ def choose(wanted: str, say: Callable[[str], None]) -> Kind:
         if lacking:
             raise StackError(f"STACK=jvm cannot run: {lacking}")
         return "jvm"
-    if docker_answers():
-        say("A Docker engine answers, but STACK=docker arrives with step 2; taking the next strongest.")
     if not lacking:
         return "jvm"
     if os.environ.get("CI"):
         raise StackError(f"CI needs Apache Kafka, and {lacking}")
-    say(f"No Apache Kafka here: {lacking}")
-    return "embedded"
-
-
-def docker_answers() -> bool:
-    """
-    Is there a Docker engine, not only its client?
-    """
-    if not shutil.which("docker"):
-        return False
-    try:
-        answer = subprocess.run(["docker", "info"], capture_output=True, timeout=5, check=False)
-    except subprocess.TimeoutExpired:
-        return False
-    return answer.returncode == 0
+    say(f"No Apache Kafka on Java here: {lacking}")
+    if lacking := docker_lacks():
+        say(f"None in a container either: {lacking}")
+        return "embedded"
+    return "docker"
 
 
 def java_major(version_output: str) -> int:

@@ -28,7 +28,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from deploy import topics
 from deploy.stack import config as plan
-from deploy.stack import jvm
+from deploy.stack import docker, jvm
 from deploy.stack.config import HOST, MARK, ROOT, SERVICES, Config, Process, StackError
 from deploy.stack.pids import PidFiles
 
@@ -112,8 +112,8 @@ class Stack:
         self.config = self._running_config(Path(run_dir).absolute()) or Config(
             Path(run_dir).absolute(), port_base, jvm.choose(kind, say), brokers
         )
-        if self.config.kind == "embedded" and self.config.brokers != 1:
-            raise StackError("the embedded stack has one broker; BROKERS=3 needs STACK=jvm")
+        if self.config.kind != "jvm" and self.config.brokers != 1:
+            raise StackError(f"the {self.config.kind} stack has one broker; BROKERS=3 needs STACK=jvm")
         if self.config.brokers not in (1, 3):
             raise StackError(f"BROKERS={self.config.brokers}: it is 1 or 3")
 
@@ -166,8 +166,11 @@ class Stack:
         self._write_files()
         if self.config.kind == "jvm":
             jvm.prepare(self.config, self._say)
+        container_pids = self._start_containers() if self.config.kind == "docker" else {}
         if not self.running:
             self._start_supervisor()
+        for name, pid in container_pids.items():
+            PidFiles(self.config.run_dir).serving(name, pid)
         self._bring_up(self.config.infrastructure)
         self._apply_topics()
         if services:
@@ -189,6 +192,8 @@ class Stack:
             if not _until(lambda: not psutil.pid_exists(supervisor), STOP_SECONDS):
                 raise StackError(f"the supervisor (pid {supervisor}) does not end")
         self._end_orphans()
+        if self.config.kind == "docker" and self.env:
+            self._stop_containers(wipe=wipe)
         if wipe:
             for name in WIPED:
                 path = self.config.run_dir / name
@@ -198,8 +203,10 @@ class Stack:
 
     def pid(self, name: str) -> int | None:
         """
-        The pid that serves under this name now, or None.
+        The pid that serves under this name now, or None. For a container: that of its first process.
         """
+        if self.config.kind == "docker" and name in docker.CONTAINERS:
+            return docker.pid(self.config, self.env, name)
         try:
             return int(self.config.pid(self.config.process(name).name).read_text())
         except FileNotFoundError:
@@ -259,7 +266,7 @@ class Stack:
             return []
         infos = {info["name"]: info for info in cast(list[dict[str, Any]], self._rpc.getAllProcessInfo())}
         restarts = PidFiles(self.config.run_dir).restarts()
-        return [
+        return self._container_rows() + [
             Row(
                 name=process.name,
                 state=infos[process.name]["statename"].lower(),
@@ -330,6 +337,23 @@ class Stack:
         )
         if started.returncode or not _until(lambda: self.running, 10):
             raise StackError(f"the supervisor did not start:\n{started.stdout}{started.stderr}")
+
+    def _start_containers(self) -> dict[str, int]:
+        docker.up(self.config, self.env, self._say)
+        pids = {name: docker.pid(self.config, self.env, name) for name in docker.CONTAINERS}
+        return {name: pid for name, pid in pids.items() if pid}
+
+    def _stop_containers(self, *, wipe: bool) -> None:
+        docker.down(self.config, self.env, wipe=wipe)
+
+    def _container_rows(self) -> list[Row]:
+        if self.config.kind != "docker":
+            return []
+        return [
+            Row(one.name, one.state, self.pid(one.name), 0, 0, self.config.port_base + port, ready=one.healthy)
+            for one in docker.containers(self.config, self.env)
+            if (port := docker.CONTAINERS.get(one.name))
+        ]
 
     def _bring_up(self, processes: Iterable[Process]) -> None:
         processes = tuple(processes)

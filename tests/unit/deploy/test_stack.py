@@ -56,16 +56,21 @@ def test_java_says_its_version_in_many_ways(printed: str, major: int) -> None:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def set_up(*, docker: bool, lacks: str, ci: bool = False) -> None:
-        monkeypatch.setattr(jvm, "docker_answers", lambda: docker)
+        monkeypatch.setattr(jvm, "docker_lacks", lambda: "" if docker else "no Docker engine answers")
         monkeypatch.setattr(jvm, "jvm_lacks", lambda: lacks)
         monkeypatch.setenv("CI", "1") if ci else monkeypatch.delenv("CI", raising=False)
 
     return set_up
 
 
-def test_the_strongest_stack_is_taken(machine: Callable[..., None]) -> None:
+def test_kafka_on_java_is_taken_before_a_container(machine: Callable[..., None]) -> None:
     machine(docker=True, lacks="")
     assert jvm.choose("auto", silent) == "jvm"
+
+
+def test_without_java_a_docker_engine_serves(machine: Callable[..., None]) -> None:
+    machine(docker=True, lacks="there is no java")
+    assert jvm.choose("auto", silent) == "docker"
 
 
 def test_without_java_the_embedded_broker_serves_and_says_why(machine: Callable[..., None]) -> None:
@@ -73,15 +78,18 @@ def test_without_java_the_embedded_broker_serves_and_says_why(machine: Callable[
     said: list[str] = []
     assert jvm.choose("", said.append) == "embedded"
     assert "there is no java" in said[0]
+    assert "no Docker engine" in said[1]
 
 
 def test_ci_never_falls_back_to_the_embedded_broker(machine: Callable[..., None]) -> None:
-    machine(docker=False, lacks="there is no java", ci=True)
+    machine(docker=True, lacks="there is no java", ci=True)
     with pytest.raises(StackError, match="there is no java"):
         jvm.choose("auto", silent)
 
 
-@pytest.mark.parametrize(("wanted", "reason"), [("jvm", "there is no java"), ("docker", "step 2"), ("x", "not known")])
+@pytest.mark.parametrize(
+    ("wanted", "reason"), [("jvm", "there is no java"), ("docker", "no Docker engine"), ("x", "not known")]
+)
 def test_a_stack_that_cannot_run_is_refused_with_its_reason(
     machine: Callable[..., None], wanted: str, reason: str
 ) -> None:
