@@ -160,7 +160,7 @@ def demo() -> int:
         with progress(len(day)) as show:
             result = asyncio.run(Run(stack.env, run_dir, run, day, DAY_SECONDS).go(show))
         kind = stack.config.kind
-        durable = "" if kind == "jvm" else " (not durable: development only)"
+        durable = "" if kind != "embedded" else " (not durable: development only)"
         OUT.print(table(result, f"one day, {len(day)} requests · STACK={kind}{durable}"))
         if result.differences:
             explain(result)
