@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.stack import jvm
+from deploy.stack import docker, jvm
 from deploy.stack.config import StackError
 from deploy.stack.stack import Stack, taken_ports
 
@@ -23,8 +23,13 @@ def pytest_report_header() -> str:
     Say on what the run stands.
     """
     kind = jvm.choose(KIND, lambda _line: None)
-    broker = {"jvm": "Apache Kafka (jvm)", "embedded": "embedded emulator, not durable"}.get(kind, kind)
-    return f"broker: {broker}; database: SecantusDB (MongoDB protocol stand-in); mail: aiosmtpd; browser: not used yet"
+    broker = "Apache Kafka (jvm)" if kind == "jvm" else "embedded emulator, not durable"
+    database = "SecantusDB (MongoDB protocol stand-in)"
+    if kind == "docker":
+        broker, database, containers = "Apache Kafka (container)", "MongoDB (container)", "testcontainers"
+    else:
+        containers = f"none ({docker.lacks() or 'STACK=docker takes them'})"
+    return f"broker: {broker}; database: {database}; containers: {containers}; mail: aiosmtpd; browser: not used yet"
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +37,13 @@ def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """
     Kafka with its topics, the database and the mail sink, in a folder and on ports of their own.
     """
-    stack = Stack(_short_folder(tmp_path_factory), _free_port_base(), KIND)
+    folder, port_base = _short_folder(tmp_path_factory), _free_port_base()
+    if jvm.choose(KIND, lambda _line: None) == "docker":
+        from tests.containers import ContainerStack  # testcontainers is loaded where it is used
+
+        stack: Stack = ContainerStack(folder, port_base)
+    else:
+        stack = Stack(folder, port_base, KIND)
     if os.environ.get("CI") and stack.config.kind != "jvm":
         pytest.fail(f"CI must run on Apache Kafka, this is {stack.config.kind}: Java 17 and Maven are needed")
     try:
