@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from services.common.contracts.catalogue import Service
-from services.common.contracts.envelope import Metadata, Received, Record, caused, encode
+from services.common.contracts.envelope import Metadata, Received, Record, caused, encode, pack, unpack
 from services.common.contracts.events import (
     Due,
     DuplicateReceived,
@@ -93,11 +93,18 @@ class State(Part):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
-    One event that the case gave out, as records, and the id of the input that caused it.
+    One event that the case gave out, as packed records, and the id of the input that caused it.
     """
 
     cause: str
-    records: tuple[Record, ...]
+    packed: bytes
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """
+        The records, ready to be published.
+        """
+        return unpack(self.packed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,7 @@ class Case:
         """
         How many bytes its events have.
         """
-        return sum(len(record.value or b"") for entry in self.events for record in entry.records)
+        return sum(len(entry.packed) for entry in self.events)
 
     def to_publish(self) -> Iterator[Record]:
         """
@@ -441,7 +448,7 @@ def _emit(
             continue
         seen = event.model_copy(update={"contact_id": None, **(crew if crew and slug == holder else {})})
         records.append(encode(department_topic(slug), out, seen))
-    return replace(case, seq=seq, events=(*case.events, Entry(meta.id, tuple(records))))
+    return replace(case, seq=seq, events=(*case.events, Entry(meta.id, pack(records))))
 
 
 def parking_command(case_id: str, due_at: datetime, at: datetime) -> Record:

@@ -9,7 +9,7 @@ from typing import Any
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from services.common.contracts.envelope import Metadata, Received, Record
+from services.common.contracts.envelope import Metadata, Received
 from services.common.contracts.events import RequestReceived, UpdateSubmitted
 from services.common.kit.mongo import Client
 from services.routing.domain import Case, Entry, State
@@ -97,10 +97,7 @@ def row_of(case: Case, rev: int) -> dict[str, Any]:
         "registered_by": case.registered_by,
         "request": case.request.model_dump_json(exclude_none=True) if case.request else None,
         "bounces": case.bounces,
-        "events": [
-            {"cause": entry.cause, "records": [_record_row(record) for record in entry.records]}
-            for entry in case.events
-        ],
+        "events": [{"cause": entry.cause, "records": entry.packed} for entry in case.events],
         "published": case.published,
         "parked": [_parked_row(item) for item in case.parked],
     }
@@ -121,27 +118,11 @@ def case_from(row: Mapping[str, Any]) -> Case:
         registered_by=row["registered_by"],
         request=RequestReceived.model_validate_json(row["request"]) if row["request"] else None,
         bounces=row["bounces"],
-        events=tuple(
-            Entry(entry["cause"], tuple(_record_from(record) for record in entry["records"])) for entry in row["events"]
-        ),
+        events=tuple(Entry(entry["cause"], bytes(entry["records"])) for entry in row["events"]),
         published=row["published"],
         parked=tuple(_parked_from(item) for item in row["parked"]),
         parked_until=row.get("parked_until"),
     )
-
-
-def _record_row(record: Record) -> dict[str, Any]:
-    return {
-        "topic": record.topic,
-        "key": record.key,
-        "value": record.value,
-        "headers": [[name, value] for name, value in record.headers],
-    }
-
-
-def _record_from(row: Mapping[str, Any]) -> Record:
-    headers = tuple((name, bytes(value)) for name, value in row["headers"])
-    return Record(row["topic"], bytes(row["key"]), bytes(row["value"]), headers)
 
 
 def _parked_row(item: Received) -> dict[str, Any]:

@@ -4,7 +4,7 @@ CloudEvents 1.0 in Kafka's binary mode: metadata in headers, the event as JSON i
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -39,6 +39,38 @@ class Record:
     key: bytes
     value: bytes | None
     headers: Headers
+
+
+def pack(records: Sequence[Record]) -> bytes:
+    """
+    Records as one byte string, for an outbox in a database: there, nested lists of bytes cost twice as much.
+    """
+    parts: list[bytes] = []
+    for record in records:
+        pairs = [part for name, value in record.headers for part in (name.encode(), value)]
+        parts += [record.topic.encode(), record.key, b"" if record.value is None else b"\1" + record.value]
+        parts += [len(record.headers).to_bytes(2, "big"), *pairs]
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def unpack(packed: bytes) -> tuple[Record, ...]:
+    """
+    What ``pack`` packed. Raises ``ValueError`` if the bytes are cut.
+    """
+    parts: list[bytes] = []
+    at = 0
+    while at < len(packed):
+        end = at + 4 + int.from_bytes(packed[at : at + 4], "big")
+        if end > len(packed):
+            raise ValueError("packed records are cut")
+        parts.append(packed[at + 4 : end])
+        at = end
+    records, left = [], iter(parts)
+    for topic in left:
+        key, value, count = next(left), next(left), int.from_bytes(next(left), "big")
+        headers = tuple((next(left).decode(), next(left)) for _ in range(count))
+        records.append(Record(topic.decode(), key, value[1:] if value else None, headers))
+    return tuple(records)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.common.contracts.envelope import ContractError, caused, decode, encode
+from services.common.contracts.envelope import ContractError, Record, caused, decode, encode, pack, unpack
 from services.common.contracts.topics import LIFECYCLE, RECEIVED
 from tests.builders import meta_of, request
 
@@ -97,3 +97,26 @@ def test_a_derived_event_has_the_same_id_each_time_and_names_its_cause() -> None
     assert one == two
     assert one.causation_id == cause.id
     assert one.id != caused(cause, "/routing", cause.time, "RequestAssigned", "3").id
+
+
+RECORDS = st.lists(
+    st.builds(
+        Record,
+        st.text(max_size=10),
+        st.binary(max_size=10),
+        st.none() | st.binary(max_size=50),
+        st.lists(st.tuples(st.text(max_size=8), st.binary(max_size=20)), max_size=4).map(tuple),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=1_000)
+@given(RECORDS)
+def test_packed_records_come_back_the_same(records: list[Record]) -> None:
+    assert list(unpack(pack(records))) == records
+
+
+def test_packed_records_that_were_cut_are_noticed() -> None:
+    with pytest.raises(ValueError, match="cut"):
+        unpack(pack([GOOD])[:-1])

@@ -65,7 +65,7 @@ def test_brokers_never_make_topics_by_themselves() -> None:
 
 
 def test_the_database_syncs_each_commit() -> None:
-    assert "--sync-on-commit" in config().process("mongo").command
+    assert "WIREDTIGER_CONFIG=transaction_sync=(enabled=true,method=none)" in config().process("mongo").command
 
 
 def test_the_supervisor_restarts_every_process_and_stops_it_gracefully() -> None:
