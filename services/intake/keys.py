@@ -83,7 +83,7 @@ class Keys:
 
     async def start(self) -> None:
         """
-        Take the copy on disk, then what MongoDB has.
+        Take the copy on disk, or, if there is none, what MongoDB has. (With a copy nobody waits for MongoDB here.)
         """
         try:
             self._callers = _read(self._file)
@@ -91,15 +91,16 @@ class Keys:
             log.info("no copy of the keys on disk yet")
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("the copy of the keys cannot be read", error=type(error).__name__)
-        await self.refresh()
+        if self._callers is None:
+            await self.refresh()
 
     async def keep_fresh(self) -> None:
         """
-        Refresh every 10 s, for ever.
+        Refresh now and every 10 s, for ever.
         """
         while True:
-            await asyncio.sleep(_REFRESH_SECONDS)
             await self.refresh()
+            await asyncio.sleep(_REFRESH_SECONDS)
 
     async def refresh(self) -> None:
         """

@@ -94,6 +94,7 @@ class Spool:
         self._refused = False
         self._filled = asyncio.Event()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sync_folder(folder.parent)
         self._lock = _locked(folder)
         self._position = os.open(folder / "position", os.O_RDWR | os.O_CREAT, 0o600)
         self._last_number = 0
@@ -345,6 +346,14 @@ class Spool:
                 file.truncate(end)
                 os.fsync(file.fileno())
         self._sizes[number] = len(data) if damaged else end
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _locked(folder: Path) -> int:

@@ -47,13 +47,14 @@ class Waits:
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     statuses: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     most_entries: int = 0
+    killed_with: int = 0
     drained_after: float = 0.0
     repeated: int = 0
 
 
 class Outage(Run):
     """
-    The kill matrix's run with another fault: Kafka is stopped, and intake is killed while it is away.
+    The kill matrix's run with another fault: Kafka is stopped; intake is killed while it is away, and while it drains.
     """
 
     def __init__(self, stack: Stack, seed: int, away: float) -> None:
@@ -168,8 +169,16 @@ class Outage(Run):
             back_since = time.monotonic()
             self._phase = "Kafka back"
 
+            async def draining() -> bool:
+                return bool((await self._spool())["breaker"] == "closed")
+
             async def drained() -> bool:
                 return bool((await self._spool())["state"] == "empty")
+
+            if kills:
+                await until(draining, 60, pause=0.02)
+                self.waits.killed_with = (await self._spool())["entries"]
+                await self._kill_intake()
 
             await until(drained, 60)
             self.waits.drained_after = time.monotonic() - back_since
@@ -364,7 +373,7 @@ async def two_instances(stack: Stack, other: str, pairs: int) -> Part:
     observer.close()
     several = ", ".join(f"{count} times {codes}" for codes, count in sorted(answers.items()))
     return Part(
-        f"two instances, one external_id to both at once: {pairs} times one body; then other bodies: {several}",
+        f"two instances, one external_id to both at once: {pairs} times one body, then two bodies: {several}",
         [
             Finding("same body: the same answer twice", tuple(i for i, agreed in same.items() if not agreed)),
             Finding("same body: one request", tuple(i for i in same if len(found.registered[i]) != 1)),
@@ -393,8 +402,8 @@ def show_waits(waits: Waits, console: Console) -> None:
         table.add_row(phase, str(len(seconds)), *times, codes)
     console.print(table)
     console.print(
-        f"most entries in the spool {waits.most_entries}; all in Kafka {waits.drained_after:.1f} s after it was back; "
-        f"records that stand twice on intake's topics {waits.repeated}"
+        f"most entries in the spool {waits.most_entries}; when intake was killed draining {waits.killed_with}; "
+        f"all in Kafka {waits.drained_after:.1f} s after it was back; records twice on intake's topics {waits.repeated}"
     )
 
 
@@ -402,7 +411,7 @@ def show_part(part: Part, console: Console) -> None:
     """
     Print one part's findings.
     """
-    table = Table(title=part.title, title_justify="left")
+    table = Table(title=part.title, title_justify="left", min_width=len(part.title) + 1)
     table.add_column("what must hold")
     table.add_column("wrong", justify="right")
     for finding in part.findings:
@@ -423,7 +432,7 @@ def run_outage(stack: Stack, *, rate: float, away: float, kills: int, console: C
     outage, report = asyncio.run(run())
     show_waits(outage.waits, console)
     show(report, console)
-    return report.ok and len(report.kills) == kills and outage.waits.most_entries > 0
+    return report.ok and len(report.kills) == (kills + 1 if kills else 0) and outage.waits.most_entries > 0
 
 
 def run_part(stack: Stack, part: Callable[[str], Any], console: Console, **settings: str) -> bool:
@@ -443,11 +452,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=50.0, help="requests a second")
     parser.add_argument("--away", type=float, default=30.0, help="seconds without Kafka")
-    parser.add_argument("--kills", type=int, default=2, help="of intake, meanwhile")
+    parser.add_argument("--kills", type=int, default=2, help="of intake, meanwhile; one more while it drains")
     parser.add_argument("--pairs", type=int, default=200, help="posts to two instances at once")
     options = parser.parse_args()
     console = Console(width=120)
-    folder = Path(os.environ.get("RUN_DIR") or tempfile.mkdtemp(prefix="ilkim-outage-"))
+    folder = Path(tempfile.mkdtemp(prefix="ilkim-outage-"))
     stack = Stack(folder, int(os.environ.get("PORT_BASE") or free_port_base()), "jvm", 1)
     console.print(f"stack {stack.config.kind}, {stack.config.brokers} broker; logs in {folder / 'logs'}")
     try:
