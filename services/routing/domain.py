@@ -239,7 +239,8 @@ def _update(case: Case, item: Received, update: UpdateSubmitted, at: datetime, r
     extra: dict[str, Any] = {"update_id": update.update_id, "action": update.action}
     match update.action:
         case Action.ACCEPT:
-            return _move(case, item.meta, at, state.model_copy(update={"status": Status.ACCEPTED}), **extra)
+            accepted = {"status": Status.ACCEPTED, "public_text": update.note_public or state.public_text}
+            return _move(case, item.meta, at, state.model_copy(update=accepted), **extra)
         case Action.REJECT:
             case = replace(case, bounces=case.bounces + 1)
             return _assign(
@@ -345,6 +346,7 @@ def _assign(
             "decided_by": by,
             "due": due_times(service, request.received_at, rules),
             "assignments": before.assignments + 1,
+            "public_text": None,  # what the department before said of its plans holds no more
         }
     )
     crew = {

@@ -129,6 +129,12 @@ def test_a_closing_needs_an_outcome_and_a_text(fields: dict[str, str | None]) ->
     assert (last.status, last.reason) == ("assigned", "incomplete")  # type: ignore[attr-defined]
 
 
+def test_what_a_department_tells_of_its_plans_is_public_until_another_takes_over() -> None:
+    plan = update(R, "accept", note_public="Salı günü programa alındı.")
+    events = lifecycle(live(request(R), plan, update(R, "transfer")))
+    assert [event.public_text for event in events] == [None, None, "Salı günü programa alındı.", None]
+
+
 def test_a_closed_request_accepts_nothing_more() -> None:
     closed = live(request(R), update(R, "resolve"))
     for action in ("accept", "reject", "transfer", "resolve"):
