@@ -37,7 +37,8 @@ def answer(producer: KafkaProducer, request: dict, cause: str, action: str, text
 
 
 consumer = KafkaConsumer(f"requests.dept.{SLUG}", bootstrap_servers=SERVERS, group_id=f"{SLUG}-autoplan",
-                         auto_offset_reset="earliest", enable_auto_commit=False)  # fmt: skip
+                         auto_offset_reset="earliest", enable_auto_commit=False,
+                         session_timeout_ms=10_000)  # fmt: skip
 producer = KafkaProducer(bootstrap_servers=SERVERS, acks="all")
 to_settle: list[tuple[float, dict, str]] = []
 while True:
