@@ -4,6 +4,7 @@ Where accepted inputs go: to Kafka, or to the spool while Kafka cannot take them
 
 import asyncio
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
 from services.common.contracts.envelope import Record
@@ -89,7 +90,7 @@ class Keeper:
             await self._spool.some()
             await self._kafka.pause()
             try:
-                batch = _independent(await self._spool.head(1 if self._kafka.tripped else _BATCH))
+                batch = await self._spool.head(1 if self._kafka.tripped else _BATCH)
                 await self._kafka.call(lambda batch=batch: self._drain(batch), limit=_DRAIN_WAITS)  # type: ignore[misc]
             except Away:
                 continue
@@ -135,23 +136,23 @@ class Keeper:
 
     async def _drain(self, batch: Sequence[Accepted]) -> None:
         """
-        Publish them side by side and let go of those before the first that failed. Raises what that one raised.
+        Publish those of one request one after the other, those of different requests side by side, and let go of all
+        before the first that is not acknowledged. Raises what a publish raised.
         """
-        results = await asyncio.gather(*(self._publish(one.records) for one in batch), return_exceptions=True)
-        failed = next((place for place, result in enumerate(results) if result is not None), None)
-        await self._spool.advance(len(batch) if failed is None else failed)
-        if failed is not None and (error := results[failed]) is not None:
-            raise error
+        chains: dict[bytes, list[int]] = {}
+        for place, entry in enumerate(batch):
+            chains.setdefault(entry.records[-1].key, []).append(place)
+        done = [False] * len(batch)
 
+        async def follow(places: Sequence[int]) -> None:
+            for place in places:
+                await self._publish(batch[place].records)
+                done[place] = True
 
-def _independent(entries: Sequence[Accepted]) -> Sequence[Accepted]:
-    """
-    As many of the first entries as have no key in common, so that none can overtake another of its request.
-    """
-    keys: set[bytes] = set()
-    for count, entry in enumerate(entries):
-        own = {record.key for record in entry.records}
-        if own & keys:
-            return entries[:count]
-        keys |= own
-    return entries
+        try:
+            results = await asyncio.gather(*map(follow, chains.values()), return_exceptions=True)
+        finally:
+            await self._spool.advance(sum(1 for _ in takewhile(bool, done)))
+        for result in results:
+            if result is not None:
+                raise result

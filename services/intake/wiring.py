@@ -88,6 +88,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await intake.fingerprints.drain()

@@ -41,10 +41,12 @@ QUIET_SECONDS: Final = 4.0  # of load before Kafka is stopped and after it is ba
 @dataclass
 class Waits:
     """
-    How long callers waited for their 2xx, by what was going on when they first asked.
+    How long callers waited for their 2xx (sending again while intake is down), by what was going on when they first
+    asked; and for each single answer, by what was going on when it came.
     """
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    answers: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     statuses: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     most_entries: int = 0
     killed_with: int = 0
@@ -67,7 +69,7 @@ class Outage(Run):
             headers={"X-API-Key": self._env["API_KEY"]},
             timeout=15,
             limits=httpx.Limits(max_connections=200),
-            event_hooks={"response": [self._count]},
+            event_hooks={"request": [self._sent], "response": [self._answered]},
         )
 
     async def examine(self, rate: float, kills: int) -> Report:
@@ -122,8 +124,12 @@ class Outage(Run):
 
     # -- load --------------------------------------------------------------------------------------------------------
 
-    async def _count(self, response: httpx.Response) -> None:
+    async def _sent(self, request: httpx.Request) -> None:
+        request.extensions["sent"] = time.monotonic()
+
+    async def _answered(self, response: httpx.Response) -> None:
         self.waits.statuses[self._phase][response.status_code] += 1
+        self.waits.answers[self._phase].append(time.monotonic() - response.request.extensions["sent"])
 
     async def _insist(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Any:
         phase, began = self._phase, time.monotonic()
@@ -388,18 +394,31 @@ async def two_instances(stack: Stack, other: str, pairs: int) -> Part:
 # -- tables ----------------------------------------------------------------------------------------------------------
 
 
+def _times(seconds: list[float]) -> Iterator[str]:
+    cuts = quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else [*seconds, 0.0] * 99
+    yield from (f"{value * 1000:.0f}" for value in (cuts[49], cuts[98], max(seconds, default=0.0)))
+
+
 def show_waits(waits: Waits, console: Console) -> None:
     """
     Print how long callers waited.
     """
-    table = Table(title="time until a 2xx", title_justify="left")
-    for column in ("first asked", "accepted", "p50", "p99", "longest", "answers"):
-        table.add_column(column, justify="left" if column in ("first asked", "answers") else "right")
+    table = Table(title="how long callers waited, in ms", title_justify="left")
+    for column in (
+        "",
+        "accepted",
+        "until a 2xx: p50",
+        "p99",
+        "longest",
+        "one answer: p50",
+        "p99",
+        "longest",
+        "answers",
+    ):
+        table.add_column(column, justify="left" if column in ("", "answers") else "right")
     for phase, seconds in waits.seconds.items():
-        cuts = quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else [seconds[0]] * 99
         codes = ", ".join(f"{count} × {code}" for code, count in sorted(waits.statuses[phase].items()))
-        times = (f"{value * 1000:.0f} ms" for value in (cuts[49], cuts[98], max(seconds)))
-        table.add_row(phase, str(len(seconds)), *times, codes)
+        table.add_row(phase, str(len(seconds)), *_times(seconds), *_times(waits.answers[phase]), codes)
     console.print(table)
     console.print(
         f"most entries in the spool {waits.most_entries}; when intake was killed draining {waits.killed_with}; "
@@ -411,7 +430,7 @@ def show_part(part: Part, console: Console) -> None:
     """
     Print one part's findings.
     """
-    table = Table(title=part.title, title_justify="left", min_width=len(part.title) + 1)
+    table = Table(title=part.title, title_justify="left", min_width=min(118, len(part.title) + 1))
     table.add_column("what must hold")
     table.add_column("wrong", justify="right")
     for finding in part.findings:

@@ -3,6 +3,7 @@ Kafka or spool: nobody waits long, nothing overtakes, nothing is in two versions
 """
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,8 +17,7 @@ from services.common.kit import metrics
 from services.common.kit.clock import system_clock
 from services.common.kit.publisher import PublishFailed
 from services.intake import keeper as keeper_module
-from services.intake.domain import Accepted
-from services.intake.keeper import Keeper, NowhereToKeep, _independent
+from services.intake.keeper import Keeper, NowhereToKeep
 from services.intake.spool import Spool
 from tests.unit.intake.spools import accepted
 
@@ -181,12 +181,47 @@ async def test_the_metrics_follow_the_spool(tmp_path: Path) -> None:
         assert "\nspool_bytes 0.0" not in text
 
 
-@settings(deadline=None)
-@given(st.lists(st.sampled_from("abcdef"), max_size=12))
-def test_a_batch_is_the_longest_beginning_without_a_repeated_key(keys: list[str]) -> None:
-    inputs: list[Accepted] = [accepted(number, key=key) for number, key in enumerate(keys)]
-    batch = _independent(inputs)
-    own = keys[: len(batch)]
-    assert list(batch) == inputs[: len(batch)]
-    assert len(set(own)) == len(own)
-    assert len(batch) == len(keys) or keys[len(batch)] in own
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=15), st.integers(1, 30))
+def test_draining_keeps_the_order_of_each_request_wherever_kafka_fails(keys: list[str], fail_at: int) -> None:
+    inputs = [accepted(number, key=key) for number, key in enumerate(keys)]
+    broker = Broker()
+    broker.fail_at = fail_at
+
+    async def go(folder: Path) -> None:
+        spool = Spool(folder, 1_000_000)
+        for one in inputs:
+            await spool.append(one, 1.0)
+        keeper = Keeper(broker, spool, system_clock)
+        while spool.entries:
+            with suppress(PublishFailed):
+                await keeper._drain(await spool.head(200))
+        spool.close()
+
+    with tempfile.TemporaryDirectory() as place:
+        asyncio.run(go(Path(place)))
+    first_seen = list(dict.fromkeys(record for record in broker.arrived if record.topic == "requests.received"))
+    for key in set(keys):
+        ours = [one.records[1] for one in inputs if one.records[1].key == key.encode()]
+        assert [record for record in first_seen if record.key == key.encode()] == ours
+
+
+async def test_a_try_that_takes_too_long_lets_go_of_what_was_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "_DRAIN_WAITS", 0.2)
+    broker = Broker()
+    broker.fails = True
+    async with running(broker, tmp_path) as (keeper, spool):
+        for number in range(5):
+            await keeper.keep(accepted(number, key="one request"))
+
+        async def slow(record: Record) -> None:
+            broker.arrived.append(record)
+            await asyncio.sleep(0.05)
+
+        monkeypatch.setattr(broker, "publish", slow)
+        await until(lambda: not spool.entries)
+    assert {record for number in range(5) for record in accepted(number, key="one request").records} <= {
+        *broker.arrived
+    }
