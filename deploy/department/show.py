@@ -77,10 +77,10 @@ def line(slug: str, event: Lifecycle, width: int | None = None) -> Text:
         (event.occurred_at.astimezone(ZONE).strftime("%d.%m. %H:%M:%S"), 15, "dim"),
         (grouped(event.request_id), 16, "bold"),
         (type(event).__name__, 17, "red" if isinstance(event, UpdateRefused) else ""),
-        (status, 24, style),
+        (status, 19, style),
         ("ACİL" if event.emergency else priority, 7, _style_of(event)),
-        (service.tr if service else event.service_code or "–", 30, ""),
-        (event.neighbourhood or "", 14, "magenta"),
+        (service.tr if service else event.service_code or "–", 26, ""),
+        (event.neighbourhood or "", 11, "magenta"),
         (event.due.resolve_by.astimezone(ZONE).strftime("%d.%m. %H:%M") if event.due else "", 12, "blue"),
     )
     for text, cell, how in cells:
