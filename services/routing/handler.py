@@ -54,8 +54,14 @@ def decode(delivery: Delivery) -> Received:
     department = department_of(delivery.topic)
     if department is None:
         return received
-    meta = replace(received.meta, id=derived_id(delivery.topic, received.meta.id))
-    return replace(received, meta=meta, data=received.data.model_copy(update={"department": department}))
+    data = received.data.model_copy(update={"department": department})
+    meta = replace(
+        received.meta,
+        id=derived_id(delivery.topic, received.meta.id),
+        subject=data.request_id,
+        correlation_id=received.meta.correlation_id or data.request_id,
+    )
+    return replace(received, meta=meta, data=data)
 
 
 class Handler:

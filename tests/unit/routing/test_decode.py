@@ -4,7 +4,7 @@ What routing reads from a department's own topic: the topic says whose it is, no
 
 import pytest
 
-from services.common.contracts.envelope import Received, encode
+from services.common.contracts.envelope import Received, Record, encode
 from services.common.contracts.events import UpdateSubmitted
 from services.common.contracts.ids import random_request_id
 from services.common.contracts.topics import UPDATES, Topic, department_updates_topic
@@ -32,6 +32,18 @@ def test_an_id_used_on_one_departments_topic_is_not_used_up_for_another() -> Non
     one = update(random_request_id(), "accept")
     ids = {delivered(department_updates_topic(slug), one).meta.id for slug in ("zabita", "fen-isleri")}
     assert len(ids | {delivered(UPDATES, one).meta.id}) == 3
+
+
+def test_what_a_small_system_leaves_out_of_the_envelope_is_made_up_for() -> None:
+    one = update(random_request_id(), "accept")
+    meta = decode(bare(encode(OWN, meta_of(one), one))).meta
+    assert (meta.subject, meta.correlation_id) == (one.request_id, one.request_id)
+
+
+def bare(record: Record) -> Delivery:
+    needed = {"ce_id", "ce_type", "ce_source", "ce_specversion", "ce_time"}
+    headers = tuple((name, value) for name, value in record.headers if name in needed)
+    return Delivery(record.topic, 0, 0, record.key, record.value, headers)
 
 
 def test_an_update_that_would_burst_its_case_is_refused_before_it_gets_there() -> None:
