@@ -242,7 +242,7 @@ def test_kafkas_own_console_consumer_reads_a_department_topic(city: City, java: 
     assert '"text":"salıncak kırık"' in line
 
 
-@pytest.mark.skipif(not shutil.which("kcat"), reason="kcat is not installed (deploy/apt.txt names it)")
+@pytest.mark.skipif(not shutil.which("kcat"), reason="KCAT IS MISSING: Debian package kcat")
 def test_kcat_reads_a_department_topic(city: City) -> None:
     request_id = city.post(text="gürültü", service_code="gurultu", contact="none")
     city.on_department("zabita", request_id)
