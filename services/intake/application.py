@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from services.common.contracts.ids import grouped
 from services.common.kit.auth import Caller
 from services.common.kit.clock import Clock
 from services.intake.domain import Accepted, Conflict, accept_request, accept_update, check_move, speaks_for
@@ -127,7 +126,7 @@ class Intake:
             body, adapter=caller.adapter, idempotency_key=idempotency_key, secret=self._secret, now=self._clock()
         )
         await self._take_once(accepted)
-        return RequestTaken(request_id=accepted.id, tracking_url=f"{self._public_url}/takip/{grouped(accepted.id)}")
+        return RequestTaken(request_id=accepted.id, tracking_url=f"{self._public_url}/t/{accepted.id}")
 
     async def take_update(
         self, body: NewUpdate, request_id: str, caller: Caller, idempotency_key: str | None

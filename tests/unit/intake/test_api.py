@@ -119,7 +119,7 @@ async def test_a_request_is_answered_with_its_number_after_contact_and_request_a
     assert body == {
         "request_id": body["request_id"],
         "status": "received",
-        "tracking_url": f"https://ilkim.example/takip/{grouped(body['request_id'])}",
+        "tracking_url": f"https://ilkim.example/t/{body['request_id']}",
     }
     assert [record.topic for record in world.publisher.records] == ["contacts", "requests.received"]
 
