@@ -2,7 +2,8 @@
 Operators' keyword rules: an ordered file, the first rule that matches decides.
 
 A word of four letters or more matches every word that begins with it (Turkish appends its endings: ``çukur`` finds
-``çukurlar``); a shorter one matches only itself. A phrase matches when its words follow one another.
+``çukurlar``), also with its last consonant softened (``salıncak`` finds ``salıncağı``); a shorter one matches only
+itself. A phrase matches when its words follow one another.
 """
 
 from collections.abc import Sequence
@@ -40,13 +41,20 @@ class _File(BaseModel):
     rules: tuple[Rule, ...]
 
 
+_SOFTENED = {"k": "g", "p": "b", "t": "d"}  # after folding; ç and c are one letter already
+
+
+def _says(wanted: str, said: str) -> bool:
+    if len(wanted) < WHOLE_WORD_BELOW:
+        return said == wanted
+    softened = wanted[:-1] + _SOFTENED.get(wanted[-1], wanted[-1])
+    return said.startswith((wanted, softened))
+
+
 def _matches(phrase: Sequence[str], text: Sequence[str]) -> bool:
     width = len(phrase)
     return any(
-        all(
-            said == wanted if len(wanted) < WHOLE_WORD_BELOW else said.startswith(wanted)
-            for wanted, said in zip(phrase, text[start : start + width], strict=True)
-        )
+        all(_says(wanted, said) for wanted, said in zip(phrase, text[start : start + width], strict=True))
         for start in range(len(text) - width + 1)
     )
 

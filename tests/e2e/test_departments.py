@@ -37,6 +37,13 @@ def city(stack: Stack) -> Iterator[City]:
     there.http.close()
 
 
+def _hear_ctrl_c() -> None:
+    """
+    A test run in the background has Ctrl-C ignored, and would hand that down.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Running:
     """
     A process whose output is read while it runs.
@@ -46,7 +53,12 @@ class Running:
         self.out = folder / f"{random_request_id()}.out"
         self.file = self.out.open("wb")
         self.process = subprocess.Popen(
-            command, stdout=self.file, stderr=subprocess.STDOUT, cwd=ROOT, env={**os.environ, **env}
+            command,
+            stdout=self.file,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env={**os.environ, **env},
+            preexec_fn=_hear_ctrl_c,
         )
 
     def says(self, text: str) -> str:

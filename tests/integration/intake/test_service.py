@@ -79,8 +79,9 @@ def about(request_id: str, topic: str, servers: str) -> list[Received]:
         found: list[Received] = []
         while any(consumer.position(place) < ends[place] for place in places):
             for records in consumer.poll(timeout_ms=200).values():
-                found += [decode(topic, record.key, record.value, record.headers) for record in records]
-    return [event for event in found if event.meta.subject == request_id]
+                ours = [record for record in records if ("ce_subject", request_id.encode()) in record.headers]
+                found += [decode(topic, record.key, record.value, record.headers) for record in ours]
+    return found
 
 
 async def test_an_answer_means_that_contact_and_request_stand_in_kafka(
