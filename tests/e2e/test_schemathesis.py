@@ -40,4 +40,4 @@ def test_no_call_that_the_document_allows_or_forbids_is_answered_with_a_5xx(
     assert run.returncode == 0, run.stdout[-6_000:] + run.stderr[-2_000:]
     cases = re.search(r"(\d+) (?:generated|test cases)", run.stdout)
     assert cases, run.stdout[-2_000:]
-    assert int(cases[1]) > 100, run.stdout[-2_000:]
+    assert int(cases[1]) > 50, run.stdout[-2_000:]

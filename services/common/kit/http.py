@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -307,7 +307,7 @@ def install(app: FastAPI, *, ready: Probe, body_limit: int = 262_144) -> None:
         report = await ready()
         return JSONResponse(report, status_code=200 if report.get("ready", True) else 503)
 
-    @app.get("/metrics", tags=["operation"])
+    @app.get("/metrics", tags=["operation"], response_class=PlainTextResponse)
     async def scrape() -> Response:
         """
         Prometheus text format.
