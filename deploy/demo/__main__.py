@@ -10,7 +10,7 @@ import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,12 +20,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from deploy.demo.broker import BROKER
 from deploy.demo.day import load_day
+from deploy.demo.departments import OWN_SYSTEMS
 from deploy.demo.journal import messages_in_words, percentile, told_in_words
 from deploy.demo.run import DemoError, Result, Run, Show
 from deploy.stack import __main__ as stack_command
 from deploy.stack.config import ROOT, StackError
 from deploy.stack.stack import Stack, quiet_clients
+from deploy.terminal import ToolError
 
 DAY_SECONDS: Final = 40.0  # 9 requests a second on the whole, 20 in the busiest hour, and twice as many updates
 LINE_SECONDS: Final = 3.0
@@ -48,7 +51,8 @@ def progress(total: int) -> Iterator[Show]:
 
         yield line
         return
-    with Progress(TextColumn("{task.description:<11}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bars:
+    columns = [TextColumn("{task.description:<11}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    with Progress(*columns, console=OUT) as bars:
         tasks = {name: bars.add_task(name, total=total) for name in ("posted", "registered", "assigned", "told")}
         tasks |= {name: bars.add_task(name, total=total) for name in ("closed", "reported")}
 
@@ -59,7 +63,14 @@ def progress(total: int) -> Iterator[Show]:
         yield draw
 
 
-def table(result: Result, title: str) -> Table:
+def say(line: str) -> None:
+    """
+    One line, above the bars where there are any.
+    """
+    OUT.print(line, markup=False, soft_wrap=True)
+
+
+def table(result: Result, title: str, brokers: int = 1) -> Table:
     """
     The figures of a run. Numbers and names of departments and channels, nothing of any person.
     """
@@ -80,23 +91,26 @@ def table(result: Result, title: str) -> Table:
         "states": _counts(states),
         "departments": _counts(Counter(trace.department for trace in traces.values()), 8),
         "channels": _counts(Counter(row.channel for row in result.reported.values())),
-        "updates": f"{len(journal.updates)} taken, {sum(journal.refused.values())} refused by routing"
-        f", {len(result.refused_at_once)} by intake, {result.asked_again} sent again after a 409",
+        "updates by HTTP": _by_http(result),
+        "updates by topic": _by_topic(result),
         "messages": _counts(messages_in_words(traces)),
         "written": f"{result.mails} mails, {result.files} files",
     }
     for name, text in rows.items():
         first.add_row(name, text)
     first.add_section()
-    sent = [posted.answered - posted.sent for posted in journal.accepted.values()]
+    first.add_row("bad record", _bad_record(result))
+    first.add_row("Kafka restarted", _restarted(result, brokers))
+    first.add_section()
+    sent = [(posted.sent, posted.answered - posted.sent) for posted in journal.accepted.values()]
     reached = [
-        trace.reached_department - journal.accepted[number].sent
+        (journal.accepted[number].sent, trace.reached_department - journal.accepted[number].sent)
         for number, trace in traces.items()
         if trace.reached_department is not None
     ]
-    first.add_row("submit → 202", _latency(sent))
-    first.add_row("submit → department's topic", _latency(reached))
-    first.add_row("submit → in reporting", _latency(result.visible))
+    first.add_row("submit → 202", _latency(sent, result))
+    first.add_row("submit → department's topic", _latency(reached, result))
+    first.add_row("submit → in reporting", _latency(result.visible, result))
     first.add_row("wall time", f"{result.seconds:.1f} s, the stack's start not counted")
     return first
 
@@ -108,7 +122,64 @@ def _counts(counter: Mapping[str | None, int] | Mapping[str, int], most: int | N
     return text + (f", {len(left)} others {sum(count for _, count in left)}" if left else "")
 
 
-def _latency(seconds: list[float]) -> str:
+def _by_http(result: Result) -> str:
+    taken = sum(one.topic_of is None for one in result.journal.updates.values())
+    return (
+        f"{taken} taken, {len(result.refused_at_once)} refused by intake, "
+        f"{_refused(result.journal.refused(by_topic=False))} by routing, "
+        f"{result.asked_again} sent again after a 409"
+    )
+
+
+def _by_topic(result: Result) -> str:
+    updates = {u: one.topic_of for u, one in result.journal.updates.items() if one.topic_of is not None}
+    answered = sum((topic_of, update_id) in result.journal.answered for update_id, topic_of in updates.items())
+    return (
+        f"{len(updates)} written by {len(set(updates.values()))} of {len(OWN_SYSTEMS)} departments with a system of "
+        f"their own, {answered} answered on their topics, {_refused(result.journal.refused(by_topic=True))} refused"
+    )
+
+
+def _refused(reasons: Counter[str]) -> str:
+    return f"{sum(reasons.values())}" + (f" ({_counts(reasons)})" if reasons else "")
+
+
+def _bad_record(result: Result) -> str:
+    if result.bad_record is None:
+        return "not put"
+    after = [number for number, posted in result.journal.accepted.items() if posted.sent > result.bad_record]
+    registered = sum(len(result.journal.trace(number).registered) == 1 for number in after)
+    places = "; ".join(f"in {group}.dlq, {reason}" for group, reason in result.dead_letters.items()) or "nowhere"
+    return f"{places}; the line went on: {len(after)} accepted after it, {registered} registered"
+
+
+def _restarted(result: Result, brokers: int) -> str:
+    away, journal = result.away, result.journal
+    if away is None:
+        return f"left out: {result.left_out}"
+    requests = [number for number, posted in journal.accepted.items() if away.accepted(posted.answered)]
+    registered = sum(len(journal.trace(number).registered) == 1 for number in requests)
+    updates = {u: one for u, one in journal.updates.items() if one.topic_of is None and away.accepted(one.at)}
+    settled = sum(update_id in journal.trace(one.request_id).updates for update_id, one in updates.items())
+    who = f"{BROKER} of {brokers} brokers" if brokers > 1 else "it"
+    return (
+        f"{who} was away {away.back - away.gone:.1f} s; accepted meanwhile: {len(requests)} requests, "
+        f"{registered} registered; {len(updates)} updates, {settled} answered"
+    )
+
+
+def _latency(measured: Sequence[tuple[float, float]], result: Result) -> str:
+    """
+    Percentiles of (when sent, how long) pairs: of all, and, if Kafka was restarted, of those sent before.
+    """
+    text = _percentiles([seconds for _, seconds in measured])
+    if result.away is None:
+        return text
+    before = [seconds for sent, seconds in measured if sent < result.away.asked]
+    return f"{text}\n{_percentiles(before)} sent before Kafka's restart"
+
+
+def _percentiles(seconds: Sequence[float]) -> str:
     figures = "  ".join(f"p{share * 100:.0f} {percentile(seconds, share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99))
     return f"{figures}  (n={len(seconds)})"
 
@@ -158,10 +229,10 @@ def demo() -> int:
         run = f"demo-{secrets.token_hex(4)}"
         OUT.print(f"one day, {len(day)} requests in {DAY_SECONDS:.0f} s; run {run}", markup=False)
         with progress(len(day)) as show:
-            result = asyncio.run(Run(stack.env, run_dir, run, day, DAY_SECONDS).go(show))
+            result = asyncio.run(Run(stack, run, day, DAY_SECONDS, say).go(show))
         kind = stack.config.kind
         durable = "" if kind != "embedded" else " (not durable: development only)"
-        OUT.print(table(result, f"one day, {len(day)} requests · STACK={kind}{durable}"))
+        OUT.print(table(result, f"one day, {len(day)} requests · STACK={kind}{durable}", stack.config.brokers))
         if result.differences:
             explain(result)
         else:
@@ -183,7 +254,7 @@ def main() -> int:
     quiet_clients()
     try:
         return demo()
-    except (StackError, DemoError, httpx.HTTPError) as error:
+    except (StackError, DemoError, ToolError, httpx.HTTPError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -14,6 +14,14 @@ DAY_FILE: Final = Path(__file__).with_name("day.jsonl")
 _DAY_SECONDS: Final = 24 * 60 * 60
 
 
+def due(at: time, seconds: float) -> float:
+    """
+    How far into a day that is compressed into so many seconds this time of day lies.
+    """
+    since_midnight = (at.hour * 60 + at.minute) * 60 + at.second
+    return since_midnight / _DAY_SECONDS * seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """
@@ -35,8 +43,7 @@ class Line:
         """
         When to post it, if the day is compressed into so many seconds.
         """
-        since_midnight = (self.at.hour * 60 + self.at.minute) * 60 + self.at.second
-        return since_midnight / _DAY_SECONDS * seconds
+        return due(self.at, seconds)
 
     def body_for(self, run: str) -> dict[str, Any]:
         """

@@ -4,12 +4,28 @@ What the simulated departments do with a request that comes in on their topic. P
 
 import random
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from deploy.demo.day import Line
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.events import RequestAssigned
+from services.common.contracts.events import RequestAssigned, UpdateSubmitted
+from services.common.contracts.ids import derived_id
 from services.common.contracts.vocabulary import TRIAGE_DEPARTMENT, TRIAGE_SERVICE, Action, Outcome, Status
+
+OWN_SYSTEMS: Final = frozenset(
+    {
+        "fen-isleri",
+        "imar-sehircilik",
+        "kultur-isleri",
+        "mali-hizmetler",
+        "park-bahceler",
+        "sosyal-destek",
+        "veteriner-isleri",
+        "yazi-isleri",
+    }
+)
+"""The departments that answer on updates.dept.<slug>, as with a system of their own; the others answer by HTTP."""
 
 EXTERNAL_DESK: Final = "dis-kurum"
 LEFT_IN_TRIAGE: Final = 0.15
@@ -65,6 +81,14 @@ def answer(department: str, event: RequestAssigned, line: Line) -> tuple[Step, .
     if dice.random() < STILL_IN_WORK:
         return (accept,)
     return accept, Step(dice.uniform(0.8, 4.0) * hurry, _resolve(department, line, dice))
+
+
+def update_on_topic(request_id: str, event_id: str, number: int, body: dict[str, Any], at: datetime) -> UpdateSubmitted:
+    """
+    A step as an update for the department's topic. Its id derives from the event that is answered (its ce_id) and the
+    step's number: a department that reads its topic again says the same again, and that has no second effect.
+    """
+    return UpdateSubmitted(request_id=request_id, update_id=derived_id(event_id, str(number)), submitted_at=at, **body)
 
 
 def _triage(first: float, responsible: str, line: Line, dice: random.Random) -> tuple[Step, ...]:

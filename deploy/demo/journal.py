@@ -74,6 +74,17 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
+class Submitted:
+    """
+    An update that a department handed in: when, and on whose topic; by HTTP if on none.
+    """
+
+    request_id: str
+    at: float
+    topic_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reported:
     """
     A request as reporting shows it.
@@ -91,8 +102,9 @@ class Journal:
 
     def __init__(self) -> None:
         self.accepted: dict[str, Posted] = {}
-        self.updates: dict[str, str] = {}
-        self.refused: Counter[str] = Counter()
+        self.updates: dict[str, Submitted] = {}
+        self.answered: set[tuple[str, str]] = set()
+        self._refusals: dict[str, str] = {}
         self._traces: defaultdict[str, Trace] = defaultdict(Trace)
 
     def trace(self, request_id: str) -> Trace:
@@ -114,11 +126,21 @@ class Journal:
         """
         self.accepted[request_id] = posted
 
-    def submit(self, update_id: str, request_id: str) -> None:
+    def submit(self, update_id: str, request_id: str, at: float, *, topic_of: str | None = None) -> None:
         """
-        Intake took a department's update.
+        Intake took a department's update, or it stands on that department's topic.
         """
-        self.updates[update_id] = request_id
+        self.updates[update_id] = Submitted(request_id, at, topic_of)
+
+    def refused(self, *, by_topic: bool) -> Counter[str]:
+        """
+        Why routing refused updates of this run, one way or the other.
+        """
+        return Counter(
+            reason
+            for update_id, reason in self._refusals.items()
+            if update_id in self.updates and (self.updates[update_id].topic_of is not None) is by_topic
+        )
 
     def add(self, seen: Seen, at: float) -> None:
         """
@@ -131,9 +153,15 @@ class Journal:
             self._tell(self._traces[data.request_id], data, event_id)
         elif isinstance(data, Lifecycle) and seen.topic == LIFECYCLE.name:
             self._live(self._traces[data.request_id], data, event_id)
-        elif isinstance(data, RequestAssigned) and data.department == DEPARTMENT_TOPICS.get(seen.topic):
+        elif isinstance(data, Lifecycle) and seen.topic in DEPARTMENT_TOPICS:
+            self._reach(DEPARTMENT_TOPICS[seen.topic], data, at)
+
+    def _reach(self, department: str, data: Lifecycle, at: float) -> None:
+        if data.update_id is not None:
+            self.answered.add((department, data.update_id))
+        if isinstance(data, RequestAssigned) and data.department == department:
             trace = self._traces[data.request_id]
-            trace.stands_on.add(str(data.department))
+            trace.stands_on.add(department)
             if trace.reached_department is None:
                 trace.reached_department = at
 
@@ -144,10 +172,10 @@ class Journal:
             trace.first_assigned.add(event_id)
         if data.seq > trace.seq:
             trace.seq, trace.status, trace.department = data.seq, data.status, data.department
-        if data.update_id is not None and data.update_id not in trace.updates:
+        if data.update_id is not None:
             trace.updates.add(data.update_id)
             if isinstance(data, UpdateRefused):
-                self.refused[data.reason] += 1
+                self._refusals[data.update_id] = data.reason
 
     def _tell(self, trace: Trace, data: Notification, event_id: str) -> None:
         key = (data.transition, data.attempt)
@@ -171,7 +199,12 @@ def on_topics(journal: Journal, posted: int) -> dict[str, list[str]]:
             r for r, t in ours.items() if t.department not in t.stands_on
         ],
         "with an update neither applied nor refused": [
-            r for u, r in journal.updates.items() if u not in journal.trace(r).updates
+            one.request_id for u, one in journal.updates.items() if u not in journal.trace(one.request_id).updates
+        ],
+        "with an update on a department's topic that is not answered there": [
+            one.request_id
+            for u, one in journal.updates.items()
+            if one.topic_of is not None and (one.topic_of, u) not in journal.answered
         ],
         "not told of being received": [r for r, t in ours.items() if (RECEIVED, 1) not in t.told],
         "closed, but not told so": [r for r, t in ours.items() if t.closed and (CLOSED, 1) not in t.told],

@@ -4,20 +4,29 @@ The run: post the day, let the departments work, watch the topics, wait until ev
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import UTC, datetime
+from datetime import time as time_of_day
 from typing import Any, Final
 
 import httpx
+from kafka.errors import KafkaError
 
-from deploy.demo.day import Line
-from deploy.demo.departments import answer
+from deploy import dlq
+from deploy.demo.broker import Away, left_out, restart
+from deploy.demo.day import Line, due
+from deploy.demo.departments import OWN_SYSTEMS, Step, answer, update_on_topic
 from deploy.demo.journal import Journal, Posted, Reported, in_reporting, on_topics
+from deploy.department.talk import update_record
 from deploy.observe import DEPARTMENT_TOPICS, Observer, Seen
-from services.common.contracts.events import RequestAssigned
-from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS
+from deploy.stack.stack import Stack
+from services.common.contracts.envelope import Record
+from services.common.contracts.events import Lifecycle, RequestAssigned, UpdateRefused
+from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED
+from services.common.kit.publisher import KafkaPublisher, PublishFailed
+from services.common.kit.settings import KafkaSettings
 
 AT_ONCE: Final = 8
 RETRY_SECONDS: Final = 30.0
@@ -25,6 +34,11 @@ STILL_SECONDS: Final = 45.0  # so long may nothing happen; notify holds a messag
 LOOK_EVERY: Final = 10  # of so many requests one is looked for in reporting, to time it
 PAGE: Final = 200
 ASK_AGAIN: Final = 10
+BAD_RECORD_AT: Final = time_of_day(11)
+BAD_RECORD: Final = b"\x00 no request at all"
+READ_BY: Final = ("routing", "reporting")  # the groups that consume requests.received
+RESTART_AT: Final = time_of_day(14)
+AWAY_SECONDS: Final = 5.0
 
 Show = Callable[[Mapping[str, int]], None]
 
@@ -38,14 +52,20 @@ class DemoError(Exception):
 @dataclass
 class Result:
     """
-    What a run measured. ``differences`` is empty if everything agrees.
+    What a run measured. ``differences`` is empty if everything agrees. ``bad_record``: when one was put on
+    requests.received; ``dead_letters``: why, by the group that has it in its dead letters. ``visible``: when a request
+    was sent, and how long it took reporting to show it.
     """
 
     journal: Journal
     reported: dict[str, Reported] = field(default_factory=dict)
     received_more: int = 0
     differences: dict[str, list[str]] = field(default_factory=dict)
-    visible: list[float] = field(default_factory=list)
+    bad_record: float | None = None
+    dead_letters: dict[str, str] = field(default_factory=dict)
+    away: Away | None = None
+    left_out: str = ""
+    visible: list[tuple[float, float]] = field(default_factory=list)
     refused_at_once: list[str] = field(default_factory=list)
     asked_again: int = 0
     mails: int = 0
@@ -55,15 +75,21 @@ class Result:
 
 class Run:
     """
-    One simulated day on a running stack. ``run`` is the prefix of its external_ids.
+    One simulated day on a running stack. ``run`` is the prefix of its external_ids. ``say`` gets a line when
+    something out of the ordinary happens.
     """
 
-    def __init__(self, env: Mapping[str, str], run_dir: Path, run: str, day: list[Line], day_seconds: float) -> None:
-        self._env, self._run_dir, self._run, self._day, self._day_seconds = env, run_dir, run, day, day_seconds
+    def __init__(self, stack: Stack, run: str, day: list[Line], day_seconds: float, say: Callable[[str], None]) -> None:
+        self._stack, self._env, self._run, self._say = stack, stack.env, run, say
+        self._day, self._day_seconds = day, day_seconds
+        self._servers = self._env["KAFKA_BOOTSTRAP_SERVERS"]
+        self._publisher = KafkaPublisher(KafkaSettings(bootstrap_servers=self._servers))
         self._result = Result(Journal())
         self._journal = self._result.journal
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._answered: set[str] = set()
+        self._waiting: dict[tuple[str, str], asyncio.Future[bool]] = {}
+        self._unsent: list[str] = []
         self._work: set[asyncio.Task[None]] = set()
         self._received_before = 0
         self._last_record = 0.0
@@ -75,14 +101,14 @@ class Run:
         began = time.perf_counter()
         headers = {"X-API-Key": self._env["API_KEY"]}
         limits = httpx.Limits(max_connections=4 * AT_ONCE, max_keepalive_connections=4 * AT_ONCE)
-        servers = self._env["KAFKA_BOOTSTRAP_SERVERS"]
         async with httpx.AsyncClient(headers=headers, limits=limits, timeout=10) as self._http:
             self._received_before = await self._received()
             files_before = self._files()
             departments, watcher = await asyncio.gather(
-                asyncio.to_thread(Observer, servers, DEPARTMENT_TOPICS, from_now=True),
-                asyncio.to_thread(Observer, servers, (LIFECYCLE.name, NOTIFICATIONS.name), from_now=True),
+                asyncio.to_thread(Observer, self._servers, DEPARTMENT_TOPICS, from_now=True),
+                asyncio.to_thread(Observer, self._servers, (LIFECYCLE.name, NOTIFICATIONS.name), from_now=True),
             )
+            await self._publisher.start((RECEIVED.name,))
             reading = [
                 asyncio.create_task(self._read(departments, self._to_departments)),
                 asyncio.create_task(self._read(watcher, self._journal.add)),
@@ -96,6 +122,7 @@ class Run:
                     task.cancel()
                 await asyncio.gather(*reading, *self._work, return_exceptions=True)
                 await asyncio.gather(asyncio.to_thread(departments.close), asyncio.to_thread(watcher.close))
+                await self._publisher.close()
             show(self._progress())
         mails, files = self._files()
         self._result.mails, self._result.files = mails - files_before[0], files - files_before[1]
@@ -108,6 +135,10 @@ class Run:
         began = time.perf_counter()
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._at(BAD_RECORD_AT, self._put_bad_record))
+                self._result.left_out = left_out(self._stack.config.kind)
+                if not self._result.left_out:
+                    group.create_task(self._at(RESTART_AT, self._restart))
                 for number, line in enumerate(self._day):
                     await asyncio.sleep(max(0.0, began + line.due(self._day_seconds) - time.perf_counter()))
                     await self._slots.acquire()
@@ -154,10 +185,56 @@ class Run:
         pause = 0.02
         while time.perf_counter() - sent < STILL_SECONDS:
             if (await self._report(f"/v1/requests/{request_id}")).status_code == httpx.codes.OK:
-                self._result.visible.append(time.perf_counter() - sent)
+                self._result.visible.append((sent, time.perf_counter() - sent))
                 return
             await asyncio.sleep(pause)
             pause *= 1.25
+
+    # -- what is out of the ordinary ---------------------------------------------------------------------------
+
+    async def _at(self, at: time_of_day, do: Callable[[], Coroutine[None, None, None]]) -> None:
+        await asyncio.sleep(due(at, self._day_seconds))
+        await do()
+
+    async def _put_bad_record(self) -> None:
+        await self._publish(Record(RECEIVED.name, self._bad_key, BAD_RECORD, ()))
+        self._result.bad_record = time.perf_counter()
+        self._say(f"a bad record stands on {RECEIVED.name}")
+
+    async def _restart(self) -> None:
+        self._say("Kafka is being restarted")
+        self._result.away = await asyncio.to_thread(restart, self._stack, AWAY_SECONDS)
+        self._say("Kafka is back")
+
+    @property
+    def _bad_key(self) -> bytes:
+        return f"{self._run}-bad".encode()
+
+    def _dead_letters(self) -> dict[str, list[str]]:
+        """
+        Note the reasons that stand with the bad record in the dead letters; where it is missing, in the form of the
+        journal's checks.
+        """
+        for group in READ_BY:
+            for letter in dlq.read(self._servers, group):
+                if letter.key == self._bad_key and letter.value == BAD_RECORD:
+                    self._result.dead_letters[group] = f"{letter.reason}: {letter.detail}"
+        return {
+            f"the bad record is not in {group}.dlq": [""] for group in READ_BY if group not in self._result.dead_letters
+        }
+
+    async def _publish(self, record: Record) -> None:
+        """
+        Return when it stands on its topic; while Kafka is away, try again, which its ce_id makes harmless.
+        """
+        deadline = time.perf_counter() + RETRY_SECONDS
+        while True:
+            try:
+                return await self._publisher.publish(record)
+            except PublishFailed as error:
+                if time.perf_counter() > deadline:
+                    raise DemoError(f"Kafka did not take a record for {RETRY_SECONDS:.0f} s ({error})") from None
+            await asyncio.sleep(0.5)
 
     # -- departments -------------------------------------------------------------------------------------------
 
@@ -167,27 +244,61 @@ class Run:
         """
         self._journal.add(seen, at)
         department = DEPARTMENT_TOPICS[seen.topic]
-        if seen.event is None or seen.event.meta.id in self._answered:
+        if seen.event is None:
             return
-        event = seen.event.data
+        event, event_id = seen.event.data, seen.event.meta.id
+        if (
+            isinstance(event, Lifecycle)
+            and event.update_id is not None
+            and (department, event.update_id) in self._waiting
+        ):
+            waiting = self._waiting.pop((department, event.update_id))
+            if not waiting.done():
+                waiting.set_result(not isinstance(event, UpdateRefused))
+        if event_id in self._answered:
+            return
         if isinstance(event, RequestAssigned) and event.department == department:
-            self._answered.add(seen.event.meta.id)
-            task = asyncio.create_task(self._answer(department, event))
+            self._answered.add(event_id)
+            task = asyncio.create_task(self._answer(department, event, event_id))
             self._work.add(task)
             task.add_done_callback(self._work.discard)
 
-    async def _answer(self, department: str, event: RequestAssigned) -> None:
+    async def _answer(self, department: str, event: RequestAssigned, event_id: str) -> None:
         await asyncio.sleep(0.2)  # intake's answer to whoever posted it may still be on its way
         posted = self._journal.accepted.get(event.request_id)
         if posted is None:
             return  # somebody else's request
         for number, step in enumerate(answer(department, event, posted.line)):
             await asyncio.sleep(step.after)
-            key = f"{self._run}-{posted.line.name}-{event.seq}-{number}"
-            if not await self._update(event.request_id, {"department": department, **step.body}, key):
+            try:
+                if department in OWN_SYSTEMS:
+                    done = await self._by_topic(department, event.request_id, event_id, number, step)
+                else:
+                    key = f"{self._run}-{posted.line.name}-{event.seq}-{number}"
+                    done = await self._by_http(event.request_id, {"department": department, **step.body}, key)
+            except DemoError:
+                self._unsent.append(event.request_id)
+                return
+            if not done:
                 return
 
-    async def _update(self, request_id: str, body: dict[str, Any], key: str) -> bool:
+    async def _by_topic(self, department: str, request_id: str, event_id: str, number: int, step: Step) -> bool:
+        """
+        Write the update on the department's topic, and wait on its other topic for what becomes of it; whether it was
+        applied. An answer that does not come is found by the journal.
+        """
+        update = update_on_topic(request_id, event_id, number, step.body, datetime.now(UTC))
+        waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting[department, update.update_id] = waiting
+        await self._publish(update_record(department, update))
+        self._journal.submit(update.update_id, request_id, time.perf_counter(), topic_of=department)
+        try:
+            async with asyncio.timeout(STILL_SECONDS):
+                return await waiting
+        except TimeoutError:
+            return False
+
+    async def _by_http(self, request_id: str, body: dict[str, Any], key: str) -> bool:
         """
         Submit what a department decided; whether intake took it. A department that has just got a request may know so
         before intake does and is told 409: it asks again.
@@ -202,14 +313,18 @@ class Run:
         if taken.status_code != httpx.codes.ACCEPTED:
             self._result.refused_at_once.append(f"{request_id} {body['action']}: {taken.status_code}")
             return False
-        self._journal.submit(str(taken.json()["update_id"]), request_id)
+        self._journal.submit(str(taken.json()["update_id"]), request_id, time.perf_counter())
         return True
 
     # -- looking on --------------------------------------------------------------------------------------------
 
     async def _read(self, observer: Observer, take: Callable[[Seen, float], None]) -> None:
         def poll() -> tuple[list[Seen], float]:
-            return observer.poll(timeout_ms=200), time.perf_counter()
+            try:
+                return observer.poll(timeout_ms=200), time.perf_counter()
+            except (KafkaError, OSError):  # Kafka is away; a client without a group goes on where it was
+                time.sleep(0.2)
+                return [], time.perf_counter()
 
         while True:
             new, at = await asyncio.to_thread(poll)
@@ -248,12 +363,15 @@ class Run:
                 if task.done():
                     task.result()
             found = {f"{len(self._work)} departments still at work": [""]} if self._work else {}
+            if self._unsent:
+                found["with an update that nobody took"] = list(self._unsent)
             found |= on_topics(self._journal, len(self._day))
             over = time.perf_counter() - max(began, self._last_record) > STILL_SECONDS
             if not found or over:
                 self._result.received_more = await self._received() - self._received_before
                 self._result.reported = await self._reported()
                 found |= in_reporting(self._journal, self._result.reported, self._result.received_more)
+                found |= await asyncio.to_thread(self._dead_letters)
             self._result.differences = found
             if not found or over:
                 return
@@ -295,5 +413,6 @@ class Run:
         return found
 
     def _files(self) -> tuple[int, int]:
-        mails = sum(1 for _ in (self._run_dir / "mail").glob("*.eml"))
-        return mails, sum(1 for _ in (self._run_dir / "outbox").rglob("*.json"))
+        run_dir = self._stack.config.run_dir
+        mails = sum(1 for _ in (run_dir / "mail").glob("*.eml"))
+        return mails, sum(1 for _ in (run_dir / "outbox").rglob("*.json"))

@@ -4,22 +4,26 @@ The demo's pure parts: the day, what departments answer, and whether it is notic
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from deploy.demo.__main__ import table
-from deploy.demo.day import Line, load_day
-from deploy.demo.departments import answer
+from deploy.demo.broker import Away, left_out, start_command, stop_command
+from deploy.demo.day import Line, due, load_day
+from deploy.demo.departments import OWN_SYSTEMS, answer, update_on_topic
 from deploy.demo.journal import Journal, Posted, Reported, in_reporting, on_topics, percentile, told_in_words
 from deploy.demo.make_day import CHANNELS, NEIGHBOURHOODS, make_day
 from deploy.demo.run import Result
+from deploy.department.talk import update_record
 from deploy.observe import Seen
+from deploy.stack.config import Config
 from services.common.contracts import events
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.envelope import Metadata, Received
+from services.common.contracts.envelope import Metadata, Received, decode
 from services.common.contracts.ids import derived_id, keyed_request_id
 from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, department_topic
 from services.common.contracts.vocabulary import TRIAGE_DEPARTMENT, TRIAGE_SERVICE, Status
@@ -120,6 +124,10 @@ def test_the_same_messages_make_the_same_day() -> None:
     assert json.dumps(make_day(messages)) == json.dumps(make_day(messages))
 
 
+def test_a_time_of_day_keeps_its_place_in_a_compressed_day() -> None:
+    assert due(time(12), 40.0) == 20.0
+
+
 # --- departments ---
 
 
@@ -155,6 +163,28 @@ def test_most_requests_are_resolved_by_their_department_and_some_stay_open() -> 
 def test_what_was_settled_at_once_is_left_alone() -> None:
     line = next(line for line in DAY if "answered" in line.body)
     assert answer(HOLDER, assigned(), line) == ()
+
+
+def test_a_third_of_the_departments_has_a_system_of_its_own() -> None:
+    departments = set(catalogue().departments)
+    assert departments > OWN_SYSTEMS
+    assert len(OWN_SYSTEMS) * 3 == len(departments)
+
+
+def test_an_update_on_a_topic_is_an_event_of_ours_and_the_same_each_time() -> None:
+    for line in DAY:
+        department = catalogue().services[line.service].department
+        for number, step in enumerate(answer(department, assigned(department=department), line)):
+            update = update_on_topic(ID, "ce-1", number, step.body, AT)
+            assert update == update_on_topic(ID, "ce-1", number, step.body, AT)
+            record = update_record(department, update)
+            assert decode(record.topic, record.key, record.value, record.headers).data == update
+
+
+def test_each_step_and_each_event_has_an_update_id_of_its_own() -> None:
+    body = {"action": "accept"}
+    ids = {update_on_topic(ID, event, number, body, AT).update_id for event in ("a", "b") for number in (0, 1)}
+    assert len(ids) == 4
 
 
 # --- agreement ---
@@ -193,11 +223,31 @@ def test_a_second_telling_is_noticed() -> None:
 
 def test_a_closing_must_be_told_and_an_update_answered() -> None:
     book = journal(*ALL, CLOSED)
-    book.submit("u1", ID)
+    book.submit("u1", ID, 10.6)
     assert on_topics(book, 1) == {
         "closed, but not told so": [ID],
         "with an update neither applied nor refused": [ID],
     }
+
+
+def refused(topic: str, update_id: str) -> Seen:
+    fields = {"reason": "forbidden_move", "detail": "no", "update_id": update_id, "action": "accept"}
+    return seen(topic, lifecycle(events.UpdateRefused, 3, Status.ASSIGNED, **fields))
+
+
+def test_an_update_on_a_topic_must_be_answered_on_the_department_s_own() -> None:
+    book = journal(*ALL, refused(LIFECYCLE.name, "u1"), refused(department_topic("zabita").name, "u1"))
+    book.submit("u1", ID, 10.6, topic_of=HOLDER)
+    assert on_topics(book, 1) == {"with an update on a department's topic that is not answered there": [ID]}
+    book.add(refused(department_topic(HOLDER).name, "u1"), 10.7)
+    assert on_topics(book, 1) == {}
+
+
+def test_refusals_are_counted_by_way_and_those_of_others_not_at_all() -> None:
+    book = journal(*ALL, refused(LIFECYCLE.name, "u1"), refused(LIFECYCLE.name, "u1"), refused(LIFECYCLE.name, "u2"))
+    book.submit("u1", ID, 10.6, topic_of=HOLDER)
+    assert book.refused(by_topic=True) == {"forbidden_move": 1}
+    assert book.refused(by_topic=False) == {}
 
 
 def test_a_request_that_intake_did_not_take_is_noticed() -> None:
@@ -241,3 +291,57 @@ def test_the_table_shows_counts_and_no_person() -> None:
         assert expected in text
     assert line.body["citizen"]["name"] not in text
     assert line.body["text"][:20] not in text
+
+
+def rows(result: Result, **where: Any) -> str:
+    console = Console(record=True, width=200)
+    console.print(table(result, "a day", **where))
+    return console.export_text()
+
+
+def test_the_table_says_which_way_updates_came() -> None:
+    book = journal(*ALL, refused(LIFECYCLE.name, "u1"), refused(department_topic(HOLDER).name, "u1"))
+    book.submit("u1", ID, 10.6, topic_of=HOLDER)
+    book.submit("u2", ID, 10.6)
+    text = rows(Result(book, SHOWN))
+    assert "1 taken, 0 refused by intake, 0 by routing" in text
+    assert "1 written by 1 of 8 departments" in text
+    assert "1 answered on their topics, 1 (forbidden_move 1) refused" in text
+
+
+def test_the_table_says_where_the_bad_record_stands_and_that_the_line_went_on() -> None:
+    result = Result(journal(*ALL), SHOWN, bad_record=9.0, dead_letters={"routing": "ContractError: header is missing"})
+    text = rows(result)
+    assert "in routing.dlq, ContractError: header is missing" in text
+    assert "1 accepted after it, 1 registered" in text
+
+
+def test_the_table_says_what_was_accepted_while_kafka_was_away() -> None:
+    result = Result(journal(*ALL), SHOWN, away=Away(asked=10.05, gone=10.06, back=15.06))
+    result.journal.submit("u1", ID, 10.6)
+    result.journal.submit("u2", ID, 16.0)
+    assert "away 5.0 s; accepted meanwhile: 1 requests, 1 registered; 1 updates, 0 answered" in rows(result)
+    assert "kafka-1 of 3 brokers was away" in rows(result, brokers=3)
+
+
+def test_the_table_says_why_the_restart_is_left_out() -> None:
+    why = left_out("embedded")
+    assert "keeps nothing over a restart" in why
+    assert f"left out: {why}" in rows(Result(journal(*ALL), SHOWN, left_out=why))
+
+
+def test_a_latency_before_the_restart_is_shown_apart() -> None:
+    assert "(n=0) sent before Kafka's restart" in rows(Result(journal(*ALL), SHOWN, away=Away(9.0, 9.1, 9.2)))
+    assert "p50 100 ms  p95 100 ms  p99 100 ms  (n=1) sent before" in rows(
+        Result(journal(*ALL), SHOWN, away=Away(11.0, 11.1, 11.2))
+    )
+
+
+# --- the restart in a container ---
+
+
+def test_the_broker_s_container_is_stopped_and_the_same_one_started_until_it_is_healthy(tmp_path: Path) -> None:
+    config = Config(tmp_path, kind="docker")
+    assert stop_command(config)[-4:] == ["stop", "--timeout", "30", "kafka-1"]
+    assert {"up", "--no-recreate", "--no-deps", "--wait", "kafka-1"} <= set(start_command(config))
+    assert stop_command(config)[:4] == start_command(config)[:4]
