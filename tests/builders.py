@@ -2,7 +2,7 @@
 Events for tests, with sensible defaults and random ids.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.common.contracts.envelope import Metadata, Received, Record, decode, encode
@@ -50,11 +50,11 @@ def update(request_id: str, action: str, department: str | None = "fen-isleri", 
     return UpdateSubmitted(**(defaults | needs.get(action, {}) | fields))
 
 
-def parking_over(request_id: str) -> TimerDue:
+def parking_over(request_id: str, due_at: datetime = NOON + timedelta(minutes=15)) -> TimerDue:
     """
-    The command that ends parking.
+    The command that ends parking for what was to wait until then.
     """
-    return TimerDue(request_id=request_id, timer="parking", due_at=NOON)
+    return TimerDue(request_id=request_id, timer="parking", due_at=due_at)
 
 
 _TOPIC: dict[type[Event], Topic] = {RequestReceived: RECEIVED, UpdateSubmitted: UPDATES, TimerDue: COMMANDS}

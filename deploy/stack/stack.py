@@ -313,8 +313,10 @@ class Stack:
         self.config.data.mkdir(parents=True, exist_ok=True)
         known = self.env
         made = {name: known.get(name) or secrets.token_urlsafe(32) for name in plan.SECRETS}
-        (run_dir / "env").touch(mode=0o600)
-        (run_dir / "env").write_text(plan.env_file(plan.environment(self.config, made)))
+        draft = run_dir / ".env.part"  # never half a file: new secrets would change every number that derives from them
+        draft.touch(mode=0o600)
+        draft.write_text(plan.env_file(plan.environment(self.config, made)))
+        draft.replace(run_dir / "env")
         saved = {name: getattr(self.config, name) for name in ("port_base", "kind", "brokers")}
         (run_dir / "stack.json").write_text(json.dumps(saved))
 

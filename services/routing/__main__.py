@@ -16,6 +16,9 @@ def main() -> None:
     """
     Check the rules, then run until SIGTERM. Exits 2 if the rules or the catalogue are broken.
     """
+    if sys.argv[1:]:
+        sys.stderr.write("usage: python -m services.routing (the worker; there are no other commands yet)\n")
+        sys.exit(2)
     settings = RoutingSettings()
     logs.configure(settings.logs, "routing")
     try:

@@ -108,6 +108,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Parked:
+    """
+    An update that waits for its request, and until when.
+    """
+
+    item: Received
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """
     Everything routing knows of one request. ``rev`` counts the writes; ``published`` counts the leading events that
@@ -123,15 +133,22 @@ class Case:
     bounces: int = 0
     events: tuple[Entry, ...] = ()
     published: int = 0
-    parked: tuple[Received, ...] = ()
-    parked_until: datetime | None = None
+    parked: tuple[Parked, ...] = ()
     touched: frozenset[str] = field(default=frozenset(), compare=False)
 
     def handled(self, event_id: str) -> bool:
         """
         Whether this input had its effect already.
         """
-        return any(entry.cause == event_id for entry in self.events) or any(p.meta.id == event_id for p in self.parked)
+        causes = (*(entry.cause for entry in self.events), *(parked.item.meta.id for parked in self.parked))
+        return event_id in causes
+
+    @property
+    def parked_until(self) -> datetime | None:
+        """
+        When the first of the parked updates has waited long enough.
+        """
+        return min((parked.until for parked in self.parked), default=None)
 
     @property
     def size(self) -> int:
@@ -181,7 +198,7 @@ def decide(case: Case, item: Received, *, at: datetime, rules: Rules) -> Case:
     if isinstance(item.data, UpdateSubmitted):
         return _update(case, item, item.data, at, rules)
     if isinstance(item.data, TimerDue):
-        return _timer(case, at, rules)
+        return _timer(case, item.data, at, rules)
     raise Rejected(f"routing does not take {type(item.data).__name__}")
 
 
@@ -214,29 +231,30 @@ def _receive(case: Case, meta: Metadata, request: RequestReceived, at: datetime,
     place = request.location.neighbourhood if request.location else None
     received = State(status=Status.RECEIVED, neighbourhood=place, contact_id=request.contact_id)
     waiting = case.parked
-    case = replace(case, registered_by=meta.id, request=request, state=received, parked=(), parked_until=None)
+    case = replace(case, registered_by=meta.id, request=request, state=received, parked=())
     case = _emit(case, meta, at, lambda base: RequestRegistered(**base))
     code, by, rule = choose_service(request, rules)
     department = TRIAGE_DEPARTMENT if request.answered else rules.service(code).department
     case = _assign(case, meta, at, rules, department=department, code=code, by=by, rule=rule)
     if request.answered is not None:
         case = _close(case, meta, at, Outcome.RESOLVED, request.answered.text)
-    for item in waiting:
-        case = decide(case, item, at=at, rules=rules)
+    for parked in waiting:
+        case = decide(case, parked.item, at=at, rules=rules)
     return case
 
 
 def _update(case: Case, item: Received, update: UpdateSubmitted, at: datetime, rules: Rules) -> Case:
     if case.state is None:
         if len(case.parked) >= MAX_PARKED:
-            raise Rejected(f"{MAX_PARKED} updates of this unknown request wait already")
-        until = case.parked_until or at + rules.parking
-        return replace(case, parked=(*case.parked, item), parked_until=until)
+            detail = f"{MAX_PARKED} updates of this unknown request wait already"
+            return _refuse(case, item.meta, update, at, rules, RefusalReason.UNKNOWN_REQUEST, detail)
+        return replace(case, parked=(*case.parked, Parked(item, at + rules.parking)))
     state = case.state
     refusal = _refusal(state, update, rules)
     if refusal is not None:
         return _refuse(case, item.meta, update, at, rules, *refusal)
     extra: dict[str, Any] = {"update_id": update.update_id, "action": update.action}
+    why = update.note_internal or update.note_public
     match update.action:
         case Action.ACCEPT:
             accepted = {"status": Status.ACCEPTED, "public_text": update.note_public or state.public_text}
@@ -245,12 +263,12 @@ def _update(case: Case, item: Received, update: UpdateSubmitted, at: datetime, r
             case = replace(case, bounces=case.bounces + 1)
             return _assign(
                 case, item.meta, at, rules, department=TRIAGE_DEPARTMENT, code=TRIAGE_SERVICE,
-                by=DecidedBy.PERSON, rule=None, reason=update.note_internal or update.note_public, **extra,
+                by=DecidedBy.PERSON, rule=None, bounced=True, reason=why, **extra,
             )  # fmt: skip
         case Action.TRANSFER:
             return _assign(
                 case, item.meta, at, rules, department=str(update.to), code=_service_after(state, update),
-                by=DecidedBy.PERSON, rule=None, reason=update.note_internal or update.note_public, **extra,
+                by=DecidedBy.PERSON, rule=None, reason=why, **extra,
             )  # fmt: skip
         case Action.RESOLVE:
             return _close(case, item.meta, at, update.outcome or Outcome.RESOLVED, str(update.note_public), **extra)
@@ -310,15 +328,19 @@ def _target(state: State, update: UpdateSubmitted) -> Status:
             return CLOSES_AS[update.outcome or Outcome.RESOLVED]
 
 
-def _timer(case: Case, at: datetime, rules: Rules) -> Case:
+def _timer(case: Case, timer: TimerDue, at: datetime, rules: Rules) -> Case:
     """
-    The parking time is over: what still waits is refused. A request that came in meanwhile leaves nothing to do.
+    Updates that were to wait until then, and no longer, are refused. A request that came in meanwhile leaves nothing to
+    do, and so does a command that comes again.
     """
-    for item in case.parked:
-        update = item.data
+    over = [parked for parked in case.parked if parked.until <= timer.due_at]
+    case = replace(case, parked=tuple(parked for parked in case.parked if parked.until > timer.due_at))
+    for parked in over:
+        update = parked.item.data
         assert isinstance(update, UpdateSubmitted)  # noqa: S101 - only updates are parked
-        case = _refuse(case, item.meta, update, at, rules, RefusalReason.UNKNOWN_REQUEST, "no such request came in")
-    return replace(case, parked=(), parked_until=None)
+        reason = RefusalReason.UNKNOWN_REQUEST
+        case = _refuse(case, parked.item.meta, update, at, rules, reason, "no such request came in")
+    return case
 
 
 def _assign(
@@ -332,24 +354,33 @@ def _assign(
     by: DecidedBy,
     rule: str | None,
     reason: str | None = None,
+    bounced: bool = False,
     **extra: Any,
 ) -> Case:
+    """
+    Give the request to a department. ``reason`` is for the new holder's eyes alone. A bounced request keeps its urgency
+    and its due times until a person has classified it anew: what was dangerous still is.
+    """
     assert case.state is not None and case.request is not None  # noqa: S101, PT018 - a registered case
     before, request, service = case.state, case.request, rules.service(code)
+    urgency = {
+        "priority": service.priority,
+        "emergency": service.emergency,
+        "due": due_times(service, request.received_at, rules),
+    }
     state = before.model_copy(
         update={
             "status": _status_when_assigned(department, code),
             "department": department,
             "service_code": code,
-            "priority": service.priority,
-            "emergency": service.emergency,
             "decided_by": by,
-            "due": due_times(service, request.received_at, rules),
+            **({} if bounced else urgency),
             "assignments": before.assignments + 1,
             "public_text": None,  # what the department before said of its plans holds no more
         }
     )
     crew = {
+        "reason": reason,
         "text": request.text,
         "kind": request.kind,
         "channel": request.channel,
@@ -357,7 +388,7 @@ def _assign(
         "attributes": request.attributes or None,
         "attachments": request.attachments or None,
     }
-    extra |= {"rule": rule, "reason": reason, "previous_department": before.department}
+    extra |= {"rule": rule, "previous_department": before.department}
     return _move(case, meta, at, state, build=RequestAssigned, crew=crew, **extra)
 
 

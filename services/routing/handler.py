@@ -28,6 +28,7 @@ from services.routing.settings import RoutingSettings
 
 log = logger(__name__)
 ATTEMPTS = 5
+MAX_INPUT_BYTES = 262_144  # what intake takes at most; what follows from an input must fit into a record too
 MAX_UPDATE_BYTES = 32_768  # notes of 4,000 characters, as intake takes them, stay far below
 
 
@@ -47,6 +48,8 @@ def decode(delivery: Delivery) -> Received:
     Raises ``ContractError``, or ``Rejected`` for an update that would not fit beside others into a case.
     """
     received = decode_delivery(delivery)
+    if len(delivery.value or b"") > MAX_INPUT_BYTES:
+        raise Rejected(f"an input has at most {MAX_INPUT_BYTES} bytes")
     if not isinstance(received.data, UpdateSubmitted):
         return received
     if len(delivery.value or b"") > MAX_UPDATE_BYTES:
@@ -120,7 +123,7 @@ def watch_parking(
         while True:
             try:
                 over = await cases.parked_before(clock())
-                metrics.parked.set(len(over))
+                metrics.parked.set(await cases.parked())
                 if over:
                     await sender.publish([parking_command(key, due_at, clock()) for key, due_at in over])
             except UNAVAILABLE as error:

@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError
 from services.common.contracts.envelope import Metadata, Received
 from services.common.contracts.events import RequestReceived, UpdateSubmitted
 from services.common.kit.mongo import Client
-from services.routing.domain import Case, Entry, State
+from services.routing.domain import Case, Entry, Parked, State
 
 DUPLICATE_KEY = 11_000
 
@@ -75,6 +75,12 @@ class CaseRepository:
             marks = [UpdateOne({"_id": key}, {"$max": {"published": count}}) for key, count in published.items()]
             await self._cases.bulk_write(marks, ordered=False)
 
+    async def parked(self) -> int:
+        """
+        How many requests that nobody knows have updates waiting for them.
+        """
+        return await self._cases.count_documents({"parked_until": {"$exists": True}})
+
     async def parked_before(self, moment: datetime, limit: int = 500) -> list[tuple[str, datetime]]:
         """
         The cases whose parking time is over, oldest first.
@@ -99,7 +105,7 @@ def row_of(case: Case, rev: int) -> dict[str, Any]:
         "bounces": case.bounces,
         "events": [{"cause": entry.cause, "records": entry.packed} for entry in case.events],
         "published": case.published,
-        "parked": [_parked_row(item) for item in case.parked],
+        "parked": [{**_parked_row(parked.item), "until": parked.until} for parked in case.parked],
     }
     if case.parked_until is not None:
         row["parked_until"] = case.parked_until
@@ -120,8 +126,7 @@ def case_from(row: Mapping[str, Any]) -> Case:
         bounces=row["bounces"],
         events=tuple(Entry(entry["cause"], bytes(entry["records"])) for entry in row["events"]),
         published=row["published"],
-        parked=tuple(_parked_from(item) for item in row["parked"]),
-        parked_until=row.get("parked_until"),
+        parked=tuple(Parked(_parked_from(item), item["until"]) for item in row["parked"]),
     )
 
 

@@ -2,7 +2,7 @@
 What clients were told against what topics, reporting and the mail sink hold. Pure; every number is a count of requests.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -46,7 +46,11 @@ def check(told: Told, facts: Facts, reported: set[str], received_total: int) -> 
     ids, resolved, on = list(told.accepted), sorted(told.resolved), facts.stands_on
     outcomes: dict[str, dict[str, int]] = {}
     doubled_outcomes = set()
-    for (request_id, transition, _recipient, attempt), events in facts.outcomes.items():
+    ends: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
+    for (request_id, transition, recipient, attempt), events in facts.outcomes.items():
+        if transition in ("received", "assigned"):
+            reason = facts.reasons.get((request_id, transition, recipient, attempt))
+            ends[request_id] += [(kind, reason) for kind in events.values()]
         if len(events) != 1:
             doubled_outcomes.add(request_id)
         if attempt == 1:
@@ -60,6 +64,7 @@ def check(told: Told, facts: Facts, reported: set[str], received_total: int) -> 
         Finding("`assigned` has an outcome", _those(ids, lambda i: "assigned" not in outcomes.get(i, {}))),
         Finding("resolve applied", _those(resolved, lambda i: i not in facts.closed)),
         Finding("`closed` has an outcome", _those(resolved, lambda i: "closed" not in outcomes.get(i, {}))),
+        Finding("told or not told for the right reason", _those(ids, lambda i: _odd(told.accepted[i], ends[i]))),
         Finding("one outcome per (transition, recipient, attempt)", tuple(sorted(doubled_outcomes))),
         Finding("shown by reporting", _those(ids, lambda i: i not in reported)),
         Finding("no event in two versions", ("?",) * facts.in_two_versions),
@@ -69,6 +74,16 @@ def check(told: Told, facts: Facts, reported: set[str], received_total: int) -> 
             () if received_total == len(facts.registered) else ("?",),
         ),
     ]  # fmt: skip
+
+
+def _odd(recipient: str, ends: list[tuple[str, str | None]]) -> bool:
+    """
+    Who can be reached is told of the receipt (by that message or by the one it was merged with); who left no contact is
+    not told, for that reason and no other. ``ends`` are the outcomes of received and assigned, with their reasons.
+    """
+    if recipient == "none":
+        return any(end != ("Suppressed", "no_contact") for end in ends)
+    return "Sent" not in [kind for kind, _ in ends]
 
 
 def _those(ids: list[str], wrong: Callable[[str], bool]) -> tuple[str, ...]:

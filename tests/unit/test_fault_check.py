@@ -22,6 +22,7 @@ def world() -> tuple[Told, Facts, set[str], int]:
     facts.closed = {R}
     for transition in ("received", "assigned", "closed"):
         facts.outcomes[R, transition, "contact:none", 1] = {transition: "Suppressed"}
+        facts.reasons[R, transition, "contact:none", 1] = "no_contact"
     return Told(accepted={R: "none"}, resolved={R}), facts, {R}, 1
 
 
@@ -42,6 +43,9 @@ BREAKS: dict[str, Break] = {
     "one outcome per (transition, recipient, attempt)": lambda f, _: f.outcomes[R, "closed", "contact:none", 1].update(
         again="Sent"
     ),
+    "told or not told for the right reason": lambda f, _: f.reasons.update(
+        {(R, "received", "contact:none", 1): "erased"}
+    ),
     "shown by reporting": lambda _, reported: reported.clear(),
     "no event in two versions": lambda f, _: setattr(f, "in_two_versions", 1),
     "nothing unreadable on our topics": lambda f, _: setattr(f, "unreadable", 1),
@@ -58,3 +62,10 @@ def test_each_kind_of_damage_is_found_by_its_name(name: str) -> None:
 def test_a_wrong_total_is_found() -> None:
     told, facts, reported, _ = world()
     assert [f.name for f in check(told, facts, reported, 2) if not f.ok] == ["summary.received (2) = registered (1)"]
+
+
+def test_a_citizen_with_a_contact_who_was_not_told_is_found() -> None:
+    told, facts, reported, total = world()
+    told.accepted[R] = "contact"
+    names = [finding.name for finding in check(told, facts, reported, total) if not finding.ok]
+    assert names == ["told or not told for the right reason"]

@@ -12,13 +12,15 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from services.common.contracts.events import Event
+from services.common.contracts.events import Event, of_our_age
 from services.common.contracts.ids import derived_id
 from services.common.contracts.topics import TOPICS_BY_NAME, Topic
 
 TYPE_PREFIX: Final = "tr.bel.ilkadim.ilkim."
 CONTENT_TYPE: Final = "application/json"
 _REQUIRED: Final = ("ce_id", "ce_type", "ce_source", "ce_specversion", "ce_time")
+_OURS: Final = (*_REQUIRED, "ce_subject", "correlation-id", "causation-id")
+MAX_HEADER: Final = 200
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -175,6 +177,9 @@ def _metadata(headers: Iterable[tuple[str, bytes]]) -> tuple[Metadata, str]:
     for name in _REQUIRED:
         if not found.get(name):
             raise ContractError(f"header {name} is missing")
+    for name in _OURS:
+        if len(found.get(name, "")) > MAX_HEADER:
+            raise ContractError(f"header {name} is longer than {MAX_HEADER} characters")
     if found["ce_specversion"] != "1.0":
         raise ContractError("ce_specversion must be 1.0")
     if not found["ce_type"].startswith(TYPE_PREFIX):
@@ -182,13 +187,14 @@ def _metadata(headers: Iterable[tuple[str, bytes]]) -> tuple[Metadata, str]:
     try:
         time = datetime.fromisoformat(found["ce_time"])
         utc = time.astimezone(UTC)
+        if time.tzinfo is None:
+            raise ContractError("ce_time must have a zone")
+        of_our_age(utc)
     except (ValueError, OverflowError):
-        raise ContractError("ce_time must be an RFC 3339 time") from None
-    if time.tzinfo is None:
-        raise ContractError("ce_time must have a zone")
+        raise ContractError("ce_time must be an RFC 3339 time between 2000 and 2100") from None
     meta = Metadata(
-        id=found["ce_id"][:200],
-        source=found["ce_source"][:200],
+        id=found["ce_id"],
+        source=found["ce_source"],
         time=utc,
         subject=found.get("ce_subject", ""),
         correlation_id=found.get("correlation-id", ""),

@@ -5,9 +5,10 @@ Producers build these models and may not add unknown fields; consumers read them
 ``envelope.decode``), so a field can be added without a new version. All times are RFC 3339 with a zone.
 """
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.common.contracts.vocabulary import (
     Action,
@@ -22,6 +23,17 @@ from services.common.contracts.vocabulary import (
     Status,
 )
 
+
+def of_our_age(moment: datetime) -> datetime:
+    """
+    A time that can be reckoned with: between the years 2000 and 2100. Raises ``ValueError`` for any other.
+    """
+    if not 2000 <= moment.year < 2100:
+        raise ValueError("must be a time between 2000 and 2100")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(of_our_age)]
 RequestId = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{13}$", description="13 characters, ungrouped")]
 ContactId = Annotated[str, Field(pattern=r"^(c_[0-9a-f]{32}|contact:none)$")]
 DepartmentSlug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
@@ -101,7 +113,7 @@ class RequestReceived(Event):
     adapter: str
     external_id: str | None = None
     entered_by: str | None = None
-    received_at: AwareDatetime
+    received_at: Moment
     legal: Legal | None = None
     notice_version: str | None = None
     answered: Answered | None = None
@@ -122,7 +134,7 @@ class UpdateSubmitted(Event):
     update_id: str = Field(min_length=1, max_length=64)
     action: Action
     department: DepartmentSlug | None = None
-    submitted_at: AwareDatetime
+    submitted_at: Moment
     adapter: str | None = None
     note_public: str | None = None
     note_internal: str | None = None
@@ -141,7 +153,7 @@ class TimerDue(Event):
 
     request_id: RequestId
     timer: Literal["parking"]
-    due_at: AwareDatetime
+    due_at: Moment
 
 
 # --- requests.lifecycle and requests.dept.<slug> ---
@@ -152,8 +164,8 @@ class Due(Part):
     By when the department should react and resolve.
     """
 
-    first_response_at: AwareDatetime
-    resolve_by: AwareDatetime
+    first_response_at: Moment
+    resolve_by: Moment
 
 
 class Lifecycle(Event):
@@ -172,7 +184,7 @@ class Lifecycle(Event):
     service_code: ServiceCode | None = None
     priority: Priority | None = None
     emergency: bool = False
-    occurred_at: AwareDatetime
+    occurred_at: Moment
     decided_by: DecidedBy | None = None
     due: Due | None = None
     outcome: Outcome | None = None
@@ -198,7 +210,7 @@ class RequestAssigned(Lifecycle):
 
     previous_department: DepartmentSlug | None = None
     rule: str | None = Field(default=None, description="which rule decided")
-    reason: str | None = Field(default=None, description="why it came here, e.g. the note of who passed it on")
+    reason: str | None = Field(default=None, description="why it came here: the note of who passed it on; holder only")
     text: str | None = None
     kind: Kind | None = None
     channel: Channel | None = None
@@ -218,7 +230,7 @@ class DuplicateReceived(Lifecycle):
     Another body came in under a request_id that is already registered; the first one stands.
     """
 
-    duplicate_event_id: EventId
+    duplicate_event_id: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class UpdateRefused(Lifecycle):
@@ -240,7 +252,7 @@ class ContactChanged(Event):
 
     key_field: ClassVar[str] = "contact_id"
     contact_id: ContactId
-    changed_at: AwareDatetime
+    changed_at: Moment
     name: str | None = None
     phone: str | None = Field(default=None, description="E.164")
     email: str | None = None
@@ -270,7 +282,7 @@ class Notification(Event):
     reason: str | None = None
     late: bool = False
     superseded_by: str | None = None
-    occurred_at: AwareDatetime
+    occurred_at: Moment
 
 
 class NotificationQueued(Notification):

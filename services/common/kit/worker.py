@@ -170,7 +170,6 @@ class Loop:
                 continue
             try:
                 good.append(replace(delivery, received=self._decode(delivery)))
-                self._ceiling.good()
             except (ContractError, Rejected) as reason:
                 self._ceiling.bad()
                 dead.append((delivery, reason))
@@ -196,6 +195,7 @@ class Loop:
                 self._ceiling.bad()
                 return [(good[0], reason)]
             return [pair for one in good for pair in await self._handle_or_isolate([one])]
+        self._ceiling.good()
         return []
 
 

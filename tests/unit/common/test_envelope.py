@@ -64,6 +64,11 @@ def test_the_headers_are_those_of_the_kafka_binding() -> None:
         ({"headers": headers(ce_time=b"2026-06-01T00:00:00")}, "must have a zone"),
         ({"headers": headers(ce_time=b"0001-01-01T00:00:00+23:59")}, "ce_time must be"),
         ({"headers": headers(ce_id=b"\xff")}, "not UTF-8"),
+        ({"headers": headers(**{"correlation-id": b"x" * 201})}, "correlation-id is longer"),
+        ({"headers": headers(**{"causation-id": b"x" * 1_000_000})}, "causation-id is longer"),
+        ({"headers": headers(ce_time=b"9999-12-31T00:00:00Z")}, "between 2000 and 2100"),
+        ({"value": (GOOD.value or b"").replace(b"2026-06-01", b"9999-12-31")}, "received_at: value_error"),
+        ({"value": (GOOD.value or b"").replace(b"2026-06-01T09:00:00Z", b"0001-01-01T00:00:00+14:00")}, "received_at"),
         ({"headers": (("ce_id", None),)}, "empty or not UTF-8"),
     ],
 )

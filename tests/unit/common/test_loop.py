@@ -115,6 +115,19 @@ async def test_the_ceiling_stops_a_worker_before_it_drains_the_topic() -> None:
     assert len(publisher.on("routing.dlq")) == 3
 
 
+async def test_the_ceiling_counts_what_the_handler_rejects_too() -> None:
+    class Refusing(Handler):
+        async def __call__(self, batch: Sequence[Delivery]) -> None:
+            raise Rejected("never")
+
+    publisher = FakePublisher()
+    line = loop(Refusing(), publisher, max_consecutive_dead_letters=3)
+    for n in range(3):
+        await line.process([delivery(request(), offset=n)])
+    with pytest.raises(TooManyDeadLetters):
+        await line.process([delivery(request(), offset=3)])
+
+
 async def test_one_good_record_starts_the_count_anew() -> None:
     line = loop(Handler(), FakePublisher(), max_consecutive_dead_letters=2)
     for _ in range(5):

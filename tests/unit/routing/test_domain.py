@@ -2,6 +2,7 @@
 The life of a request, purely.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import reduce
 from itertools import pairwise
@@ -99,12 +100,36 @@ def test_a_transfer_is_read_by_both_departments_but_the_text_only_by_the_new_hol
     assert won.previous_department == "fen-isleri"
 
 
-def test_a_rejected_request_bounces_to_triage_with_the_reason() -> None:
-    case = live(request(R), update(R, "reject", note_internal="su idaresinin işi"))
-    last = lifecycle(case)[-1]
-    assert isinstance(last, RequestAssigned)
-    assert (last.status, last.previous_department, last.reason) == ("triage", "fen-isleri", "su idaresinin işi")
+def test_a_rejected_request_bounces_to_triage_and_only_the_desk_reads_why() -> None:
+    secret = "Ali Veli 0532 111 22 33 aradı, su idaresinin işi"
+    case = live(request(R), update(R, "reject", note_internal=secret))
+    desk = on(case, "basin-halkla-iliskiler")[-1]
+    assert isinstance(desk, RequestAssigned)
+    assert (desk.status, desk.previous_department, desk.reason) == ("triage", "fen-isleri", secret)
     assert case.bounces == 1
+    elsewhere = [r for r in records(case) if r.topic != "requests.dept.basin-halkla-iliskiler"]
+    assert all(b"Ali Veli" not in (r.value or b"") for r in elsewhere)
+
+
+def test_what_was_dangerous_stays_urgent_when_its_department_rejects_it() -> None:
+    before, after = lifecycle(live(request(R, service_code="yol-cokme"), update(R, "reject")))[1:]
+    assert after.status == "triage"
+    assert (after.emergency, after.priority, after.due) == (True, "urgent", before.due)
+
+
+def test_a_timer_that_comes_again_does_not_refuse_an_update_that_came_later() -> None:
+    early = live(update(R, "accept", update_id="u1"))
+    later = decide(early, received(update(R, "accept", update_id="u2")), at=NOON + timedelta(minutes=14), rules=RULES)
+    once = live(parking_over(R), case=later)
+    assert [e.update_id for e in lifecycle(once)] == ["u1"]
+    assert [p.item.data.update_id for p in once.parked] == ["u2"]  # type: ignore[attr-defined]
+    assert live(parking_over(R), case=once) == once
+
+
+def test_a_second_body_whose_ce_id_is_somebody_elses_kind_is_recorded_all_the_same() -> None:
+    second = received(request(R, text="başka"))
+    odd = replace(second, meta=replace(second.meta, id="0189d3c4-0000-7000-8000-000000000000"))
+    assert type(lifecycle(decide(live(request(R)), odd, at=NOON, rules=RULES))[-1]).__name__ == "DuplicateReceived"
 
 
 def test_only_the_holder_may_update_and_the_asker_is_told_why() -> None:
@@ -190,8 +215,9 @@ def test_a_case_that_grows_past_all_bounds_takes_nothing_more() -> None:
 
 def test_only_so_many_updates_wait_for_a_request_that_nobody_knows() -> None:
     waiting = live(*(update(R, "accept") for _ in range(domain.MAX_PARKED)))
-    with pytest.raises(Rejected, match="wait already"):
-        live(update(R, "accept"), case=waiting)
+    one_more = live(update(R, "accept"), case=waiting)
+    assert len(one_more.parked) == domain.MAX_PARKED
+    assert lifecycle(one_more)[-1].reason == "unknown_request"  # type: ignore[attr-defined]
 
 
 def test_every_state_has_its_row_in_the_table_of_moves_and_closed_ones_only_reopen() -> None:
