@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from kafka.producer.transaction_manager import TransactionState
 
 from services.common.contracts.envelope import Record
 from services.common.kit import metrics
@@ -32,6 +33,23 @@ class Publisher(Protocol):
         Return after the broker acknowledged (all in-sync replicas). Raises ``PublishFailed``.
         """
         ...
+
+
+def _ask_for_a_new_id_after_a_reset(producer: KafkaProducer) -> None:
+    """
+    Mend kafka-python 3.0.12: when a record that was sent once expires, as after a clean stop of its broker, the client
+    drops its producer id, stays in the state READY and therefore never asks for another: it sends nothing any more.
+    UNINITIALIZED is the state in which its sender asks.
+    """
+    manager = producer._transaction_manager
+    reset = manager.reset_producer_id
+
+    def reset_and_ask() -> None:
+        with manager._lock:
+            reset()
+            manager._current_state = TransactionState.UNINITIALIZED
+
+    manager.reset_producer_id = reset_and_ask
 
 
 class KafkaPublisher:
@@ -73,6 +91,7 @@ class KafkaPublisher:
             allow_auto_create_topics=False,
             max_request_size=2_097_152,
         )
+        _ask_for_a_new_id_after_a_reset(producer)
         for topic in topics:
             producer.partitions_for(topic)
         return producer

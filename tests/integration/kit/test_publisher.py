@@ -88,3 +88,34 @@ def _partitions(servers: str, keys: list[bytes]) -> list[int]:
 
     with KafkaProducer(bootstrap_servers=servers) as producer:
         return [producer.send(RECEIVED.name, value=b"{}", key=key).get(10).partition for key in keys]
+
+
+async def test_it_publishes_again_after_a_clean_restart_of_its_broker_with_records_under_way(infra: Stack) -> None:
+    """
+    kafka-python 3.0.12 dropped its producer id when a record expired, and never asked for another.
+    """
+    publisher = KafkaPublisher(KafkaSettings(bootstrap_servers=infra.env["KAFKA_BOOTSTRAP_SERVERS"]))
+    number = random_request_id()
+    try:
+        await publisher.publish(record(number, "vorher"))
+        stopping = asyncio.create_task(asyncio.to_thread(infra.stop, "kafka-1"))
+        failed = 0
+        while not (stopping.done() and failed):  # the broker refuses, then is gone; records expire after 8 s
+            results = await asyncio.gather(
+                *(publisher.publish(record(number, "metin")) for _ in range(3)), return_exceptions=True
+            )
+            failed += sum(isinstance(result, PublishFailed) for result in results)
+        await asyncio.to_thread(infra.start, "kafka-1")
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await publisher.publish(record(number, "nachher"))
+                    break
+                except PublishFailed:
+                    continue
+    finally:
+        await publisher.close()
+    assert any(
+        b"nachher" in (one.value or b"")
+        for one in await asyncio.to_thread(stored, infra.env["KAFKA_BOOTSTRAP_SERVERS"])
+    )
