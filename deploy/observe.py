@@ -51,6 +51,7 @@ class Observer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=4_194_304,
+            reconnect_backoff_max_ms=1_000,  # a broker that is being restarted is found again soon
         )
         places = [
             TopicPartition(topic, partition)
