@@ -91,9 +91,13 @@ class KafkaPublisher:
             allow_auto_create_topics=False,
             max_request_size=2_097_152,
         )
-        _ask_for_a_new_id_after_a_reset(producer)
-        for topic in topics:
-            producer.partitions_for(topic)
+        try:
+            _ask_for_a_new_id_after_a_reset(producer)
+            for topic in topics:
+                producer.partitions_for(topic)
+        except BaseException:  # nobody else knows of it: its thread and its connections would stay for ever
+            producer.close(timeout=0)
+            raise
         return producer
 
     @property
