@@ -1,5 +1,6 @@
 """
-The HTTP side of intake. Order of checks: key (401), scope (403), size (413), media type (415), body (422), state (409).
+The HTTP side of intake. Order of checks: declared size (413, before anything is read), key (401), scope (403), size as
+it comes in (413), media type (415), body (422), state (409).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
