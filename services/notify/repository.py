@@ -15,10 +15,9 @@ from pymongo.errors import BulkWriteError
 
 from services.common.contracts.envelope import Record
 from services.common.contracts.vocabulary import Language, NotifyVia, Outcome, Status
-from services.common.kit.mongo import Client, ensure_indexes
+from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
 from services.notify.domain import Contact, Facts, Row, State, Telling
 
-DUPLICATE_KEY: Final = 11_000
 KEEP_TELLINGS: Final = timedelta(days=90)  # longer than topics and dead letters are kept: a replay finds what was told
 KEEP_AUDIT: Final = timedelta(days=730)
 
@@ -163,11 +162,13 @@ class NotifyRepository:
         given = {contact.id: contact for contact in contacts}
         if not given:
             return
+        known: list[str] = []
         try:
             await self._contacts.insert_many([_contact_to(contact) for contact in given.values()], ordered=False)
         except BulkWriteError as error:
-            known = [given[row["op"]["_id"]] for row in _duplicates(error)]
-            await self._replace_older(known)
+            known = only_duplicates(error)
+        if known:
+            await self._replace_older(given[key] for key in known)
         waiting = {"parked_for": {"$in": list(given)}, "rows.state": {"$ne": State.SENDING}}
         await self._tellings.update_many(waiting, {"$set": {"next_at": now}})
 
@@ -176,7 +177,10 @@ class NotifyRepository:
         for contact in contacts:
             older = {"$lte" if contact.erased else "$lt": contact.at}
             writes.append(ReplaceOne({"_id": contact.id, "at": older}, _contact_to(contact)))
-        await self._contacts.bulk_write(writes, ordered=False)
+        try:
+            await self._contacts.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            only_duplicates(error)
 
     # tellings
 
@@ -253,11 +257,10 @@ class NotifyRepository:
                 known.append(ReplaceOne({"_id": telling.request_id, "rev": telling.rev}, body))
         try:
             answer = await self._tellings.bulk_write([*new, *known], ordered=False)
-        except BulkWriteError as error:
-            _duplicates(error)
-        else:
             if answer.inserted_count + answer.matched_count == len(tellings):
                 return []
+        except BulkWriteError as error:
+            only_duplicates(error)
         mine = {
             raw["_id"] async for raw in self._tellings.find({"_id": {"$in": list(tellings)}, "by": token}, {"_id": 1})
         }
@@ -270,13 +273,3 @@ class NotifyRepository:
         Put down who asked for whose address, why and when. Returns after it is on disk.
         """
         await self._audit.insert_one({"contact_id": contact_id, "who": who, "purpose": purpose, "at": now})
-
-
-def _duplicates(error: BulkWriteError) -> list[dict[str, Any]]:
-    """
-    The writes that found their document there already. Raises the error if there was any other.
-    """
-    rows: list[dict[str, Any]] = error.details.get("writeErrors", [])
-    if any(row.get("code") != DUPLICATE_KEY for row in rows):
-        raise error
-    return rows

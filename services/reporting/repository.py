@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 from services.common.contracts.envelope import Received, decode
 from services.common.contracts.ids import derived_id
 from services.common.kit.errors import Retryable
-from services.common.kit.mongo import Client, aggregate, ensure_indexes
+from services.common.kit.mongo import Client, aggregate, ensure_indexes, only_duplicates
 from services.common.kit.worker import Delivery
 from services.reporting.projections import Document, fold
 from services.reporting.queries import (
@@ -35,7 +35,6 @@ from services.reporting.queries import (
     volume_rows,
 )
 
-DUPLICATE_KEY: Final = 11000
 ATTEMPTS: Final = 10
 PROJECTOR: Final = "projector"
 _REBUILD_BATCH: Final = 500
@@ -90,7 +89,7 @@ class Repository:
         try:
             await self.archive.insert_many(list(rows.values()), ordered=False)
         except BulkWriteError as error:
-            _only_duplicates(error)
+            only_duplicates(error)
 
     async def project(self, events: Sequence[Received]) -> None:
         """
@@ -114,7 +113,7 @@ class Repository:
         try:
             result = await self.requests.bulk_write(list(writes), ordered=False)
         except BulkWriteError as error:
-            _only_duplicates(error)
+            only_duplicates(error)
             return False
         return result.inserted_count + result.matched_count == len(writes)
 
@@ -234,10 +233,3 @@ def _writes(
             revision = before["rev"]
             writes.append(ReplaceOne({"_id": request_id, "rev": revision}, {**now, "rev": revision + 1}))
     return writes
-
-
-def _only_duplicates(error: BulkWriteError) -> None:
-    details: Mapping[str, Any] = error.details or {}
-    others = [row for row in details.get("writeErrors", []) if row["code"] != DUPLICATE_KEY]
-    if others or details.get("writeConcernErrors"):
-        raise error

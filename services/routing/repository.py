@@ -2,7 +2,7 @@
 Routing's cases in MongoDB: one document a case, written only if nobody wrote it since it was read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,10 @@ from pymongo.errors import BulkWriteError
 
 from services.common.contracts.envelope import Metadata, Received
 from services.common.contracts.events import RequestReceived, UpdateSubmitted
-from services.common.kit.mongo import Client
+from services.common.kit.mongo import Client, only_duplicates
 from services.routing.domain import Case, Entry, Parked, State
 
-DUPLICATE_KEY = 11_000
+_Write = InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]] | UpdateOne
 
 
 class Conflict(Exception):
@@ -58,13 +58,7 @@ class CaseRepository:
                 known.append(ReplaceOne({"_id": case.request_id, "rev": case.rev}, row))
         if not new and not known:
             return
-        try:
-            result = await self._cases.bulk_write([*new, *known], ordered=False)
-        except BulkWriteError as error:
-            if all(row.get("code") == DUPLICATE_KEY for row in error.details.get("writeErrors", [])):
-                raise Conflict from error
-            raise
-        if result.matched_count != len(known):
+        if await self._write([*new, *known]) != len(known):
             raise Conflict
 
     async def mark_published(self, published: Mapping[str, int]) -> None:
@@ -73,7 +67,17 @@ class CaseRepository:
         """
         if published:
             marks = [UpdateOne({"_id": key}, {"$max": {"published": count}}) for key, count in published.items()]
-            await self._cases.bulk_write(marks, ordered=False)
+            await self._write(marks)
+
+    async def _write(self, writes: Sequence[_Write]) -> int | None:
+        """
+        How many documents were met; None if one to be inserted was there already.
+        """
+        try:
+            return (await self._cases.bulk_write(list(writes), ordered=False)).matched_count
+        except BulkWriteError as error:
+            only_duplicates(error)
+        return None
 
     async def parked(self) -> int:
         """

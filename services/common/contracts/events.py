@@ -46,7 +46,7 @@ class Part(BaseModel):
     A piece of an event.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Event(BaseModel):
@@ -54,7 +54,7 @@ class Event(BaseModel):
     The payload of one record. ``key_field`` names the field that is the record's Kafka key.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     key_field: ClassVar[str] = "request_id"
 
     @property

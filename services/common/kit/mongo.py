@@ -7,8 +7,16 @@ from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import IndexModel
-from pymongo.errors import AutoReconnect, ExecutionTimeout, NetworkTimeout, WTimeoutError
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ExecutionTimeout,
+    NetworkTimeout,
+    PyMongoError,
+    WTimeoutError,
+)
 
+from services.common.kit.errors import Retryable
 from services.common.kit.settings import MongoSettings
 
 UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
@@ -17,6 +25,8 @@ UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     ExecutionTimeout,
     WTimeoutError,
 )
+
+_DUPLICATE_KEY: Final = 11_000
 
 Client = AsyncIOMotorClient[dict[str, Any]]
 Collection = AsyncIOMotorCollection[dict[str, Any]]
@@ -39,6 +49,32 @@ def connect(settings: MongoSettings) -> Client:
         tz_aware=True,
         uuidRepresentation="standard",
     )
+
+
+class WriteFailed(PyMongoError):
+    """
+    A bulk write that the server did not do, by its codes alone. Holds no document.
+    """
+
+
+def only_duplicates(error: BulkWriteError) -> list[Any]:
+    """
+    Return the ids that were there already, if that is all that went wrong with a bulk write.
+
+    Raises ``Retryable`` if the write may not last (its write concern failed) and ``WriteFailed`` for anything else:
+    never ``error`` itself, whose text holds whole documents. Do nothing else inside the ``except``: what is raised
+    there would be shown together with it.
+    """
+    details = error.details or {}
+    failed: list[dict[str, Any]] = details.get("writeErrors", [])
+    concerns: list[dict[str, Any]] = details.get("writeConcernErrors", [])
+    others = sorted({row.get("code", 0) for row in failed} - {_DUPLICATE_KEY})
+    if others or not (failed or concerns):
+        raise WriteFailed(f"bulk write failed, codes {others}") from None
+    if concerns:
+        codes = sorted({row.get("code", 0) for row in concerns})
+        raise Retryable(f"bulk write not acknowledged by a majority, codes {codes}") from None
+    return [row.get("op", {}).get("_id") for row in failed]
 
 
 async def ensure_indexes(collection: Collection, indexes: Sequence[IndexModel]) -> None:
