@@ -70,6 +70,7 @@ class Reason(StrEnum):
     BAD_ADDRESS = "bad_address"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,7 @@ class Facts:
     service_code: str | None = None
     outcome: Outcome | None = None
     answer: str | None = None
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,15 @@ class Row:
         Nothing of it can have left the house yet.
         """
         return self.state in (State.PARKED, State.WAITING) and self.tries == 0
+
+    def repeats_on(self, channel: NotifyVia | None) -> bool:
+        """
+        Whether it may go out on this channel although it is unknown if it went out already (design.md 4): a mail as a
+        mail, for it has the same Message-ID; what is urgent or the last word on every channel.
+        """
+        if self.facts.emergency or self.transition.partition(".")[0] == CLOSING:
+            return True
+        return self.channel is NotifyVia.EMAIL and channel in (NotifyVia.EMAIL, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +389,7 @@ def absorb(
             event.service_code,
             event.outcome,
             event.public_text if transition.startswith(CLOSING) else None,
+            event.emergency,
         ),
         state=State.WAITING,
     )
@@ -415,13 +427,22 @@ def _address(
     Park the row, or give it a channel, or suppress it.
     """
     if contact is None:
-        parked = replace(row, state=State.PARKED, due_at=now + rules.recheck, give_up_at=now + rules.parking)
-        return _put(telling, parked)
+        return _park(telling, row, now, rules)
     choice = choose(contact)
     if isinstance(choice, Reason):
         return _suppress(telling, row, choice, now)
-    waiting = replace(row, state=State.WAITING, channel=choice, due_at=due_at, give_up_at=None)
-    return _say(_put(telling, waiting), waiting, NotificationQueued, now)
+    end = row.give_up_at if row.tries else None
+    waiting = replace(row, state=State.WAITING, channel=choice, due_at=due_at, give_up_at=end)
+    telling = _put(telling, waiting)
+    return telling if row.channel else _say(telling, waiting, NotificationQueued, now)  # what has a channel was queued
+
+
+def _park(telling: Telling, row: Row, now: datetime, rules: Rules) -> Telling:
+    """
+    Wait for the contact, until ``give_up_at``.
+    """
+    end = row.give_up_at or now + rules.parking
+    return _put(telling, replace(row, state=State.PARKED, claim=None, due_at=now + rules.recheck, give_up_at=end))
 
 
 # --- sending ---
@@ -430,7 +451,9 @@ def _address(
 def take(telling: Telling, contacts: Mapping[str, Contact], claim: str, now: datetime, rules: Rules) -> Telling:
     """
     Take the first message that is due into hand, under the token ``claim``. What cannot be sent ends here: its contact
-    did not come, was erased, or does not want to hear. A message whose sender did not come back is taken again.
+    did not come, was erased, or does not want to hear. A message whose sender did not come back is taken again if it
+    may be repeated, and fails as unknown otherwise. A contact that is not in ``contacts`` has not been looked up or has
+    not come, for an erased one is there: its message is parked.
     """
     if any(row.state is State.SENDING and row.due_at and row.due_at > now for row in telling.rows):
         return telling
@@ -439,19 +462,23 @@ def take(telling: Telling, contacts: Mapping[str, Contact], claim: str, now: dat
         arrived = row.state is State.PARKED and contact is not None
         if row.state not in OPEN or row.due_at is None or (row.due_at > now and not arrived):
             continue
+        choice = None if contact is None else choose(contact)
+        if row.state is State.SENDING and not row.repeats_on(choice if isinstance(choice, NotifyVia) else None):
+            telling = _end(telling, row, State.FAILED, now, Reason.UNKNOWN)
+            continue
+        if contact is None or choice is None:
+            late = row.state is State.PARKED and row.give_up_at is not None and row.give_up_at <= now
+            telling = (
+                _end(telling, row, State.FAILED, now, Reason.CONTACT_MISSING)
+                if late
+                else _park(telling, row, now, rules)
+            )
+            continue
         if row.state is State.PARKED:
-            if contact is None:
-                late = row.give_up_at is not None and row.give_up_at <= now
-                again = replace(row, due_at=now + rules.recheck)
-                telling = (
-                    _end(telling, row, State.FAILED, now, Reason.CONTACT_MISSING) if late else _put(telling, again)
-                )
-                continue
             telling = _address(telling, row, contact, now, now, rules)
             row = next(r for r in telling.rows if (r.transition, r.attempt) == (row.transition, row.attempt))
             if row.state is not State.WAITING:
                 continue
-        choice = choose(contact) if contact is not None else Reason.ERASED
         if isinstance(choice, Reason):
             telling = _suppress(telling, row, choice, now)
             continue
@@ -495,7 +522,14 @@ class Away:
     reason: str
 
 
-Result = Handed | Refused | Away
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """
+    The provider did not answer in time: nobody knows whether it took it.
+    """
+
+
+Result = Handed | Refused | Away | Unanswered
 
 
 def pause_after(tries: int) -> timedelta:
@@ -517,11 +551,19 @@ def settle(telling: Telling, claim: str, result: Result, now: datetime) -> Telli
             return _end(telling, replace(row, provider_id=provider_id), State.SENT, now)
         case Refused(reason):
             return _end(telling, row, State.FAILED, now, reason)
+        case Unanswered():
+            if not row.repeats_on(row.channel):
+                return _end(telling, row, State.FAILED, now, Reason.UNKNOWN)
+            return _again(telling, row, "timeout", now)
         case Away(reason):
-            again = now + pause_after(row.tries)
-            if row.give_up_at is not None and again > row.give_up_at:
-                return _end(telling, row, State.FAILED, now, Reason.UNREACHABLE)
-            return _put(telling, replace(row, state=State.WAITING, due_at=again, claim=None, reason=reason))
+            return _again(telling, row, reason, now)
+
+
+def _again(telling: Telling, row: Row, reason: str, now: datetime) -> Telling:
+    again = now + pause_after(row.tries)
+    if row.give_up_at is not None and again > row.give_up_at:
+        return _end(telling, row, State.FAILED, now, Reason.UNREACHABLE)
+    return _put(telling, replace(row, state=State.WAITING, due_at=again, claim=None, reason=reason))
 
 
 def acknowledged(telling: Telling, records: Iterable[Record]) -> Telling:

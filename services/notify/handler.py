@@ -28,7 +28,7 @@ from services.common.kit.worker import Delivery, Handle, WorkerSpec, background,
 from services.common.kit.worker import Sender as Kafka
 from services.notify import domain
 from services.notify.channels.base import PermanentError, Sender, TemporaryError
-from services.notify.domain import Away, Contact, Handed, Reason, Refused, Result, Row, Rules, Telling
+from services.notify.domain import Away, Contact, Handed, Reason, Refused, Result, Row, Rules, Telling, Unanswered
 from services.notify.messages import House, Templates
 from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
@@ -234,9 +234,12 @@ class Notifier:
                 return Handed(await sender.send(address, message, key))
         except PermanentError as error:
             return Refused(str(error))
-        except (TemporaryError, TimeoutError) as error:
-            log.warning("not handed over yet", channel=channel, key=key, reason=str(error) or type(error).__name__)
-            return Away(str(error) or "timeout")
+        except TemporaryError as error:
+            log.warning("not handed over yet", channel=channel, key=key, reason=str(error))
+            return Away(str(error))
+        except TimeoutError:
+            log.warning("no answer in time", channel=channel, key=key)
+            return Unanswered()
         except Exception as error:  # the type alone is logged: the text may hold an address
             log.error("a sender is broken", channel=channel, key=key, error=type(error).__name__)
             return Away("internal_error")

@@ -14,7 +14,7 @@ from services.common.contracts.envelope import Record, decode
 from services.common.contracts.events import Lifecycle, Notification, UpdateRefused
 from services.common.contracts.vocabulary import Language, NotifyVia, RefusalReason, Status
 from services.notify import domain
-from services.notify.domain import Away, Contact, Handed, Reason, Refused, Result, Rules, State, Telling
+from services.notify.domain import Away, Contact, Handed, Reason, Refused, Result, Rules, State, Telling, Unanswered
 from tests.unit.notify.lives import (
     CONTACT,
     EVENTS,
@@ -193,6 +193,95 @@ def test_a_message_whose_sender_died_is_taken_again_and_the_dead_one_has_no_say(
     assert row(domain.settle(telling, "next", Handed("2"), NOON), "received").provider_id == "2"
 
 
+WHATSAPP = Contact.of(contact(email=None, whatsapp_id="905321112233"))
+
+
+def lost(*events: Lifecycle, who: Contact = WHATSAPP) -> Telling:
+    """
+    A telling whose first message was taken into hand by a process that died.
+    """
+    return domain.take(after(*events, who=who), {CONTACT: who}, "dead", NOON, RULES)
+
+
+def test_after_an_unknown_outcome_a_message_that_is_no_mail_fails_and_the_next_one_goes() -> None:
+    telling = after(assigned(2), who=WHATSAPP, telling=lost(registered(), assigned()))
+    telling = domain.take(telling, {CONTACT: WHATSAPP}, "next", NOON + timedelta(seconds=30), RULES)
+    assert (row(telling, "received").state, row(telling, "received").reason) == (State.FAILED, "unknown")
+    assert row(telling, "received").channel is NotifyVia.WHATSAPP
+    in_hand = telling.in_hand("next")
+    assert in_hand is not None
+    assert in_hand.transition == "assigned.2"
+
+
+@pytest.mark.parametrize("contacts", [{}, {CONTACT: Contact(CONTACT, NOON, erased=True)}, {CONTACT: AYSE}])
+def test_an_unknown_outcome_stays_unknown_whatever_became_of_the_contact(contacts: dict[str, Contact]) -> None:
+    telling = lost(registered(), assigned())
+    telling = domain.take(telling, contacts, "next", NOON + timedelta(seconds=30), RULES)
+    assert row(telling, "received").reason == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("events", "who"),
+    [
+        ((registered(), assigned()), AYSE),
+        ((closed(),), WHATSAPP),
+        ((closed(2),), WHATSAPP),
+        ((registered(emergency=True), assigned(emergency=True)), WHATSAPP),
+    ],
+)
+def test_mail_and_closing_and_emergency_messages_are_repeated_after_an_unknown_outcome(
+    events: tuple[Lifecycle, ...], who: Contact
+) -> None:
+    telling = lost(*events, who=who)
+    first = telling.in_hand("dead")
+    telling = domain.take(telling, {CONTACT: who}, "next", NOON + timedelta(seconds=30), RULES)
+    again = telling.in_hand("next")
+    assert first is not None
+    assert again is not None
+    assert domain.key_of(REQUEST, again) == domain.key_of(REQUEST, first)
+
+
+def test_a_mail_is_not_repeated_on_another_channel_after_an_unknown_outcome() -> None:
+    telling = lost(registered(), assigned(), who=AYSE)
+    telling = domain.take(telling, {CONTACT: WHATSAPP}, "next", NOON + timedelta(seconds=30), RULES)
+    assert row(telling, "received").reason == "unknown"
+
+
+@pytest.mark.parametrize(("who", "state"), [(AYSE, State.WAITING), (WHATSAPP, State.FAILED)])
+def test_a_sender_that_did_not_answer_in_time_leaves_the_outcome_unknown(who: Contact, state: State) -> None:
+    telling = domain.settle(lost(registered(), assigned(), who=who), "dead", Unanswered(), NOON)
+    assert row(telling, "received").state is state
+    assert row(telling, "received").reason == ("unknown" if state is State.FAILED else "timeout")
+
+
+def test_a_contact_that_was_not_looked_up_is_not_taken_for_erased() -> None:
+    telling = domain.take(after(registered(), assigned()), {}, "t", NOON, RULES)
+    parked = row(telling, "received")
+    assert (parked.state, parked.due_at) == (State.PARKED, NOON + RULES.recheck)
+    assert parked.give_up_at == NOON + RULES.parking
+    assert telling.parked_for == [CONTACT]
+    telling = domain.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=5), RULES)
+    assert row(telling, "received").state is State.SENDING
+    assert len({r.headers for r in telling.outbox}) == len(telling.outbox), "queued is said once"
+
+
+def test_one_message_without_its_contact_does_not_hold_up_another() -> None:
+    other = "c_" + "1" * 32
+    telling = after(closed(2), who=AYSE, telling=after(closed(contact_id=other)))
+    telling = domain.take(telling, {CONTACT: AYSE}, "t", NOON, RULES)
+    assert row(telling, "closed").state is State.PARKED
+    assert row(telling, "closed.2").state is State.SENDING
+
+
+def test_a_try_that_waits_for_its_contact_again_still_ends_within_its_hour() -> None:
+    telling = domain.take(after(closed()), {CONTACT: AYSE}, "t", NOON, RULES)
+    telling = domain.settle(telling, "t", Away("smtp_451"), NOON)
+    telling = domain.take(telling, {}, "u", NOON + timedelta(seconds=2), RULES)
+    assert row(telling, "closed").give_up_at == NOON + RULES.retry_for
+    telling = domain.take(telling, {CONTACT: AYSE}, "v", NOON + timedelta(seconds=7), RULES)
+    assert row(telling, "closed").give_up_at == NOON + RULES.retry_for
+
+
 def test_the_newest_contact_counts_and_an_older_one_never_undoes_an_erasure() -> None:
     old, erased = Contact(CONTACT, NOON), Contact(CONTACT, NOON + timedelta(hours=1), erased=True)
     new = Contact(CONTACT, NOON + timedelta(hours=2), language=Language.EN)
@@ -249,13 +338,13 @@ class World:
         self.publish(crash=False)
 
 
-RESULTS = st.sampled_from([Handed("p"), Away("smtp_451"), Refused("refused")])
+RESULTS = st.sampled_from([Handed("p"), Away("smtp_451"), Refused("refused"), Unanswered()])
 STEPS = st.one_of(
     st.tuples(st.just("absorb"), st.sampled_from(EVENTS)),
     st.tuples(st.just("send"), RESULTS, st.sampled_from([None, None, "before sending", "after sending"])),
     st.tuples(st.just("publish"), st.booleans()),
     st.tuples(st.just("wait"), st.sampled_from([1, 10, 40, 1000])),
-    st.tuples(st.just("contact"), st.sampled_from([AYSE, replace(AYSE, notify_via=NotifyVia.NONE)])),
+    st.tuples(st.just("contact"), st.sampled_from([AYSE, WHATSAPP, replace(AYSE, notify_via=NotifyVia.NONE), None])),
 )
 
 
@@ -274,7 +363,7 @@ def test_each_transition_ends_once_with_the_same_bytes_whatever_happens(steps: l
             case ("wait", seconds):
                 world.now += timedelta(seconds=seconds)
             case ("contact", who):
-                world.contacts[CONTACT] = who
+                world.contacts = {CONTACT: who} if who else {}
     for event in EVENTS:
         world.absorb(event)
     world.finish()
