@@ -11,10 +11,18 @@ from weakref import WeakValueDictionary
 
 from services.common.kit.auth import Caller
 from services.common.kit.clock import Clock
-from services.intake.domain import Accepted, Conflict, accept_request, accept_update, check_move, speaks_for
+from services.intake.domain import (
+    Accepted,
+    Conflict,
+    accept_request,
+    accept_update,
+    check_move,
+    current,
+    speaks_for,
+)
 from services.intake.guard import Away, Breaker, Together
 from services.intake.keeper import Keeper
-from services.intake.read_model import CaseState
+from services.intake.read_model import CaseState, UpdateKey
 from services.intake.schemas import NewRequest, NewUpdate, RequestTaken, UpdateResult, UpdateTaken
 
 _CACHED: Final = 50_000
@@ -30,7 +38,8 @@ class Store(Protocol):
     async def fingerprints(self, ids: Collection[str]) -> dict[str, str]: ...
     async def remember(self, fingerprints: Mapping[str, str], at: datetime) -> None: ...
     async def case(self, request_id: str) -> CaseState | None: ...
-    async def note_update(self, update_id: str, request_id: str, at: datetime) -> None: ...
+    async def fresh_at(self) -> datetime | None: ...
+    async def note_updates(self, updates: Collection[UpdateKey], at: datetime) -> None: ...
     async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None: ...
 
 
@@ -89,6 +98,42 @@ class Fingerprints:
         return [None] * len(pairs)
 
 
+class Notes:
+    """
+    Which updates were accepted: the lately accepted in memory, all in MongoDB. Writes go behind the answer.
+    """
+
+    def __init__(self, store: Store, writes: Breaker, clock: Clock) -> None:
+        self._lately: dict[UpdateKey, None] = {}
+        self._store = store
+        self._guard = writes
+        self._clock = clock
+        self._writes = Together(self._write)
+
+    def __contains__(self, update: UpdateKey) -> bool:
+        return update in self._lately
+
+    def remember(self, update: UpdateKey) -> None:
+        """
+        This update was accepted.
+        """
+        if len(self._lately) >= _CACHED:
+            del self._lately[next(iter(self._lately))]
+        self._lately[update] = None
+        self._writes.ask(update)
+
+    async def drain(self) -> None:
+        """
+        Return when all is written or MongoDB is away.
+        """
+        await self._writes.drain()
+
+    async def _write(self, updates: list[UpdateKey]) -> Sequence[None]:
+        with suppress(Away):
+            await self._guard.call(lambda: self._store.note_updates(updates, self._clock()))
+        return [None] * len(updates)
+
+
 class Intake:
     """
     Takes requests and updates. A return means: kept, whatever dies now.
@@ -116,6 +161,7 @@ class Intake:
         self._patient = patient
         self._clock = clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._notes = Notes(store, patient, clock)
         self.fingerprints = Fingerprints(store, hints, patient, clock)
 
     async def take_request(self, body: NewRequest, caller: Caller, idempotency_key: str | None) -> RequestTaken:
@@ -135,7 +181,6 @@ class Intake:
         Keep a department's update. Raises ``Refused``, ``Forbidden``, ``Conflict`` or ``NowhereToKeep``.
         """
         department = speaks_for(body.department, caller)
-        now = self._clock()
         accepted = accept_update(
             body,
             request_id=request_id,
@@ -143,23 +188,50 @@ class Intake:
             adapter=caller.adapter,
             idempotency_key=idempotency_key,
             secret=self._secret,
-            now=now,
+            now=self._clock(),
         )
 
         async def fits() -> None:
-            case = await self._if_there(lambda: self._store.case(request_id))
-            if case is not None:
-                check_move(case, department)
+            conflict = await self._if_there(lambda: self._conflict(accepted, request_id, department))
+            if conflict is not None:
+                raise conflict
 
         await self._take_once(accepted, fits)
-        await self._if_there(lambda: self._store.note_update(accepted.id, request_id, now))
+        self._notes.remember((request_id, accepted.id))
         return UpdateTaken(update_id=accepted.id)
 
     async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None:
         """
         What became of an update. Raises ``Away`` if that cannot be known now.
         """
-        return await self._patient.call(lambda: self._store.update_result(request_id, update_id))
+        found = await self._patient.call(lambda: self._store.update_result(request_id, update_id))
+        if found is None and (request_id, update_id) in self._notes:
+            return UpdateResult(update_id=update_id, result="pending")
+        return found
+
+    async def drain(self) -> None:
+        """
+        Return when what goes behind the answers is written or MongoDB is away.
+        """
+        await asyncio.gather(self.fingerprints.drain(), self._notes.drain())
+
+    async def _conflict(self, accepted: Accepted, request_id: str, department: str) -> Conflict | None:
+        """
+        What the read model has against an update, if it can be believed and does not know the update already: a repeat
+        whose fingerprint was lost must not fail by its own effect (kept again, it has the same id and no new effect).
+        """
+        case = await self._store.case(request_id)
+        if case is None:
+            return None
+        try:
+            check_move(case, department)
+        except Conflict as conflict:
+            if not current(case, await self._store.fresh_at(), self._clock()):
+                return None
+            if accepted.keyed and await self._store.update_result(request_id, accepted.id) is not None:
+                return None
+            return conflict
+        return None
 
     async def _take_once(self, accepted: Accepted, fits: Callable[[], Awaitable[None]] | None = None) -> None:
         """

@@ -28,6 +28,8 @@ from services.intake.schemas import Citizen, NewRequest, NewUpdate, Place
 SOURCE: Final = "/ilkim/intake"
 AHEAD: Final = timedelta(minutes=5)  # clocks of adapters differ, but not by more
 OLDEST_YEAR: Final = 2000  # imported archives; a year near 1 cannot even be shown in another zone
+FRESH: Final = timedelta(seconds=5)
+AT_REST: Final = timedelta(seconds=1)
 
 
 class Refused(Exception):
@@ -184,6 +186,14 @@ def check_move(case: CaseState, department: str) -> None:
         raise Conflict(f"The request is closed ({STATUS_LABELS[case.status].en}): it takes no updates.")
     if case.department is not None and case.department != department:
         raise Conflict(f"The department {department} does not hold the request.")
+
+
+def current(case: CaseState, fresh_at: datetime | None, now: datetime) -> bool:
+    """
+    Whether the read model can be believed on a case: its worker said lately that nothing is behind, and the case did
+    not change just now. Otherwise a department that has just got the request may know more than intake.
+    """
+    return fresh_at is not None and now - fresh_at < FRESH and (case.at is None or now - case.at > AT_REST)
 
 
 def _complete(body: NewUpdate, department: str) -> None:

@@ -4,6 +4,7 @@ What the HTTP side must know of a request and of an update, folded from lifecycl
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from services.common.contracts.events import Lifecycle, UpdateRefused
@@ -13,13 +14,14 @@ from services.common.contracts.vocabulary import Status
 @dataclass(frozen=True, slots=True)
 class CaseState:
     """
-    A request as of its ``seq``.
+    A request as of its ``seq``. ``at``: when that event occurred, if that was kept.
     """
 
     seq: int
     status: Status
     department: str | None
     service_code: str | None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ def fold(events: Iterable[Lifecycle]) -> tuple[dict[str, CaseState], dict[Update
     for event in events:
         known = cases.get(event.request_id)
         if event.status is not None and (known is None or event.seq > known.seq):
-            cases[event.request_id] = CaseState(event.seq, event.status, event.department, event.service_code)
+            cases[event.request_id] = CaseState(
+                event.seq, event.status, event.department, event.service_code, event.occurred_at
+            )
         if event.update_id is None:
             continue
         if isinstance(event, UpdateRefused):

@@ -2,7 +2,7 @@
 Everything intake keeps in MongoDB (database ``intake``). Only here.
 
 ``fingerprints``: which body stands behind a number, 30 days. ``requests`` and ``updates``: the read model, kept by the
-worker from requests.lifecycle. ``keys``: API keys by hash.
+worker from requests.lifecycle. ``meta``: when the worker last found nothing behind. ``keys``: API keys by hash.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -34,6 +34,7 @@ class Repository:
         self._fingerprints = db.get_collection("fingerprints", write_concern=WriteConcern(w=1, j=False))
         self._requests = db["requests"]
         self._updates = db["updates"]
+        self._meta = db.get_collection("meta", write_concern=WriteConcern(w=1, j=False))
         self._keys = db["keys"]
 
     async def prepare(self) -> None:
@@ -74,17 +75,34 @@ class Repository:
         row = await self._requests.find_one({"_id": request_id})
         if row is None:
             return None
-        return CaseState(row["seq"], Status(row["status"]), row["department"], row["service_code"])
+        return CaseState(row["seq"], Status(row["status"]), row["department"], row["service_code"], row.get("at"))
 
-    async def note_update(self, update_id: str, request_id: str, at: datetime) -> None:
+    async def fresh_at(self) -> datetime | None:
         """
-        An update was accepted: pending, unless its result is already there.
+        When the worker last found that the read model lacks nothing.
         """
-        await self._updates.update_one(
-            {"_id": _update_key(request_id, update_id)},
-            {"$setOnInsert": {"request_id": request_id, "result": "pending", "at": at}},
-            upsert=True,
-        )
+        row = await self._meta.find_one({"_id": "read_model"})
+        return None if row is None else row["fresh_at"]
+
+    async def beat(self, at: datetime) -> None:
+        """
+        The read model lacks nothing now.
+        """
+        await self._meta.update_one({"_id": "read_model"}, {"$set": {"fresh_at": at}}, upsert=True)
+
+    async def note_updates(self, updates: Collection[UpdateKey], at: datetime) -> None:
+        """
+        These updates were accepted: pending, unless their results are already there.
+        """
+        writes = [
+            UpdateOne(
+                {"_id": _update_key(*key)},
+                {"$setOnInsert": {"request_id": key[0], "result": "pending", "at": at}},
+                upsert=True,
+            )
+            for key in updates
+        ]
+        await _unless_there(self._updates.bulk_write(writes, ordered=False))
 
     async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None:
         """
@@ -116,6 +134,7 @@ class Repository:
                             "status": case.status,
                             "department": case.department,
                             "service_code": case.service_code,
+                            "at": case.at,
                         }
                     },
                     upsert=True,
@@ -141,7 +160,9 @@ class Repository:
                 )
                 for key, outcome in outcomes.items()
             ]
-            await _unless_there(self._updates.bulk_write(writes, ordered=False))
+            if not await _unless_there(self._updates.bulk_write(writes, ordered=False)):
+                # applied before, or the note came between: then it is there to be replaced now
+                await _unless_there(self._updates.bulk_write(writes, ordered=False))
 
     # --- keys ---
 
@@ -193,13 +214,15 @@ def _key(row: Mapping[str, Any]) -> StoredKey:
     )
 
 
-async def _unless_there(write: Any) -> None:
+async def _unless_there(write: Any) -> bool:
     """
-    Await a bulk write; that a document is already there (another writer, or a newer state) is no error.
+    Await a bulk write; that a document is already there (another writer, or a newer state) is no error but False.
     """
     try:
         await write
+        return True
     except BulkWriteError as error:
         failed = (error.details or {}).get("writeErrors", [])
         if not failed or any(row.get("code") != _DUPLICATE for row in failed):
             raise
+        return False

@@ -3,6 +3,8 @@ The HTTP side's real parts: Kafka, MongoDB, the key file, the spool.
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
@@ -79,9 +81,12 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         intake.fingerprints.remember(number, print_of_body)
     await keys.start()
     tasks = [
-        asyncio.create_task(keys.keep_fresh()),
-        asyncio.create_task(to_kafka()),
-        asyncio.create_task(_until_done(lambda: patient.call(repository.prepare), "MongoDB", Away)),
+        asyncio.create_task(or_stop(work))
+        for work in (
+            keys.keep_fresh(),
+            to_kafka(),
+            _until_done(lambda: patient.call(repository.prepare), "MongoDB", Away),
+        )
     ]
     try:
         yield Parts(intake, keys, ready)
@@ -91,10 +96,25 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(5):
-                await intake.fingerprints.drain()
+                await intake.drain()
         await publisher.close()
         spool.close()
         client.close()
+
+
+def _stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)  # the server answers what it has begun; the supervisor starts another
+
+
+async def or_stop(work: Awaitable[object], stop: Callable[[], None] = _stop) -> None:
+    """
+    Do the work of a background task. If it breaks, stop the process: without it intake would only seem to work.
+    """
+    try:
+        await work
+    except Exception as error:  # whatever it is, it has no name here
+        log.error("a background task broke: the process stops", error=type(error).__name__)
+        stop()
 
 
 async def _until_done(work: Callable[[], Awaitable[None]], what: str, away: type[Exception]) -> None:

@@ -3,7 +3,7 @@ Intake's repository on the real MongoDB protocol.
 """
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -30,7 +30,7 @@ async def repository(mongo_uri: str, database: str) -> AsyncIterator[Repository]
 
 
 def state(seq: int, status: Status = Status.ASSIGNED) -> CaseState:
-    return CaseState(seq, status, "fen-isleri", "yol-cukur")
+    return CaseState(seq, status, "fen-isleri", "yol-cukur", NOW)
 
 
 async def test_the_first_fingerprint_of_a_number_stands_and_the_others_of_its_batch_are_kept(
@@ -50,8 +50,15 @@ async def test_a_higher_seq_wins_whatever_comes_last(repository: Repository) -> 
     assert await repository.case(f"{RID}3") == state(1)
 
 
+async def test_it_is_known_when_the_read_model_was_fresh(repository: Repository) -> None:
+    assert await repository.fresh_at() is None
+    for at in (NOW, NOW + timedelta(seconds=1)):
+        await repository.beat(at)
+        assert await repository.fresh_at() == at
+
+
 async def test_an_outcome_replaces_pending_and_pending_never_an_outcome(repository: Repository) -> None:
-    await repository.note_update("u1", RID, NOW)
+    await repository.note_updates([(RID, "u1")], NOW)
     pending = await repository.update_result(RID, "u1")
     assert pending is not None
     assert pending.result == "pending"
@@ -61,8 +68,7 @@ async def test_an_outcome_replaces_pending_and_pending_never_an_outcome(reposito
     }
     for _ in range(2):
         await repository.apply({}, outcomes, NOW)
-    for update_id in ("u1", "u2"):
-        await repository.note_update(update_id, RID, NOW)
+    await repository.note_updates([(RID, "u1"), (RID, "u2")], NOW)
     applied, refused = [await repository.update_result(RID, update_id) for update_id in ("u1", "u2")]
     assert applied is not None
     assert refused is not None

@@ -125,6 +125,7 @@ async def test_what_the_worker_keeps_is_what_updates_are_judged_by(
     request_id = (await http.post("/v1/requests", json={"channel": "web", "text": "çukur"})).json()["request_id"]
     case = CaseState(2, Status.ASSIGNED, "fen-isleri", "yol-cukur")
     await repository.apply({request_id: case}, {}, datetime.now(UTC))
+    await repository.beat(datetime.now(UTC))
     path = f"/v1/requests/{request_id}/updates"
     assert (await http.post(path, json={"action": "accept", "department": "zabita"})).status_code == 409
     taken = await http.post(path, json={"action": "accept", "department": "fen-isleri"})

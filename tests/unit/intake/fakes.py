@@ -21,8 +21,8 @@ class FakeStore:
         self.calls = 0
         self.prints: dict[str, str] = {}
         self.cases: dict[str, CaseState] = {}
-        self.updates: dict[str, UpdateResult] = {}
-        self.of_request: dict[str, str] = {}
+        self.updates: dict[UpdateKey, UpdateResult] = {}
+        self.fresh: datetime | None = None
         self.stored: dict[str, StoredKey] = {}
 
     def _there(self) -> None:
@@ -42,14 +42,18 @@ class FakeStore:
         self._there()
         return self.cases.get(request_id)
 
-    async def note_update(self, update_id: str, request_id: str, at: datetime) -> None:
+    async def fresh_at(self) -> datetime | None:
         self._there()
-        self.updates.setdefault(update_id, UpdateResult(update_id=update_id, result="pending"))
-        self.of_request[update_id] = request_id
+        return self.fresh
+
+    async def note_updates(self, updates: Collection[UpdateKey], at: datetime) -> None:
+        self._there()
+        for key in updates:
+            self.updates.setdefault(key, UpdateResult(update_id=key[1], result="pending"))
 
     async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None:
         self._there()
-        return self.updates.get(update_id) if self.of_request.get(update_id) == request_id else None
+        return self.updates.get((request_id, update_id))
 
     async def apply(self, cases: Mapping[str, CaseState], outcomes: Mapping[UpdateKey, Outcome], at: datetime) -> None:
         self._there()

@@ -7,6 +7,8 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from services.intake.guard import Breaker
 from services.intake.keeper import Keeper
 from services.intake.keys import Keys, StoredKey
 from services.intake.read_model import CaseState
+from services.intake.schemas import UpdateResult
 from services.intake.spool import Spool
 from tests.unit.intake.fakes import FakeStore
 
@@ -79,7 +82,7 @@ class World:
         await asyncio.sleep(0)
         yield Parts(intake, keys, ready)
         draining.cancel()
-        await intake.fingerprints.drain()
+        await intake.drain()
         self.spool.close()
 
     @asynccontextmanager
@@ -353,11 +356,70 @@ async def test_the_department_of_a_key_that_serves_one_need_not_be_named(world: 
 async def test_what_the_read_model_shows_is_refused_at_once(world: World) -> None:
     request_id = random_request_id()
     accept = {"action": "accept", "department": "zabita"}
+    world.store.fresh = system_clock()
     world.store.cases[request_id] = CaseState(2, Status.ASSIGNED, "fen-isleri", "yol-cukur")
     assert_problem(await world.post(updates_of(request_id), json=accept), 409)
     world.store.cases[request_id] = CaseState(3, Status.RESOLVED, "zabita", "yol-cukur")
     assert_problem(await world.post(updates_of(request_id), json=accept), 409)
     assert world.publisher.records == []
+
+
+async def test_what_the_read_model_may_not_know_yet_is_left_to_routing(world: World) -> None:
+    request_id = random_request_id()
+    accept = {"action": "accept", "department": "zabita"}
+    now = system_clock()
+    case = CaseState(2, Status.ASSIGNED, "fen-isleri", "yol-cukur", now)
+    for fresh, held_since in (
+        (None, now - timedelta(minutes=1)),
+        (now - timedelta(minutes=1), now - timedelta(minutes=2)),
+        (now, now),
+    ):
+        world.store.fresh = fresh
+        world.store.cases[request_id] = replace(case, at=held_since)
+        assert (await world.post(updates_of(request_id), json=accept)).status_code == 202
+    assert len(world.publisher.records) == 3
+
+
+async def test_a_repeated_update_is_no_conflict_with_its_own_effect_though_its_fingerprint_was_lost(
+    tmp_path: Path,
+) -> None:
+    request_id = random_request_id()
+    resolve = {"action": "resolve", "department": "zabita", "outcome": "resolved", "note_public": "Bitti."}
+    first = World(tmp_path)
+    async with first.running():
+        taken = await first.post(updates_of(request_id), json=resolve, headers={"Idempotency-Key": "k"})
+    again = World(tmp_path)  # whose database has what the worker wrote, not what intake would have written
+    update_id = taken.json()["update_id"]
+    again.store.updates[request_id, update_id] = UpdateResult(update_id=update_id, result="applied", seq=3)
+    again.store.cases[request_id] = CaseState(3, Status.RESOLVED, "zabita", "yol-cukur")
+    again.store.fresh = system_clock()
+    async with again.running():
+        repeated = await again.post(updates_of(request_id), json=resolve, headers={"Idempotency-Key": "k"})
+        assert (repeated.status_code, repeated.json()) == (202, taken.json())
+        assert_problem(await again.post(updates_of(request_id), json=resolve, headers={"Idempotency-Key": "l"}), 409)
+        ids = [dict(world.publisher.records[0].headers)["ce_id"] for world in (first, again)]
+        assert ids[0] == ids[1]
+        assert len(again.publisher.records) == 1
+
+
+async def test_the_note_of_an_update_goes_behind_the_answer_and_it_is_pending_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, note = asyncio.Event(), world.store.note_updates
+
+    async def late(*args: Any) -> None:
+        await release.wait()
+        await note(*args)
+
+    monkeypatch.setattr(world.store, "note_updates", late)
+    request_id = random_request_id()
+    taken = await world.post(updates_of(request_id), json={"action": "accept", "department": "zabita"})
+    update_id = taken.json()["update_id"]
+    pending = {"update_id": update_id, "result": "pending"}
+    assert (await world.http.get(f"{updates_of(request_id)}/{update_id}")).json() == pending
+    assert_problem(await world.http.get(f"{updates_of(random_request_id())}/{update_id}"), 404)
+    release.set()
+    await until(lambda: (request_id, update_id) in world.store.updates)
 
 
 async def test_a_repeated_update_has_the_same_answer_even_after_it_closed_the_request(world: World) -> None:

@@ -24,6 +24,7 @@ from services.intake.domain import (
     accept_request,
     accept_update,
     check_move,
+    current,
     speaks_for,
 )
 from services.intake.read_model import CaseState
@@ -374,3 +375,17 @@ def test_only_the_holder_of_an_open_request_may_update_it(status: Status) -> Non
         check_move(case, "fen-isleri")
         with pytest.raises(Conflict):
             check_move(case, "zabita")
+
+
+@pytest.mark.parametrize(
+    ("fresh_ago", "case_ago", "says"),
+    [(1, 60, True), (None, 60, False), (5, 60, False), (1, 1, False), (1, None, True)],
+)
+def test_the_read_model_is_current_while_its_worker_says_so_and_the_case_is_at_rest(
+    fresh_ago: int | None, case_ago: int | None, says: bool
+) -> None:
+    def ago(seconds: int | None) -> datetime | None:
+        return None if seconds is None else NOW - timedelta(seconds=seconds)
+
+    case = CaseState(2, Status.ASSIGNED, "fen-isleri", "yol-cukur", ago(case_ago))
+    assert current(case, ago(fresh_ago), NOW) is says
