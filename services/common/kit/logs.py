@@ -22,7 +22,12 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
-_QUIET = ("aiokafka", "kafka", "faust", "mode", "httpx", "httpcore", "uvicorn.access", "pymongo", "asyncio")
+_LEVELS = {
+    **dict.fromkeys(("faust", "mode", "httpx", "httpcore", "uvicorn.access", "pymongo", "asyncio"), "WARNING"),
+    **dict.fromkeys(
+        ("aiokafka", "kafka"), "CRITICAL"
+    ),  # thousands of lines a second while no broker answers; we say it
+}
 
 
 def _dumps(event: object, **_: object) -> str:
@@ -48,7 +53,7 @@ def logging_config(settings: LogSettings) -> dict[str, Any]:
         },
         "handlers": {"out": {"class": "logging.StreamHandler", "stream": sys.stdout, "formatter": "json"}},
         "root": {"level": settings.level, "handlers": ["out"]},
-        "loggers": {name: {"level": "WARNING"} for name in _QUIET},
+        "loggers": {name: {"level": level} for name, level in _LEVELS.items()},
     }
 
 

@@ -8,7 +8,9 @@ backlog: one at a time when quiet, up to ``batch_size`` when busy.
 """
 
 import asyncio
+import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -312,6 +314,14 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
 
     @app.agent(source, name=spec.group, concurrency=1)  # type: ignore[untyped-decorator]
     async def consume(stream: Any) -> None:
+        try:
+            await run(stream)
+        except Exception as error:
+            log.error("the worker ends and is to be started again", error=_root(error))
+            _end_soon()
+            raise
+
+    async def run(stream: Any) -> None:
         sender = Sender(app)
         async with (
             serve_ops(health, spec.ops_port, settings.ops_host),
@@ -334,6 +344,25 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
             watcher.cancel()
 
     return app
+
+
+def _end_soon() -> None:
+    """
+    Give Faust five seconds to leave its group, then end the process: with the broker away it tries for a minute.
+    Ending at once is always safe, nothing was acknowledged that had no effect yet.
+    """
+    timer = threading.Timer(5.0, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
+def _root(error: BaseException) -> str:
+    """
+    The type of what was raised inside task groups; never its text, which may hold data.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return type(error).__name__
 
 
 async def _stand_still(health: Health, reason: Exception) -> None:
