@@ -3,9 +3,9 @@ The projector: every public event into the archive and into its request's docume
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED
@@ -23,47 +23,40 @@ log = logger(__name__)
 GROUP: Final = "reporting"
 TOPICS: Final = (RECEIVED.name, LIFECYCLE.name, NOTIFICATIONS.name)
 BEAT_SECONDS: Final = 1.0
-QUIET: Final = timedelta(seconds=0.5)
 
 
 class Progress:
     """
-    Up to which moment everything published is projected.
+    Up to which moment everything published is projected: never more than is true.
 
-    While records come: the newest event that is done. After a quiet of 0.5 s: half a second ago, for what had been
-    published then would have come. A process that has handled nothing yet claims nothing until the broker says that
-    nothing waits.
+    ``kit.worker`` asks the broker every few seconds which partitions are behind. Of one that was not, all that was
+    published until the question is done; of one that was, all until its newest event that is done since. The earliest
+    of these moments counts. Before the first answer nothing is claimed.
     """
 
     def __init__(self, clock: Clock, health: Health, as_of: datetime | None) -> None:
         self._clock = clock
         self._health = health
         self._as_of = as_of
-        self._handled_at: datetime | None = None
+        self._newest: dict[str, datetime] = {}
 
-    def done(self, newest: datetime) -> None:
+    def done(self, newest: Mapping[str, datetime]) -> None:
         """
-        A batch is safe; its newest event is of this time.
+        A batch is safe; the times of its newest events by partition (``topic/number``).
         """
-        self._handled_at = self._clock()
-        self._advance(min(newest, self._handled_at))
+        for partition, moment in newest.items():
+            self._newest[partition] = max(moment, self._newest.get(partition, moment))
 
     def as_of(self) -> datetime | None:
         """
         The moment, never earlier than said before.
         """
-        now = self._clock()
-        if self._health.in_hand_since is None and self._caught_up(now):
-            self._advance(now - QUIET)
+        asked_at, behind = self._health.details.get("lag_asked_at"), self._health.details.get("behind")
+        if isinstance(asked_at, float) and isinstance(behind, Mapping) and behind.keys() <= self._newest.keys():
+            asked = datetime.fromtimestamp(asked_at, UTC)
+            moment = min(self._clock(), asked, *(self._newest[partition] for partition in behind))
+            self._as_of = max(moment, self._as_of or moment)
         return self._as_of
-
-    def _caught_up(self, now: datetime) -> bool:
-        if self._handled_at is None:
-            return self._health.details.get("lag") == 0
-        return now - self._handled_at >= QUIET
-
-    def _advance(self, moment: datetime) -> None:
-        self._as_of = max(moment, self._as_of or moment)
 
 
 def projector(repository: Repository, progress: Progress) -> Handle:
@@ -74,7 +67,8 @@ def projector(repository: Repository, progress: Progress) -> Handle:
     async def handle(batch: Sequence[Delivery]) -> None:
         await repository.keep(batch)
         await repository.project([delivery.event for delivery in batch])
-        progress.done(max(delivery.event.meta.time for delivery in batch))
+        ordered = sorted(batch, key=lambda delivery: delivery.event.meta.time)
+        progress.done({f"{one.topic}/{one.partition}": one.event.meta.time for one in ordered})
 
     return handle
 

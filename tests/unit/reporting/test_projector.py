@@ -2,14 +2,17 @@
 What the projector says of how far it is.
 """
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 
 from services.common.kit.clock import FrozenClock
 from services.common.kit.ops import Health
-from services.reporting.projector import GROUP, QUIET, TOPICS, Progress
-from tests.unit.reporting.lives import START
+from services.reporting.projector import GROUP, TOPICS, Progress, projector
+from services.reporting.repository import Repository
+from tests.unit.reporting.lives import START, deliver, random_lives
 
 BEFORE = START - timedelta(hours=1)
 
@@ -29,54 +32,113 @@ def test_the_group_and_topics_stay_what_they_are() -> None:
     assert TOPICS == ("requests.received", "requests.lifecycle", "notifications.lifecycle")
 
 
-@pytest.mark.parametrize("lag", [None, 7])
-def test_a_new_process_claims_nothing_while_records_wait(clock: FrozenClock, health: Health, lag: int | None) -> None:
-    progress = Progress(clock, health, BEFORE)
-    if lag is not None:
-        health.details["lag"] = lag
+A, B = "requests.received/0", "requests.lifecycle/3"
 
+
+def ago(seconds: float) -> datetime:
+    return START - timedelta(seconds=seconds)
+
+
+def ask(health: Health, at: datetime, **behind: int) -> None:
+    """
+    The worker asked the broker; partitions by the names A and B.
+    """
+    health.details["lag"] = sum(behind.values())
+    health.details["behind"] = {{"A": A, "B": B}[name]: lag for name, lag in behind.items()}
+    health.details["lag_asked_at"] = at.timestamp()
+
+
+def test_nothing_is_claimed_until_the_lag_was_asked(clock: FrozenClock, health: Health) -> None:
+    progress = Progress(clock, health, BEFORE)
+    assert progress.as_of() == BEFORE
+
+    progress.done({A: ago(40)})
     clock.advance(timedelta(minutes=1))
 
     assert progress.as_of() == BEFORE
 
 
-def test_a_new_process_with_nothing_to_do_is_up_to_date(clock: FrozenClock, health: Health) -> None:
-    health.details["lag"] = 0
+def test_when_nothing_waited_everything_published_until_the_question_is_done(
+    clock: FrozenClock, health: Health
+) -> None:
+    ask(health, ago(2))
 
-    assert Progress(clock, health, None).as_of() == START - QUIET
+    assert Progress(clock, health, None).as_of() == ago(2)
 
 
-def test_while_records_come_the_newest_that_is_done_counts(clock: FrozenClock, health: Health) -> None:
+def test_a_new_process_claims_nothing_while_a_partition_waits_of_which_it_did_nothing(
+    clock: FrozenClock, health: Health
+) -> None:
     progress = Progress(clock, health, BEFORE)
+    ask(health, START, A=7, B=1)
 
-    progress.done(START - timedelta(seconds=40))
+    progress.done({A: ago(40)})
 
-    assert progress.as_of() == START - timedelta(seconds=40)
+    assert progress.as_of() == BEFORE
 
 
-def test_after_a_short_quiet_everything_is_done(clock: FrozenClock, health: Health) -> None:
+def test_the_partition_that_is_farthest_behind_decides(clock: FrozenClock, health: Health) -> None:
     progress = Progress(clock, health, BEFORE)
-    progress.done(START - timedelta(seconds=40))
+    ask(health, START, A=7, B=1)
 
-    clock.advance(QUIET)
+    progress.done({A: ago(40), B: ago(1)})
+    assert progress.as_of() == ago(40)
+    progress.done({A: ago(30)})
+    assert progress.as_of() == ago(30)
 
-    assert progress.as_of() == START
 
-
-def test_a_batch_in_hand_is_not_done(clock: FrozenClock, health: Health) -> None:
+def test_a_quiet_partition_with_nothing_left_holds_nothing_up(clock: FrozenClock, health: Health) -> None:
     progress = Progress(clock, health, BEFORE)
-    progress.done(START)
-    health.in_hand_since = 1.0
+    progress.done({A: ago(3000), B: ago(10)})
 
-    clock.advance(timedelta(minutes=1))
+    ask(health, START, B=1)
 
-    assert progress.as_of() == START
+    assert progress.as_of() == ago(10)
+
+
+def test_what_came_after_the_question_is_claimed_after_the_next_one(clock: FrozenClock, health: Health) -> None:
+    progress = Progress(clock, health, BEFORE)
+    ask(health, ago(5), A=1)
+    progress.done({A: START})
+    assert progress.as_of() == ago(5)
+
+    ask(health, ago(1))
+
+    assert progress.as_of() == ago(1)
+
+
+def test_while_the_broker_cannot_be_asked_the_moment_stands(clock: FrozenClock, health: Health) -> None:
+    progress = Progress(clock, health, BEFORE)
+    ask(health, ago(1))
+
+    clock.advance(timedelta(hours=1))
+
+    assert progress.as_of() == ago(1)
 
 
 def test_the_moment_never_goes_back_nor_ahead_of_the_clock(clock: FrozenClock, health: Health) -> None:
-    progress = Progress(clock, health, START)
+    progress = Progress(clock, health, ago(9))
 
-    progress.done(START - timedelta(days=3))
+    ask(health, ago(5), A=1)
+    progress.done({A: START - timedelta(days=3)})
+    assert progress.as_of() == ago(9)
+    ask(health, START + timedelta(days=3), A=1)
+    progress.done({A: START + timedelta(days=3)})
     assert progress.as_of() == START
-    progress.done(START + timedelta(days=3))
-    assert progress.as_of() == START
+
+
+async def test_the_handler_keeps_the_newest_event_of_each_partition(clock: FrozenClock, health: Health) -> None:
+    class Store:
+        async def keep(self, _: object) -> None: ...
+
+        async def project(self, _: object) -> None: ...
+
+    events = next(iter(random_lives(1, 1))).events
+    batch = [replace(deliver(event), topic="t", partition=number % 2) for number, event in enumerate(events)]
+    times = [one.event.meta.time for one in batch]
+    progress = Progress(FrozenClock(max(times)), health, None)
+    health.details |= {"behind": {"t/0": 1, "t/1": 1}, "lag_asked_at": max(times).timestamp()}
+
+    await projector(cast(Repository, Store()), progress)(batch)
+
+    assert progress.as_of() == min(max(times[0::2]), max(times[1::2]))
