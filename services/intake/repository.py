@@ -13,14 +13,14 @@ from pymongo import IndexModel, UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from services.common.contracts.vocabulary import Status
-from services.common.kit.mongo import Client, ensure_indexes
+from services.common.kit.errors import Retryable
+from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
 from services.intake.keys import StoredKey
 from services.intake.read_model import CaseState, Outcome, UpdateKey
 from services.intake.schemas import UpdateResult
 
-AWAY: Final[tuple[type[Exception], ...]] = (PyMongoError, TimeoutError)
+AWAY: Final[tuple[type[Exception], ...]] = (PyMongoError, Retryable, TimeoutError)
 _DAYS_30: Final = 30 * 24 * 3600
-_DUPLICATE: Final = 11_000
 
 
 class Repository:
@@ -222,7 +222,5 @@ async def _unless_there(write: Any) -> bool:
         await write
         return True
     except BulkWriteError as error:
-        failed = (error.details or {}).get("writeErrors", [])
-        if not failed or any(row.get("code") != _DUPLICATE for row in failed):
-            raise
+        only_duplicates(error)
         return False
