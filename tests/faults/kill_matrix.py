@@ -26,7 +26,7 @@ from rich.table import Table
 from deploy.observe import Facts, Observer, facts
 from deploy.stack.stack import Stack, taken_ports
 from services.common.contracts.catalogue import catalogue
-from tests.faults.check import Finding, Told, check, outcome_counts
+from tests.faults.check import Finding, Told, check, outcome_counts, unknown_outcomes
 
 VICTIMS: Final = ("intake", "routing", "notify", "projector")
 APART_SECONDS: Final = 25.0  # between two kills of one process
@@ -304,7 +304,7 @@ def show(report: Report, console: Console) -> None:
     console.print(table)
     ends = ", ".join(f"{count} {kind}" for kind, count in sorted(outcome_counts(report.facts).items()))
     console.print(
-        f"tellings: {ends}; mails {report.mails}, of them sent again with the same Message-ID {report.mails_doubled}; "
+        f"tellings: {ends}, of them unknown {unknown_outcomes(report.facts)}; mails {report.mails}, of them sent again with the same Message-ID {report.mails_doubled}; "
         f"records repeated on topics (same ce_id, same bytes) {report.facts.repeated}; "
         f"posts sent again {told.retried}, given up {told.refused}; {report.seconds:.0f} s"
     )
