@@ -304,7 +304,8 @@ def show(report: Report, console: Console) -> None:
     console.print(table)
     ends = ", ".join(f"{count} {kind}" for kind, count in sorted(outcome_counts(report.facts).items()))
     console.print(
-        f"tellings: {ends}, of them unknown {unknown_outcomes(report.facts)}; mails {report.mails}, of them sent again with the same Message-ID {report.mails_doubled}; "
+        f"tellings: {ends}, of them unknown {unknown_outcomes(report.facts)}; mails {report.mails}, "
+        f"of them sent again with the same Message-ID {report.mails_doubled}; "
         f"records repeated on topics (same ce_id, same bytes) {report.facts.repeated}; "
         f"posts sent again {told.retried}, given up {told.refused}; {report.seconds:.0f} s"
     )
