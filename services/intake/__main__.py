@@ -18,24 +18,13 @@ from services.intake.settings import IntakeSettings, StoreSettings
 
 
 def _serve() -> None:
-    import uvicorn
-
+    from services.common.kit.http import serve
     from services.intake.api import create_app
     from services.intake.wiring import parts_of
 
     settings = IntakeSettings()
     logs.configure(settings.logs, "intake")
-    uvicorn.run(
-        create_app(parts_of(settings)),
-        host=settings.host,
-        port=settings.port,
-        log_config=logs.logging_config(settings.logs),
-        access_log=False,
-        loop="uvloop",
-        http="httptools",
-        server_header=False,
-        timeout_graceful_shutdown=20,
-    )
+    serve(create_app(parts_of(settings)), settings.host, settings.port, settings.logs)
 
 
 def _work() -> None:

@@ -5,11 +5,9 @@
 import sys
 from collections.abc import Mapping
 
-import uvicorn
-
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit import logs
-from services.common.kit.logs import logging_config
+from services.common.kit.http import serve
 from services.common.kit.worker import run_worker
 from services.notify.api import create_app
 from services.notify.channels.base import Sender
@@ -59,17 +57,7 @@ def main() -> None:
             run_worker(spec, settings.kafka, settings.logs, settings.worker)
         case ["api"]:
             logs.configure(settings.logs, "notify-api")
-            uvicorn.run(
-                create_app(settings),
-                host=settings.api_host,
-                port=settings.api_port,
-                log_config=logging_config(settings.logs),
-                access_log=False,
-                loop="uvloop",
-                http="httptools",
-                server_header=False,
-                timeout_graceful_shutdown=20,
-            )
+            serve(create_app(settings), settings.api_host, settings.api_port, settings.logs)
         case _:
             print("usage: python -m services.notify [api]", file=sys.stderr)
             sys.exit(2)

@@ -14,6 +14,8 @@ from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettin
 from services.notify.domain import Rules
 from services.notify.messages import House
 
+_TIMES = Rules()  # the times stand in the core once
+
 
 class NotifySettings(BaseSettings):
     """
@@ -35,12 +37,12 @@ class NotifySettings(BaseSettings):
     intake_url: str = "http://127.0.0.1:8000"
     public_url: str = "http://127.0.0.1:8000"
 
-    hold: timedelta = timedelta(seconds=30)
-    parking: timedelta = timedelta(minutes=15)
-    recheck: timedelta = timedelta(seconds=5)
-    retry_for: timedelta = timedelta(hours=1)
-    max_age: timedelta = timedelta(days=7)
-    lease: timedelta = timedelta(seconds=30)
+    hold: timedelta = _TIMES.hold
+    parking: timedelta = _TIMES.parking
+    recheck: timedelta = _TIMES.recheck
+    retry_for: timedelta = _TIMES.retry_for
+    max_age: timedelta = _TIMES.max_age
+    lease: timedelta = _TIMES.lease
     send_timeout: timedelta = timedelta(seconds=15)
     batch: int = Field(default=25, ge=1, le=500)
     flights: int = Field(default=4, ge=1, le=32)

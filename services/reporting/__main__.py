@@ -5,9 +5,8 @@
 import asyncio
 import sys
 
-import uvicorn
-
-from services.common.kit.logs import configure, logging_config
+from services.common.kit.http import serve
+from services.common.kit.logs import configure
 from services.common.kit.mongo import connect
 from services.common.kit.worker import run_worker
 from services.reporting.api import create_app
@@ -31,17 +30,7 @@ def api() -> None:
     """
     settings = ApiSettings()
     configure(settings.logs, "reporting-api")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.api_port,
-        log_config=logging_config(settings.logs),
-        access_log=False,
-        loop="uvloop",
-        http="httptools",
-        server_header=False,
-        timeout_graceful_shutdown=20,
-    )
+    serve(create_app(settings), settings.host, settings.api_port, settings.logs)
 
 
 async def rebuild() -> None:

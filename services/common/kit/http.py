@@ -8,6 +8,7 @@ from http import HTTPStatus
 from time import monotonic
 from typing import Any, Final
 
+import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -17,6 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.kit import metrics
+from services.common.kit.logs import logging_config
+from services.common.kit.settings import LogSettings
 
 PROBLEM_JSON: Final = "application/problem+json"
 MAX_DEPTH: Final = 32
@@ -261,6 +264,23 @@ def _fields(error: RequestValidationError) -> list[FieldError]:
     return [
         FieldError(field=name(row["loc"]), message=row["msg"].removeprefix("Value error, ")) for row in error.errors()
     ]
+
+
+def serve(app: FastAPI, host: str, port: int, logs: LogSettings) -> None:
+    """
+    Serve an app until SIGTERM, then finish what is under way for at most 20 s.
+    """
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_config=logging_config(logs),
+        access_log=False,
+        loop="uvloop",
+        http="httptools",
+        server_header=False,
+        timeout_graceful_shutdown=20,
+    )
 
 
 Probe = Callable[[], Awaitable[dict[str, object]]]
