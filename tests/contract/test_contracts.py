@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from services.common.contracts import publish
 from services.common.contracts.compatibility import incompatibilities
 from services.common.contracts.envelope import TYPE_PREFIX, ContractError, decode
+from services.common.contracts.ids import family_of
 from services.common.contracts.topics import ALL_TOPICS, TOPICS_BY_NAME
 
 TYPES = publish.event_types()
@@ -38,7 +39,7 @@ def decoded(path: Path) -> Any:
     topic = next(topic for topic in ALL_TOPICS if kind in topic.by_type)
     value = json.loads(path.read_text(encoding="utf-8"))
     headers = HEADERS | {"ce_type": TYPE_PREFIX + kind}
-    key = str(value.get(TYPES[kind].key_field, ""))
+    key = family_of(str(value.get(TYPES[kind].key_field, "")))
     return decode(topic.name, key.encode(), path.read_bytes(), [(k, v.encode()) for k, v in headers.items()])
 
 

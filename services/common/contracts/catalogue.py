@@ -28,7 +28,8 @@ class Service(BaseModel):
     """
     A service that citizens ask for: who is responsible, how urgent it is, and how long it may take.
 
-    ``sla`` is hours to resolve on the clock ``clk``: ``cal`` runs always, ``biz`` in working hours.
+    ``sla`` is hours to resolve on the clock ``clk``: ``cal`` runs always, ``biz`` in working hours. A service with a
+    ``crisis`` is there only while that crisis is on; a request for it gets the service ``otherwise`` at other times.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +44,8 @@ class Service(BaseModel):
     location_required: bool = Field(default=False, alias="loc")
     refer_to: str | None = Field(default=None, alias="alt")
     keywords: tuple[str, ...] = Field(default=(), alias="kw")
+    crisis: str | None = None
+    otherwise: str | None = None
 
 
 class Catalogue(BaseModel):
@@ -69,6 +72,11 @@ class Catalogue(BaseModel):
         for code, service in self.services.items():
             if service.department not in self.departments:
                 raise ValueError(f"service {code}: unknown department {service.department!r}")
+            instead = self.services.get(service.otherwise or "")
+            if (service.crisis is None) != (service.otherwise is None) or (service.otherwise and instead is None):
+                raise ValueError(f"service {code}: a crisis's service needs `crisis` and a known service `otherwise`")
+            if instead is not None and instead.crisis is not None:
+                raise ValueError(f"service {code}: {service.otherwise!r} is itself there in a crisis only")
         if TRIAGE_DEPARTMENT not in self.departments or TRIAGE_SERVICE not in self.services:
             raise ValueError(f"the catalogue needs {TRIAGE_DEPARTMENT!r} and {TRIAGE_SERVICE!r} for triage")
         return self

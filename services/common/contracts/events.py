@@ -5,22 +5,26 @@ Producers build these models and may not add unknown fields; consumers read them
 ``envelope.decode``), so a field can be added without a new version. All times are RFC 3339 with a zone.
 """
 
-from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from services.common.contracts.ids import family_of
 from services.common.contracts.vocabulary import (
     Action,
     Channel,
+    Clock,
     DecidedBy,
     Kind,
     Language,
+    Level,
     NotifyVia,
     Outcome,
     Priority,
     RefusalReason,
     Status,
+    Timer,
 )
 
 
@@ -35,10 +39,22 @@ def of_our_age(moment: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(of_our_age)]
 RequestId = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{13}$", description="13 characters, ungrouped")]
+PartId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9A-HJKMNP-TV-Z]{13}\.[1-9][0-9]?$", description="a sub-request: the request's number, .1 to .99"
+    ),
+]
+AnyRequestId = RequestId | PartId
 ContactId = Annotated[str, Field(pattern=r"^(c_[0-9a-f]{32}|contact:none)$")]
 DepartmentSlug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 ServiceCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 EventId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Recipient = Annotated[
+    str,
+    Field(pattern=r"^staff:[a-z0-9]+(-[a-z0-9]+)*:(department|head|deputy_mayor)$", description="a member of staff"),
+]
 
 
 class Part(BaseModel):
@@ -60,9 +76,9 @@ class Event(BaseModel):
     @property
     def key(self) -> str:
         """
-        The record's Kafka key: what is keyed alike stays in order.
+        The record's Kafka key: what is keyed alike stays in order. A sub-request has its parent's key.
         """
-        return str(getattr(self, self.key_field))
+        return family_of(str(getattr(self, self.key_field)))
 
 
 class Location(Part):
@@ -93,6 +109,35 @@ class Answered(Part):
     text: str
 
 
+class Repeat(Part):
+    """
+    A need that comes again: every so many days (the first time at once), until a last day in Istanbul's calendar.
+    """
+
+    every_days: int = Field(ge=1, le=31)
+    until: date
+
+
+class Referral(Part):
+    """
+    Another body: its name, the day it was written to, and the number under which it has the matter.
+    """
+
+    body: Annotated[str, Field(min_length=1, max_length=200)]
+    on: date | None = None
+    reference: Annotated[str, Field(max_length=100)] | None = None
+
+
+class PartAsked(Part):
+    """
+    One part of a request that several departments must settle; without ``to`` it goes to the service's department.
+    """
+
+    to: DepartmentSlug | None = None
+    service_code: ServiceCode | None = None
+    note: str | None = Field(default=None, description="what this department is to do; for its eyes alone")
+
+
 # --- requests.received ---
 
 
@@ -117,6 +162,7 @@ class RequestReceived(Event):
     legal: Legal | None = None
     notice_version: str | None = None
     answered: Answered | None = None
+    repeat: Repeat | None = None
 
 
 # --- requests.updates and updates.dept.<slug> ---
@@ -127,10 +173,27 @@ class UpdateSubmitted(Event):
     What a department wants done with a request it holds.
 
     On ``requests.updates`` intake names the department. On ``updates.dept.<slug>`` the topic does, and ``department``
-    here is ignored.
+    here is ignored. What each action needs beside it:
+
+    | action | needs | leads to |
+    |---|---|---|
+    | accept, start | | accepted, in_progress |
+    | reject | note_internal or note_public; ``to`` if it knows who is responsible | that department, or triage |
+    | transfer | to | that department |
+    | schedule | planned_for | scheduled |
+    | ask | question | waiting_citizen |
+    | wait | referred_to | waiting_external |
+    | extend | note_public (the reason, told to the applicant) | a 4982 request: 30 working days |
+    | split | parts | sub-requests; the request follows them |
+    | resolve | outcome, note_public | resolved or rejected |
+    | refer | referred_to, note_public | referred |
+    | duplicate | master | duplicate, once the master agreed |
+    | cancel | note_public or note_internal | cancelled |
+    | reopen | note_internal or note_public | reopened, in the same department |
+    | note | note_internal | no other state |
     """
 
-    request_id: RequestId
+    request_id: AnyRequestId
     update_id: str = Field(min_length=1, max_length=64)
     action: Action
     department: DepartmentSlug | None = None
@@ -141,6 +204,25 @@ class UpdateSubmitted(Event):
     outcome: Outcome | None = None
     to: DepartmentSlug | None = None
     service_code: ServiceCode | None = None
+    planned_for: Moment | None = None
+    question: str | None = None
+    referred_to: Referral | None = None
+    parts: tuple[PartAsked, ...] = ()
+    master: RequestId | None = None
+
+
+class CitizenReplied(Event):
+    """
+    What a citizen answered to a question, or added unasked, on any channel.
+    """
+
+    request_id: AnyRequestId
+    reply_id: str = Field(min_length=1, max_length=64)
+    text: str
+    channel: Channel
+    received_at: Moment
+    adapter: str
+    entered_by: str | None = None
 
 
 # --- requests.commands ---
@@ -148,12 +230,50 @@ class UpdateSubmitted(Event):
 
 class TimerDue(Event):
     """
-    Routing tells itself that a time has come. ``parking``: updates of an unknown request have waited long enough.
+    Routing tells itself that a time has come: which timer, which step of it, and when it was due.
+    """
+
+    request_id: AnyRequestId
+    timer: Timer
+    due_at: Moment
+    step: int = Field(default=0, ge=0)
+
+
+class FollowerAsked(Event):
+    """
+    A request asks another one, its master, whether it may close as its duplicate; ``update_id`` is what asked for it.
     """
 
     request_id: RequestId
-    timer: Literal["parking"]
-    due_at: Moment
+    follower: RequestId
+    update_id: str = Field(min_length=1, max_length=64)
+    department: DepartmentSlug
+
+
+class MasterChanged(Event):
+    """
+    A master tells a follower what became of its question (``update_id``, ``refused``), and later of its own progress.
+    """
+
+    request_id: RequestId
+    master: RequestId
+    seq: int = Field(ge=0, description="the master's")
+    update_id: str | None = None
+    refused: str | None = Field(default=None, description="why it cannot be followed")
+    status: Status | None = None
+    outcome: Outcome | None = None
+    public_text: str | None = None
+    planned_for: Moment | None = None
+
+
+class RerouteAsked(Event):
+    """
+    Somebody edited the rules and wants them applied to a request that nobody has taken up yet.
+    """
+
+    request_id: RequestId
+    asked_at: Moment
+    asked_by: str
 
 
 # --- requests.lifecycle and requests.dept.<slug> ---
@@ -161,22 +281,36 @@ class TimerDue(Event):
 
 class Due(Part):
     """
-    By when the department should react and resolve.
+    By when the department should react, accept and resolve. While the clock stands still (``paused_since``) resolve_by
+    is as it was then; it moves on by the pause when the clock runs again.
     """
 
     first_response_at: Moment
     resolve_by: Moment
+    accept_by: Moment | None = None
+    paused_since: Moment | None = None
+
+
+class LegalClock(Part):
+    """
+    By when the law wants an answer: never paused. ``basis``: 3071, 4982, kvkk or cimer.
+    """
+
+    basis: str
+    due_at: Moment
+    extended: bool = False
 
 
 class Lifecycle(Event):
     """
     What every event of a request's life carries: its place in the order and the whole public state it is about.
 
-    ``seq`` is gapless from 1 on requests.lifecycle. ``contact_id`` stands on requests.lifecycle alone.
-    ``assignments`` and ``closings`` count so far, this event included.
+    ``seq`` is gapless from 1 on requests.lifecycle, for each request and sub-request. ``contact_id`` stands on
+    requests.lifecycle alone; ``note`` (internal) and ``reply`` (the citizen's words) on the holder's topic alone.
+    ``assignments``, ``closings``, ``reopenings`` and ``bounces`` count so far, this event included.
     """
 
-    request_id: RequestId
+    request_id: AnyRequestId
     seq: int = Field(ge=0)
     status: Status | None = None
     previous_status: Status | None = None
@@ -192,9 +326,23 @@ class Lifecycle(Event):
     neighbourhood: str | None = None
     assignments: int = Field(default=0, ge=0)
     closings: int = Field(default=0, ge=0)
+    reopenings: int = Field(default=0, ge=0)
+    bounces: int = Field(default=0, ge=0)
     contact_id: ContactId | None = None
     update_id: str | None = None
     action: Action | None = None
+    planned_for: Moment | None = Field(default=None, description="scheduled: when somebody comes")
+    question: str | None = Field(default=None, description="waiting_citizen: what the citizen is asked")
+    referred_to: Referral | None = Field(default=None, description="waiting_external, referred: the other body")
+    legal: LegalClock | None = None
+    team: Slug | None = Field(default=None, description="who of the department goes there")
+    crisis: Slug | None = Field(default=None, description="the crisis under which it was assigned")
+    parent_id: RequestId | None = Field(default=None, description="the request that this one is a part of")
+    parts: int = Field(default=0, ge=0, description="how many sub-requests it was split into")
+    master_id: RequestId | None = Field(default=None, description="duplicate: of which request")
+    followers: int = Field(default=0, ge=0, description="how many duplicates hear with it")
+    note: str | None = Field(default=None, description="internal; holder only")
+    reply: str | None = Field(default=None, description="what the citizen wrote; holder only")
 
 
 class RequestRegistered(Lifecycle):
@@ -203,13 +351,11 @@ class RequestRegistered(Lifecycle):
     """
 
 
-class RequestAssigned(Lifecycle):
+class ForTheCrew(Lifecycle):
     """
-    A department holds the request. On the holder's own topic it also has what the crew needs.
+    What the holder's own topic has besides: what the crew needs. Absent everywhere else.
     """
 
-    previous_department: DepartmentSlug | None = None
-    rule: str | None = Field(default=None, description="which rule decided")
     reason: str | None = Field(default=None, description="why it came here: the note of who passed it on; holder only")
     text: str | None = None
     kind: Kind | None = None
@@ -217,6 +363,21 @@ class RequestAssigned(Lifecycle):
     location: Location | None = None
     attributes: dict[str, Any] | None = None
     attachments: tuple[str, ...] | None = None
+
+
+class RequestAssigned(ForTheCrew):
+    """
+    A department holds the request. On the holder's own topic it also has what the crew needs.
+    """
+
+    previous_department: DepartmentSlug | None = None
+    rule: str | None = Field(default=None, description="which rule decided")
+
+
+class RequestReopened(ForTheCrew):
+    """
+    A closed request is open again, with the department that closed it.
+    """
 
 
 class StatusChanged(Lifecycle):
@@ -240,6 +401,77 @@ class UpdateRefused(Lifecycle):
 
     reason: RefusalReason
     detail: str
+
+
+class RequestEscalated(Lifecycle):
+    """
+    Time runs out or ran out on one of the clocks, and somebody is told: its department, then the head, then the deputy
+    mayor. The state stays. ``overdue``: the time has passed.
+    """
+
+    clock: Clock
+    level: Level
+    step: int = Field(ge=1)
+    due_at: Moment
+    overdue: bool
+
+
+class NoteAdded(Lifecycle):
+    """
+    Somebody wrote an internal note; its text is for the holder alone.
+    """
+
+
+class ReplyReceived(Lifecycle):
+    """
+    The citizen wrote again while nobody was waiting for it; the text is for the holder alone.
+    """
+
+
+class CitizenReminded(Lifecycle):
+    """
+    The citizen has not answered the question yet and is to be asked once more.
+    """
+
+
+class LegalExtended(Lifecycle):
+    """
+    The law's longer term holds from now on; the applicant is told why (4982 m.11).
+    """
+
+
+class FollowerAdded(Lifecycle):
+    """
+    Another citizen reported the same: that request hears with this one.
+    """
+
+    follower: RequestId
+
+
+class MasterProgressed(Lifecycle):
+    """
+    The request that this duplicate follows moved: what its citizen is told. ``master_status`` is the master's state.
+    """
+
+    master_status: Status
+    master_seq: int = Field(ge=1)
+
+
+# --- crises ---
+
+
+class CrisisDeclared(Event):
+    """
+    A crisis of ``crises.yaml`` is declared for a time: the last word on it counts. Ending one is declaring its end.
+    """
+
+    key_field: ClassVar[str] = "crisis"
+    crisis: Slug
+    starts_at: Moment
+    ends_at: Moment | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=1_000)]
+    declared_by: str
+    declared_at: Moment
 
 
 # --- contacts ---
@@ -271,12 +503,13 @@ class Notification(Event):
     """
     What became of telling one recipient of one transition. No address, only the opaque recipient.
 
-    ``transition`` is ``received``, ``assigned`` or ``closed``; repeats are ``assigned.2``, ``closed.2`` and so on.
+    ``transition`` is ``received``, ``assigned`` or ``closed``; repeats are ``assigned.2``, ``closed.2`` and so on. The
+    others have the seq of what they tell: ``asked.5``, ``scheduled.6``, ``escalated.9``.
     """
 
-    request_id: RequestId
+    request_id: AnyRequestId
     transition: str = Field(pattern=r"^[a-z_]+(\.[0-9]+)?$")
-    recipient: ContactId
+    recipient: ContactId | Recipient
     attempt: int = Field(default=1, ge=1)
     channel: NotifyVia | None = None
     reason: str | None = None

@@ -84,9 +84,29 @@ def parse_request_id(text: str) -> str:
 
 def grouped(request_id: str) -> str:
     """
-    Group a canonical number for the eye and the ear: ``7XK2-9MQ4-T3BD-5``.
+    Group a canonical number for the eye and the ear: ``7XK2-9MQ4-T3BD-5``, a part ``7XK2-9MQ4-T3BD-5.1``.
     """
-    return "-".join(request_id[start : start + 4] for start in range(0, len(request_id), 4))
+    number, dot, part = request_id.partition(".")
+    return "-".join(number[start : start + 4] for start in range(0, len(number), 4)) + dot + part
+
+
+def family_of(request_id: str) -> str:
+    """
+    The request that a sub-request (``7XK29MQ4T3BD5.2``) is a part of; a request is its own family.
+    """
+    return request_id.partition(".")[0]
+
+
+def parse_any_id(text: str) -> str:
+    """
+    As ``parse_request_id``, for the number of a request or of a sub-request. Raises ``IllFormedId``.
+    """
+    number, dot, part = text.strip().partition(".")
+    if not dot:
+        return parse_request_id(number)
+    if not (part.isascii() and part.isdigit() and 1 <= int(part) <= 99 and part[0] != "0"):
+        raise IllFormedId("after the dot stands the number of the part, 1 to 99")
+    return f"{parse_request_id(number)}.{part}"
 
 
 def derived_id(*parts: str) -> str:

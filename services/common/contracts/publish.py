@@ -22,6 +22,7 @@ _SENDERS = {
     "requests.received": "intake",
     "requests.updates": "intake",
     "contacts": "intake",
+    "crises": "intake",
     "requests.commands": "routing",
     "requests.lifecycle": "routing",
     "requests.dept": "routing",

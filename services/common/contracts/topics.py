@@ -43,13 +43,37 @@ LIFECYCLE_TYPES: Final = (
     events.RequestRegistered,
     events.RequestAssigned,
     events.StatusChanged,
+    events.RequestEscalated,
+    events.RequestReopened,
+    events.NoteAdded,
+    events.ReplyReceived,
+    events.CitizenReminded,
+    events.LegalExtended,
+    events.FollowerAdded,
+    events.MasterProgressed,
     events.DuplicateReceived,
     events.UpdateRefused,
 )
 
 RECEIVED: Final = Topic("requests.received", "Requests as they came in (intake)", (events.RequestReceived,))
-UPDATES: Final = Topic("requests.updates", "What departments ask for over HTTP (intake)", (events.UpdateSubmitted,))
-COMMANDS: Final = Topic("requests.commands", "What routing tells itself", (events.TimerDue,))
+UPDATES: Final = Topic(
+    "requests.updates",
+    "What departments ask for over HTTP, and what citizens reply (intake)",
+    (events.UpdateSubmitted, events.CitizenReplied),
+)
+COMMANDS: Final = Topic(
+    "requests.commands",
+    "What routing tells itself",
+    (events.TimerDue, events.FollowerAsked, events.MasterChanged, events.RerouteAsked),
+)
+CRISES: Final = Topic(
+    "crises",
+    "When which crisis is on (intake)",
+    (events.CrisisDeclared,),
+    partitions=1,
+    cleanup="compact",
+    retention_ms=None,
+)
 LIFECYCLE: Final = Topic("requests.lifecycle", "The life of every request, in order (routing)", LIFECYCLE_TYPES)
 CONTACTS: Final = Topic(
     "contacts",
@@ -126,6 +150,7 @@ ALL_TOPICS: Final[tuple[Topic, ...]] = (
     COMMANDS,
     LIFECYCLE,
     CONTACTS,
+    CRISES,
     NOTIFICATIONS,
     *_DEPARTMENT_TOPICS.values(),
     *_DEPARTMENT_UPDATES_TOPICS.values(),

@@ -111,24 +111,93 @@ CLOSED: Final = frozenset(status for status, labels in STATUS_LABELS.items() if 
 class Outcome(StrEnum):
     """
     Why a request was closed; every closing has one, and a public text.
+
+    The first six are a department's answer (``resolve``). The others follow from how it was closed: referred to another
+    body, a duplicate of another request, cancelled by the citizen, or no reply to a question in time.
     """
 
     RESOLVED = "resolved"
+    PARTLY_RESOLVED = "partly_resolved"
     NOT_POSSIBLE = "not_possible"
     NOT_OUR_RESPONSIBILITY = "not_our_responsibility"
     NO_ACTION_NEEDED = "no_action_needed"
     INVALID = "invalid"
+    REFERRED = "referred"
+    DUPLICATE = "duplicate"
+    CANCELLED = "cancelled"
+    NO_REPLY = "no_reply"
+
+
+ANSWERS: Final = frozenset(
+    {
+        Outcome.RESOLVED,
+        Outcome.PARTLY_RESOLVED,
+        Outcome.NOT_POSSIBLE,
+        Outcome.NOT_OUR_RESPONSIBILITY,
+        Outcome.NO_ACTION_NEEDED,
+        Outcome.INVALID,
+    }
+)
+"""The outcomes that ``resolve`` can have."""
 
 
 class Action(StrEnum):
     """
-    What a department can do with a request that it holds.
+    What can be asked for a request: by the department that holds it; cancel, reopen and note by the desk too.
     """
 
     ACCEPT = "accept"
     REJECT = "reject"
     TRANSFER = "transfer"
+    START = "start"
+    SCHEDULE = "schedule"
+    ASK = "ask"
+    WAIT = "wait"
+    EXTEND = "extend"
+    SPLIT = "split"
     RESOLVE = "resolve"
+    REFER = "refer"
+    DUPLICATE = "duplicate"
+    CANCEL = "cancel"
+    REOPEN = "reopen"
+    NOTE = "note"
+
+
+class Clock(StrEnum):
+    """
+    The clocks that run beside a request: accept in time, be there as planned, resolve in time, answer as the law says.
+    """
+
+    ACCEPTANCE = "acceptance"
+    PLAN = "plan"
+    RESOLUTION = "resolution"
+    LEGAL = "legal"
+
+
+class Timer(StrEnum):
+    """
+    What routing can be reminded of: the clocks, and the ends of waiting (for a request, for the citizen, for a
+    reopening, for the next turn of a repeating need).
+    """
+
+    PARKING = "parking"
+    ACCEPTANCE = "acceptance"
+    PLAN = "plan"
+    RESOLUTION = "resolution"
+    LEGAL = "legal"
+    WAITING = "waiting"
+    REOPENING = "reopening"
+    REPEAT = "repeat"
+
+
+class Level(StrEnum):
+    """
+    Who is told that time runs out: the department, its head, the deputy mayor above it.
+    """
+
+    DEPARTMENT = "department"
+    HEAD = "head"
+    DEPUTY_MAYOR = "deputy_mayor"
 
 
 class RefusalReason(StrEnum):
@@ -141,6 +210,9 @@ class RefusalReason(StrEnum):
     FORBIDDEN_MOVE = "forbidden_move"
     UNKNOWN_DEPARTMENT = "unknown_department"
     UNKNOWN_SERVICE = "unknown_service"
+    UNKNOWN_MASTER = "unknown_master"
+    TOO_LATE = "too_late"
+    TOO_MANY = "too_many"
     INCOMPLETE = "incomplete"
 
 
