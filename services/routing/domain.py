@@ -1,185 +1,60 @@
 """
 The life of a request, as a pure function: ``decide(case, input, at, rules) -> case`` with the new events inside it.
 
-A case is one document: the state, and every event that it ever gave out, as the bytes that go to Kafka. An input that
-was handled before changes nothing, so a repeat gives the same bytes (tests/unit/routing, tests/integration/routing).
+A case is one document: the state of a request and of its parts, and every event that it ever gave out, as the bytes
+that go to Kafka. An input that was handled before changes nothing, so a repeat gives the same bytes. What moves are
+possible stands in ``moves.MOVES``, what each action needs in ``_refusal`` below, the clocks in ``timing.py``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
-from services.common.contracts.catalogue import Service
-from services.common.contracts.envelope import Metadata, Received, Record, caused, encode, pack, unpack
+from services.common.contracts.envelope import Received
 from services.common.contracts.events import (
-    Due,
+    CitizenReminded,
+    CitizenReplied,
     DuplicateReceived,
-    Lifecycle,
-    Part,
-    RequestAssigned,
+    FollowerAsked,
+    LegalExtended,
+    MasterChanged,
+    NoteAdded,
+    ReplyReceived,
+    RequestEscalated,
     RequestReceived,
     RequestRegistered,
-    StatusChanged,
+    RerouteAsked,
     TimerDue,
     UpdateRefused,
     UpdateSubmitted,
 )
-from services.common.contracts.ids import derived_id
-from services.common.contracts.topics import COMMANDS, LIFECYCLE, department_topic
 from services.common.contracts.vocabulary import (
-    CLOSED,
+    ANSWERS,
     TRIAGE_DEPARTMENT,
     TRIAGE_SERVICE,
     Action,
     DecidedBy,
     Outcome,
-    Priority,
     RefusalReason,
     Status,
+    Timer,
 )
 from services.common.kit.errors import Rejected
-from services.routing.clocks import add_hours
-from services.routing.rules import RuleBook
+from services.routing.case import Alarm, Case, Member, Now, Parked, Rules, State, emit
+from services.routing.choosing import choose, placed
+from services.routing.families import answer_follower, ask_master, master_changed, split, turn
+from services.routing.moves import MOVES, assign, close, move, refreshed, reopen, tell_followers, to_triage
+from services.routing.policy import Step
+from services.routing.timing import CLOCK_OF, UNACCEPTED, legal_clock, overdue, step_of
 
-SOURCE: Final = "/routing"
 MAX_EVENTS: Final = 2_000  # a case is one document of at most 16 MB, an event is about 2 kB
 MAX_BYTES: Final = 8_000_000
 MAX_PARKED: Final = 100
+NO_REPLY_TEXT: Final = "Sorumuza yanıt alamadığımız için başvurunuzu kapattık. Yanıt verirseniz yeniden açılır."
+"""Turkish, as departments write: routing knows no citizen's language. Templates add the rest in both."""
 
-_WORK: Final = frozenset({Status.IN_PROGRESS, Status.SCHEDULED, Status.WAITING_CITIZEN, Status.WAITING_EXTERNAL})
-_ENDS: Final = frozenset(CLOSED)
-MOVES: Final[dict[Status, frozenset[Status]]] = {
-    Status.RECEIVED: frozenset({Status.TRIAGE, Status.ASSIGNED}),
-    Status.TRIAGE: frozenset({Status.ASSIGNED, Status.ACCEPTED}) | _WORK | _ENDS,
-    Status.ASSIGNED: frozenset({Status.TRIAGE, Status.ASSIGNED, Status.ACCEPTED}) | _WORK | _ENDS,
-    Status.ACCEPTED: frozenset({Status.TRIAGE, Status.ASSIGNED}) | _WORK | _ENDS,
-    Status.IN_PROGRESS: frozenset({Status.TRIAGE, Status.ASSIGNED}) | _WORK | _ENDS,
-    Status.SCHEDULED: frozenset({Status.TRIAGE, Status.ASSIGNED}) | _WORK | _ENDS,
-    Status.WAITING_CITIZEN: frozenset({Status.TRIAGE, Status.ASSIGNED}) | _WORK | _ENDS,
-    Status.WAITING_EXTERNAL: frozenset({Status.TRIAGE, Status.ASSIGNED}) | _WORK | _ENDS,
-    Status.REOPENED: frozenset({Status.TRIAGE, Status.ASSIGNED, Status.ACCEPTED}) | _WORK | _ENDS,
-    **{closed: frozenset({Status.REOPENED}) for closed in _ENDS},
-}
-CLOSES_AS: Final[dict[Outcome, Status]] = {
-    Outcome.RESOLVED: Status.RESOLVED,
-    Outcome.NO_ACTION_NEEDED: Status.RESOLVED,
-    Outcome.NOT_POSSIBLE: Status.REJECTED,
-    Outcome.NOT_OUR_RESPONSIBILITY: Status.REJECTED,
-    Outcome.INVALID: Status.REJECTED,
-}
-
-
-class State(Part):
-    """
-    The public state of a request, as every lifecycle event carries it.
-    """
-
-    status: Status
-    department: str | None = None
-    service_code: str | None = None
-    priority: Priority | None = None
-    emergency: bool = False
-    decided_by: DecidedBy | None = None
-    due: Due | None = None
-    outcome: Outcome | None = None
-    public_text: str | None = None
-    neighbourhood: str | None = None
-    assignments: int = 0
-    closings: int = 0
-    contact_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """
-    One event that the case gave out, as packed records, and the id of the input that caused it.
-    """
-
-    cause: str
-    packed: bytes
-
-    @property
-    def records(self) -> tuple[Record, ...]:
-        """
-        The records, ready to be published.
-        """
-        return unpack(self.packed)
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """
-    An update that waits for its request, and until when.
-    """
-
-    item: Received
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """
-    Everything routing knows of one request. ``rev`` counts the writes; ``published`` counts the leading events that
-    Kafka acknowledged. ``seq`` 0 is a request that is not registered yet, with the updates that wait for it.
-    """
-
-    request_id: str
-    rev: int = 0
-    seq: int = 0
-    state: State | None = None
-    registered_by: str | None = None
-    request: RequestReceived | None = None
-    bounces: int = 0
-    events: tuple[Entry, ...] = ()
-    published: int = 0
-    parked: tuple[Parked, ...] = ()
-    touched: frozenset[str] = field(default=frozenset(), compare=False)
-
-    def handled(self, event_id: str) -> bool:
-        """
-        Whether this input had its effect already.
-        """
-        causes = (*(entry.cause for entry in self.events), *(parked.item.meta.id for parked in self.parked))
-        return event_id in causes
-
-    @property
-    def parked_until(self) -> datetime | None:
-        """
-        When the first of the parked updates has waited long enough.
-        """
-        return min((parked.until for parked in self.parked), default=None)
-
-    @property
-    def size(self) -> int:
-        """
-        How many bytes its events have.
-        """
-        return sum(len(entry.packed) for entry in self.events)
-
-    def to_publish(self) -> Iterator[Record]:
-        """
-        What must be published now, in order: all that never was, and what the inputs of this batch caused before.
-        """
-        for index, entry in enumerate(self.events):
-            if index >= self.published or entry.cause in self.touched:
-                yield from entry.records
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """
-    What deciding depends on besides the case and the input.
-    """
-
-    book: RuleBook
-    parking: timedelta = timedelta(minutes=15)
-
-    def service(self, code: str) -> Service:
-        """
-        A service of the catalogue.
-        """
-        return self.book.catalogue.services[code]
+Refusal = tuple[RefusalReason, str]
 
 
 def decide(case: Case, item: Received, *, at: datetime, rules: Rules) -> Case:
@@ -193,307 +68,389 @@ def decide(case: Case, item: Received, *, at: datetime, rules: Rules) -> Case:
         return case
     if len(case.events) >= MAX_EVENTS or case.size > MAX_BYTES:
         raise Rejected(f"a case has at most {MAX_EVENTS} events and {MAX_BYTES} bytes")
-    if isinstance(item.data, RequestReceived):
-        return _receive(case, item.meta, item.data, at, rules)
-    if isinstance(item.data, UpdateSubmitted):
-        return _update(case, item, item.data, at, rules)
-    if isinstance(item.data, TimerDue):
-        return _timer(case, item.data, at, rules)
-    raise Rejected(f"routing does not take {type(item.data).__name__}")
+    now = Now(item.meta, at, rules)
+    match item.data:
+        case RequestReceived():
+            return _receive(case, now, item.data)
+        case UpdateSubmitted() | CitizenReplied() if not case.members:
+            return _park(case, item, now)
+        case UpdateSubmitted():
+            return _update(case, now, item.data)
+        case CitizenReplied():
+            return _reply(case, now, item.data)
+        case TimerDue():
+            return _timer(case, now, item.data)
+        case FollowerAsked():
+            return answer_follower(case, now, item.data)
+        case MasterChanged():
+            return master_changed(case, now, item.data)
+        case RerouteAsked():
+            return _reroute(case, now)
+        case _:
+            raise Rejected(f"routing does not take {type(item.data).__name__}")
 
 
-def choose_service(request: RequestReceived, rules: Rules) -> tuple[str, DecidedBy, str | None]:
-    """
-    Service, who decided, and by which rule: the sender's service_code, else the first matching rule, else triage.
-    """
-    if request.service_code is not None and request.service_code in rules.book.catalogue.services:
-        return request.service_code, DecidedBy.EXPLICIT, None
-    hit = rules.book.first_match(request.text)
-    if hit is not None:
-        return hit.service, DecidedBy.RULE, hit.name
-    return TRIAGE_SERVICE, DecidedBy.RULE, "no-rule-matched"
-
-
-def due_times(service: Service, start: datetime, rules: Rules) -> Due:
-    """
-    By when to react (by priority) and to resolve (by service), counted from when the request came in.
-    """
-    hours, clock = rules.book.catalogue.first_response_hours[service.priority]
-    return Due(
-        first_response_at=add_hours(start, hours, clock),
-        resolve_by=add_hours(start, service.sla_hours, service.clock),
+def _receive(case: Case, now: Now, request: RequestReceived) -> Case:
+    if case.members:
+        return emit(case, case.request_id, now, DuplicateReceived, duplicate_event_id=now.meta.id)
+    rules, at = now.rules, request.received_at
+    since = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    state = State(
+        status=Status.RECEIVED,
+        neighbourhood=request.location.neighbourhood if request.location else None,
+        contact_id=request.contact_id,
+        legal=legal_clock(request.legal, since, rules.calendar),
     )
-
-
-def _receive(case: Case, meta: Metadata, request: RequestReceived, at: datetime, rules: Rules) -> Case:
-    if case.registered_by is not None:
-        return _emit(case, meta, at, lambda base: DuplicateReceived(**base, duplicate_event_id=meta.id))
-    place = request.location.neighbourhood if request.location else None
-    received = State(status=Status.RECEIVED, neighbourhood=place, contact_id=request.contact_id)
     waiting = case.parked
-    case = replace(case, registered_by=meta.id, request=request, state=received, parked=())
-    case = _emit(case, meta, at, lambda base: RequestRegistered(**base))
-    code, by, rule = choose_service(request, rules)
-    department = TRIAGE_DEPARTMENT if request.answered else rules.service(code).department
-    case = _assign(case, meta, at, rules, department=department, code=code, by=by, rule=rule)
+    case = replace(case, registered_by=now.meta.id, request=request, parked=())
+    case = case.put(Member(request_id=case.request_id, state=state, since=since, held=now.at))
+    case = emit(case, case.request_id, now, RequestRegistered)
+    choice = choose(request, now.at, rules)
     if request.answered is not None:
-        case = _close(case, meta, at, Outcome.RESOLVED, request.answered.text)
+        choice = replace(choice, department=TRIAGE_DEPARTMENT, team=None)
+    case = assign(case, case.parent, now, choice)
+    if request.answered is not None:
+        case = close(case, case.parent, now, Outcome.RESOLVED, request.answered.text)
     for parked in waiting:
-        case = decide(case, parked.item, at=at, rules=rules)
+        case = decide(case, parked.item, at=now.at, rules=rules)
     return case
 
 
-def _update(case: Case, item: Received, update: UpdateSubmitted, at: datetime, rules: Rules) -> Case:
-    if case.state is None:
-        if len(case.parked) >= MAX_PARKED:
-            detail = f"{MAX_PARKED} updates of this unknown request wait already"
-            return _refuse(case, item.meta, update, at, rules, RefusalReason.UNKNOWN_REQUEST, detail)
-        return replace(case, parked=(*case.parked, Parked(item, at + rules.parking)))
-    state = case.state
-    refusal = _refusal(state, update, rules)
+def _park(case: Case, item: Received, now: Now) -> Case:
+    if len(case.parked) >= MAX_PARKED:
+        return _refuse_parked(case, item, now, f"{MAX_PARKED} inputs of this unknown request wait already")
+    return replace(case, parked=(*case.parked, Parked(item, now.at + now.rules.parking)))
+
+
+def _refuse_parked(case: Case, item: Received, now: Now, detail: str) -> Case:
+    now = replace(now, meta=item.meta)
+    if isinstance(item.data, UpdateSubmitted):
+        return _refuse(case, now, item.data, RefusalReason.UNKNOWN_REQUEST, detail)
+    assert isinstance(item.data, CitizenReplied)  # noqa: S101 - nothing else is parked
+    reply = item.data
+    unknown = RefusalReason.UNKNOWN_REQUEST
+    return emit(case, reply.request_id, now, UpdateRefused, update_id=reply.reply_id, reason=unknown, detail=detail)
+
+
+# --- what departments want ---
+
+
+def _update(case: Case, now: Now, update: UpdateSubmitted) -> Case:
+    member = case.find(update.request_id)
+    if member is None:
+        return _refuse(case, now, update, RefusalReason.UNKNOWN_REQUEST, "the request has no such part")
+    refusal = _refusal(case, member, update, now)
     if refusal is not None:
-        return _refuse(case, item.meta, update, at, rules, *refusal)
-    extra: dict[str, Any] = {"update_id": update.update_id, "action": update.action}
+        return _refuse(case, now, update, *refusal)
+    said: dict[str, Any] = {"update_id": update.update_id, "action": update.action}
+    noted = {**said, "secrets": {"note": update.note_internal}}
     why = update.note_internal or update.note_public
+    text = update.note_public
+    changes: dict[str, Any]
     match update.action:
         case Action.ACCEPT:
-            accepted = {"status": Status.ACCEPTED, "public_text": update.note_public or state.public_text}
-            return _move(case, item.meta, at, state.model_copy(update=accepted), **extra)
-        case Action.REJECT:
-            case = replace(case, bounces=case.bounces + 1)
-            return _assign(
-                case, item.meta, at, rules, department=TRIAGE_DEPARTMENT, code=TRIAGE_SERVICE,
-                by=DecidedBy.PERSON, rule=None, bounced=True, reason=why, **extra,
-            )  # fmt: skip
-        case Action.TRANSFER:
-            return _assign(
-                case, item.meta, at, rules, department=str(update.to), code=_service_after(state, update),
-                by=DecidedBy.PERSON, rule=None, reason=why, **extra,
-            )  # fmt: skip
+            member = member.model_copy(update={"passes": 0})
+            return move(case, member, now, {"status": Status.ACCEPTED, "public_text": text}, **noted)
+        case Action.START:
+            return move(case, member, now, {"status": Status.IN_PROGRESS, "public_text": text}, **noted)
+        case Action.SCHEDULE:
+            changes = {"status": Status.SCHEDULED, "public_text": text, "planned_for": update.planned_for}
+            case = move(case, member, now, changes, **noted)
+            return tell_followers(case, now) if member.request_id == case.request_id else case
+        case Action.ASK:
+            member = member.model_copy(update={"asked_at": now.at})
+            changes = {"status": Status.WAITING_CITIZEN, "public_text": text, "question": update.question}
+            return move(case, member, now, changes, **noted)
+        case Action.WAIT:
+            changes = {"status": Status.WAITING_EXTERNAL, "public_text": text, "referred_to": update.referred_to}
+            return move(case, member, now, changes, **noted)
+        case Action.REJECT | Action.TRANSFER:
+            return _pass_on(case, member, now, update, why, said)
+        case Action.SPLIT:
+            return split(case, member, now, update)
         case Action.RESOLVE:
-            return _close(case, item.meta, at, update.outcome or Outcome.RESOLVED, str(update.note_public), **extra)
+            return close(case, member, now, update.outcome or Outcome.RESOLVED, str(text), **noted)
+        case Action.REFER:
+            return close(case, member, now, Outcome.REFERRED, str(text), referred_to=update.referred_to, **noted)
+        case Action.CANCEL:
+            return close(case, member, now, Outcome.CANCELLED, text or "", **noted)
+        case Action.DUPLICATE:
+            return ask_master(case, member, now, update)
+        case Action.REOPEN:
+            return reopen(case, member, now, why, **said)
+        case Action.EXTEND:
+            return _extend(case, member, now, text, noted)
+        case Action.NOTE:
+            return emit(case, member.request_id, now, NoteAdded, **noted)
 
 
-def _refusal(state: State, update: UpdateSubmitted, rules: Rules) -> tuple[RefusalReason, str] | None:
+def _pass_on(
+    case: Case, member: Member, now: Now, update: UpdateSubmitted, why: str | None, said: dict[str, Any]
+) -> Case:
+    """
+    To another department. Passing on what one has not accepted is a bounce, and so is every reject; after too many in a
+    row, or when nobody is named, the desk decides.
+    """
+    state = member.state
+    bounced = update.action is Action.REJECT or (state.status in UNACCEPTED and state.department != TRIAGE_DEPARTMENT)
+    too_often = bounced and member.passes + 1 >= now.rules.policy.bounces_to_triage
+    if update.to is None or too_often:
+        return to_triage(case, member, now, why, **said)
+    assert case.request is not None  # noqa: S101 - a registered case
+    code = update.service_code or state.service_code or TRIAGE_SERVICE
+    choice = placed(code, DecidedBy.PERSON, None, case.request, now.at, now.rules, department=update.to)
+    return assign(case, member, now, choice, reason=why, bounced=bounced, **said)
+
+
+def _extend(case: Case, member: Member, now: Now, text: str | None, said: dict[str, Any]) -> Case:
+    assert case.request is not None  # noqa: S101 - a registered case
+    longer = legal_clock(case.request.legal, member.since, now.rules.calendar, extended=True)
+    case = refreshed(case.put(member.with_state(legal=longer, public_text=text)), member.request_id, now)
+    return emit(case, member.request_id, now, LegalExtended, **said)
+
+
+def _refusal(case: Case, member: Member, update: UpdateSubmitted, now: Now) -> Refusal | None:
     """
     Why an update cannot be applied, or None if it can.
     """
-    catalogue = rules.book.catalogue
+    return (
+        _wrong_asker(member.state, update, now.rules)
+        or _incomplete(update, now)
+        or _impossible(case, member, update, now)
+    )
+
+
+_DESK_MAY: Final = frozenset({Action.CANCEL, Action.REOPEN, Action.NOTE})
+
+
+def _wrong_asker(state: State, update: UpdateSubmitted, rules: Rules) -> Refusal | None:
     if update.department is None:
         return RefusalReason.INCOMPLETE, "department: an update on requests.updates names who asks"
-    if update.department not in catalogue.departments:
+    if update.department not in rules.book.catalogue.departments:
         return RefusalReason.UNKNOWN_DEPARTMENT, "department: no such department"
-    if update.department != state.department:
-        return RefusalReason.NOT_THE_HOLDER, f"the request is held by {state.department}"
-    if update.action is Action.REJECT and not (update.note_internal or update.note_public):
-        return RefusalReason.INCOMPLETE, "note_internal: reject needs a reason"
-    if update.action is Action.RESOLVE and not (update.outcome and (update.note_public or "").strip()):
-        return RefusalReason.INCOMPLETE, "outcome, note_public: resolve needs an outcome and a text for the citizen"
-    if update.action is Action.TRANSFER:
-        if update.to is None:
-            return RefusalReason.INCOMPLETE, "to: transfer needs the department that takes over"
-        if update.to not in catalogue.departments:
-            return RefusalReason.UNKNOWN_DEPARTMENT, "to: no such department"
-        if update.to == state.department:
-            return RefusalReason.FORBIDDEN_MOVE, "to: the department holds the request already"
-    if update.service_code is not None and update.service_code not in catalogue.services:
-        return RefusalReason.UNKNOWN_SERVICE, "service_code: no such service"
-    if _target(state, update) not in MOVES[state.status] or (
-        update.action is Action.REJECT and state.status is Status.TRIAGE
+    if update.department != state.department and not (
+        update.department == TRIAGE_DEPARTMENT and update.action in _DESK_MAY
     ):
-        return RefusalReason.FORBIDDEN_MOVE, f"{update.action} is not possible while the request is {state.status}"
+        return RefusalReason.NOT_THE_HOLDER, f"the request is held by {state.department}"
     return None
 
 
-def _service_after(state: State, update: UpdateSubmitted) -> str:
+def _visible(text: str | None) -> bool:
+    return bool((text or "").strip())
+
+
+_NEEDS: Final[dict[Action, tuple[str, Callable[[UpdateSubmitted], bool]]]] = {
+    Action.REJECT: ("note_internal: reject needs a reason", lambda u: bool(u.note_internal or u.note_public)),
+    Action.TRANSFER: ("to: transfer needs the department that takes over", lambda u: u.to is not None),
+    Action.SCHEDULE: ("planned_for: schedule needs the day", lambda u: u.planned_for is not None),
+    Action.ASK: ("question: ask needs what the citizen is asked", lambda u: _visible(u.question)),
+    Action.WAIT: ("referred_to: wait needs the body that is waited for", lambda u: u.referred_to is not None),
+    Action.EXTEND: ("note_public: extend needs the reason, for the applicant", lambda u: _visible(u.note_public)),
+    Action.SPLIT: ("parts: split needs two or more", lambda u: len(u.parts) >= 2),
+    Action.RESOLVE: (
+        "outcome, note_public: resolve needs an outcome and a text for the citizen",
+        lambda u: u.outcome in ANSWERS and _visible(u.note_public),
+    ),
+    Action.REFER: (
+        "referred_to, note_public: refer needs the body and a text for the citizen",
+        lambda u: u.referred_to is not None and _visible(u.note_public),
+    ),
+    Action.DUPLICATE: ("master: duplicate needs the request that it repeats", lambda u: u.master is not None),
+    Action.CANCEL: ("note_internal: cancel needs a reason", lambda u: bool(u.note_internal or u.note_public)),
+    Action.REOPEN: ("note_internal: reopen needs a reason", lambda u: bool(u.note_internal or u.note_public)),
+    Action.NOTE: ("note_internal: a note needs its text", lambda u: _visible(u.note_internal)),
+}
+
+
+def _incomplete(update: UpdateSubmitted, now: Now) -> Refusal | None:
+    catalogue = now.rules.book.catalogue
+    needs = _NEEDS.get(update.action)
+    if needs is not None and not needs[1](update):
+        return RefusalReason.INCOMPLETE, needs[0]
+    for number, part in enumerate(update.parts):
+        if part.to is None and part.service_code is None:
+            return RefusalReason.INCOMPLETE, f"parts.{number}: needs a department or a service"
+    if any(
+        slug is not None and slug not in catalogue.departments for slug in (update.to, *(p.to for p in update.parts))
+    ):
+        return RefusalReason.UNKNOWN_DEPARTMENT, "to: no such department"
+    codes = (update.service_code, *(part.service_code for part in update.parts))
+    if any(code is not None and code not in catalogue.services for code in codes):
+        return RefusalReason.UNKNOWN_SERVICE, "service_code: no such service"
+    return None
+
+
+def _impossible(case: Case, member: Member, update: UpdateSubmitted, now: Now) -> Refusal | None:
+    state, action, policy = member.state, update.action, now.rules.policy
+    is_part = member.request_id != case.request_id
+    if action is Action.NOTE:
+        return None
+    if action is Action.REOPEN:
+        return _cannot_reopen(case, member, now)
+    if state.closed:
+        return RefusalReason.FORBIDDEN_MOVE, f"{action} is not possible while the request is {state.status}"
+    if member.asking is not None and action is not Action.CANCEL:
+        return RefusalReason.FORBIDDEN_MOVE, f"{action}: it is being closed as a duplicate of {member.asking.master}"
+    if not is_part and case.open_parts and action not in _WITH_OPEN_PARTS:
+        numbers = ", ".join(part.request_id for part in case.open_parts)
+        return RefusalReason.FORBIDDEN_MOVE, f"{action}: the parts {numbers} are open; the request follows them"
+    if is_part and action in (Action.SPLIT, Action.DUPLICATE):
+        return RefusalReason.FORBIDDEN_MOVE, f"{action}: a part of a request cannot be"
+    if update.to is not None and update.to == state.department:
+        return RefusalReason.FORBIDDEN_MOVE, "to: the department holds the request already"
+    if action is Action.REJECT and state.with_the_desk:
+        return RefusalReason.FORBIDDEN_MOVE, "reject: the desk finds the department, it cannot reject"
+    if action is Action.SPLIT and len(case.parts) + len(update.parts) > policy.max_parts:
+        return RefusalReason.TOO_MANY, f"parts: a request has at most {policy.max_parts}"
+    if action is Action.SPLIT and case.request is not None and case.request.repeat is not None:
+        return RefusalReason.FORBIDDEN_MOVE, "split: its parts are the turns of a repeating need"
+    if action is Action.DUPLICATE and update.master == case.request_id:
+        return RefusalReason.UNKNOWN_MASTER, "master: a request cannot repeat itself"
+    if action is Action.EXTEND and (state.legal is None or state.legal.basis != "4982" or state.legal.extended):
+        return RefusalReason.FORBIDDEN_MOVE, "extend: only a request under law 4982, and only once"
+    if action is Action.EXTEND and state.legal is not None and now.at > state.legal.due_at:
+        return RefusalReason.TOO_LATE, "extend: the term is over"
+    target = _TARGETS.get(action)
+    if target is not None and target not in MOVES[state.status]:
+        return RefusalReason.FORBIDDEN_MOVE, f"{action} is not possible while the request is {state.status}"
+    return None
+
+
+_WITH_OPEN_PARTS: Final = frozenset({Action.CANCEL, Action.SPLIT, Action.TRANSFER, Action.EXTEND})
+_TARGETS: Final = {
+    Action.ACCEPT: Status.ACCEPTED,
+    Action.START: Status.IN_PROGRESS,
+    Action.SCHEDULE: Status.SCHEDULED,
+    Action.ASK: Status.WAITING_CITIZEN,
+    Action.WAIT: Status.WAITING_EXTERNAL,
+    Action.SPLIT: Status.IN_PROGRESS,
+}
+"""Where an action leads if that depends on nothing else. Every open state may end or change its department."""
+
+
+def _cannot_reopen(case: Case, member: Member, now: Now) -> Refusal | None:
+    policy, parent = now.rules.policy, case.parent
+    if not member.state.closed:
+        return RefusalReason.FORBIDDEN_MOVE, f"reopen: the request is open ({member.state.status})"
+    ended = {member.request_id: member, parent.request_id: parent} if parent.state.closed else {"": member}
+    for one in ended.values():
+        if one.settled:
+            return RefusalReason.TOO_LATE, f"reopen: only within {policy.reopening_days} days; please register it anew"
+        if one.state.reopenings >= policy.max_reopenings:
+            return RefusalReason.TOO_MANY, f"reopen: at most {policy.max_reopenings} times; please register it anew"
+    return None
+
+
+def _refuse(case: Case, now: Now, update: UpdateSubmitted, reason: RefusalReason, detail: str) -> Case:
+    asker = update.department if update.department in now.rules.book.catalogue.departments else None
+    return emit(
+        case,
+        update.request_id,
+        now,
+        UpdateRefused,
+        concerns=[asker],
+        update_id=update.update_id,
+        action=update.action,
+        reason=reason,
+        detail=detail,
+    )
+
+
+# --- what citizens answer ---
+
+
+def _reply(case: Case, now: Now, reply: CitizenReplied) -> Case:
     """
-    Who passes a request on may name another service; otherwise it keeps the one it has.
+    The answer goes to who asked: the request, or those of its parts that wait. One that comes after the request was
+    closed for want of it opens it again; any other is kept for the holder to read.
     """
-    return update.service_code or state.service_code or TRIAGE_SERVICE
-
-
-def _status_when_assigned(department: str, code: str) -> Status:
-    return Status.TRIAGE if (department, code) == (TRIAGE_DEPARTMENT, TRIAGE_SERVICE) else Status.ASSIGNED
-
-
-def _target(state: State, update: UpdateSubmitted) -> Status:
-    match update.action:
-        case Action.ACCEPT:
-            return Status.ACCEPTED
-        case Action.REJECT:
-            return Status.TRIAGE
-        case Action.TRANSFER:
-            return _status_when_assigned(str(update.to), _service_after(state, update))
-        case Action.RESOLVE:
-            return CLOSES_AS[update.outcome or Outcome.RESOLVED]
-
-
-def _timer(case: Case, timer: TimerDue, at: datetime, rules: Rules) -> Case:
-    """
-    Updates that were to wait until then, and no longer, are refused. A request that came in meanwhile leaves nothing to
-    do, and so does a command that comes again.
-    """
-    over = [parked for parked in case.parked if parked.until <= timer.due_at]
-    case = replace(case, parked=tuple(parked for parked in case.parked if parked.until > timer.due_at))
-    for parked in over:
-        update = parked.item.data
-        assert isinstance(update, UpdateSubmitted)  # noqa: S101 - only updates are parked
-        reason = RefusalReason.UNKNOWN_REQUEST
-        case = _refuse(case, parked.item.meta, update, at, rules, reason, "no such request came in")
+    named = case.find(reply.request_id) or case.parent
+    asked = [named] if named.state.status is Status.WAITING_CITIZEN or named.state.parent_id else case.parts
+    waiting = [member for member in asked if member.state.status is Status.WAITING_CITIZEN]
+    heard = {"reply": reply.text}
+    if not waiting:
+        if named.state.outcome is Outcome.NO_REPLY and _cannot_reopen(case, named, now) is None:
+            return reopen(case, named, now, None, secrets=heard)
+        return emit(case, named.request_id, now, ReplyReceived, secrets=heard)
+    for member in waiting:
+        status = Status.TRIAGE if member.state.with_the_desk else Status.IN_PROGRESS
+        answered = member.model_copy(update={"held": now.at, "asked_at": None})
+        case = move(case, answered, now, {"status": status}, secrets=heard)
     return case
 
 
-def _assign(
-    case: Case,
-    meta: Metadata,
-    at: datetime,
-    rules: Rules,
-    *,
-    department: str,
-    code: str,
-    by: DecidedBy,
-    rule: str | None,
-    reason: str | None = None,
-    bounced: bool = False,
-    **extra: Any,
-) -> Case:
-    """
-    Give the request to a department. ``reason`` is for the new holder's eyes alone. A bounced request keeps its urgency
-    and its due times until a person has classified it anew: what was dangerous still is.
-    """
-    assert case.state is not None and case.request is not None  # noqa: S101, PT018 - a registered case
-    before, request, service = case.state, case.request, rules.service(code)
-    urgency = {
-        "priority": service.priority,
-        "emergency": service.emergency,
-        "due": due_times(service, request.received_at, rules),
-    }
-    state = before.model_copy(
-        update={
-            "status": _status_when_assigned(department, code),
-            "department": department,
-            "service_code": code,
-            "decided_by": by,
-            **({} if bounced else urgency),
-            "assignments": before.assignments + 1,
-            "public_text": None,  # what the department before said of its plans holds no more
-        }
-    )
-    crew = {
-        "reason": reason,
-        "text": request.text,
-        "kind": request.kind,
-        "channel": request.channel,
-        "location": request.location,
-        "attributes": request.attributes or None,
-        "attachments": request.attachments or None,
-    }
-    extra |= {"rule": rule, "previous_department": before.department}
-    return _move(case, meta, at, state, build=RequestAssigned, crew=crew, **extra)
+# --- what time does ---
 
 
-def _close(case: Case, meta: Metadata, at: datetime, outcome: Outcome, text: str, **extra: Any) -> Case:
-    assert case.state is not None  # noqa: S101 - a registered case
-    closed = {
-        "status": CLOSES_AS[outcome],
-        "outcome": outcome,
-        "public_text": text,
-        "closings": case.state.closings + 1,
-    }
-    return _move(case, meta, at, case.state.model_copy(update=closed), **extra)
-
-
-def _move(
-    case: Case,
-    meta: Metadata,
-    at: datetime,
-    state: State,
-    *,
-    build: type[Lifecycle] = StatusChanged,
-    crew: dict[str, Any] | None = None,
-    **extra: Any,
-) -> Case:
+def _timer(case: Case, now: Now, timer: TimerDue) -> Case:
     """
-    Go to a new state and say so. The holder reads it on its topic (an assignment with what the crew needs); who lost
-    the request reads it too, without.
+    An alarm that is still set goes off, once. One that is not (the request moved on, or the command came again) leaves
+    nothing to do.
     """
-    assert case.state is not None  # noqa: S101 - a registered case
-    before = case.state
-    case = replace(case, state=state)
-    losers = [before.department] if before.department not in (None, state.department) else []
-    return _emit(
+    if timer.timer is Timer.PARKING:
+        return _parking_over(case, now, timer.due_at)
+    member = case.find(timer.request_id)
+    alarm = Alarm(timer=timer.timer, step=timer.step, due_at=timer.due_at)
+    if member is None or alarm not in member.alarms:
+        return case
+    member = member.model_copy(update={"fired": tuple(sorted({*member.fired, alarm.name}))})
+    if alarm.timer is Timer.REOPENING:
+        member = member.model_copy(update={"settled": True})
+    case = refreshed(case.put(member), member.request_id, now)
+    member = case.find(timer.request_id) or member
+    match alarm.timer:
+        case Timer.REOPENING:
+            return case
+        case Timer.REPEAT:
+            return turn(case, member, now)
+        case Timer.WAITING if alarm.step == 1:
+            return emit(case, member.request_id, now, CitizenReminded)
+        case Timer.WAITING:
+            return close(case, member, now, Outcome.NO_REPLY, NO_REPLY_TEXT)
+    step = step_of(alarm, now.rules)
+    if isinstance(step, Step) and step.move is not None:
+        return to_triage(case, member, now, "not accepted in time", by=DecidedBy.RULE, rule="not-accepted-in-time")
+    if step is None or step.tell is None:
+        return case  # the policy has fewer steps than it had
+    return emit(
         case,
-        meta,
-        at,
-        lambda base: build(**base, **extra),
-        previous=before.status,
-        crew=crew,
-        also=losers,
+        member.request_id,
+        now,
+        RequestEscalated,
+        clock=CLOCK_OF[alarm.timer],
+        level=step.tell,
+        step=alarm.step,
+        due_at=alarm.due_at,
+        overdue=overdue(step),
     )
 
 
-def _refuse(
-    case: Case,
-    meta: Metadata,
-    update: UpdateSubmitted,
-    at: datetime,
-    rules: Rules,
-    reason: RefusalReason,
-    detail: str,
-) -> Case:
-    asker = update.department if update.department in rules.book.catalogue.departments else None
-
-    def build(base: dict[str, Any]) -> Lifecycle:
-        return UpdateRefused(**base, update_id=update.update_id, action=update.action, reason=reason, detail=detail)
-
-    return _emit(case, meta, at, build, concerns=[asker])
-
-
-def _emit(
-    case: Case,
-    meta: Metadata,
-    at: datetime,
-    build: Callable[[dict[str, Any]], Lifecycle],
-    *,
-    previous: Status | None = None,
-    crew: dict[str, Any] | None = None,
-    also: Sequence[str | None] = (),
-    concerns: Sequence[str | None] | None = None,
-) -> Case:
+def _parking_over(case: Case, now: Now, due_at: datetime) -> Case:
     """
-    Append one event to the case: on requests.lifecycle, and on the topics of the departments that it concerns.
+    Inputs that were to wait until then, and no longer, are refused. A request that came in meanwhile leaves nothing to
+    do, and so does a command that comes again.
     """
-    state = case.state
-    seq = case.seq + 1 if state is not None else 0
-    base: dict[str, Any] = {"request_id": case.request_id, "seq": seq, "occurred_at": at}
-    if state is not None:
-        base |= {name: getattr(state, name) for name in State.model_fields}
-        base["previous_status"] = previous if previous is not None else state.status
-        if seq == 1:
-            base["previous_status"] = None
-    event = build(base)
-    out = caused(meta, SOURCE, at, type(event).__name__, str(seq))
-    records = [encode(LIFECYCLE, out, event)]
-    holder = state.department if state else None
-    departments = list(dict.fromkeys(concerns if concerns is not None else [holder, *also]))
-    for slug in departments:
-        if slug is None:
-            continue
-        seen = event.model_copy(update={"contact_id": None, **(crew if crew and slug == holder else {})})
-        records.append(encode(department_topic(slug), out, seen))
-    return replace(case, seq=seq, events=(*case.events, Entry(meta.id, pack(records))))
+    over = [parked for parked in case.parked if parked.until <= due_at]
+    case = replace(case, parked=tuple(parked for parked in case.parked if parked.until > due_at))
+    for parked in over:
+        case = _refuse_parked(case, parked.item, now, "no such request came in")
+    return case
 
 
-def parking_command(case_id: str, due_at: datetime, at: datetime) -> Record:
+def _reroute(case: Case, now: Now) -> Case:
     """
-    The command that routing sends itself when a parking time is over. The same time always gives the same ce_id.
+    Ask the rules again for a request that a rule sent where it is and that nobody has taken up. What a person, the
+    sender or a department decided stays.
     """
-    meta = Metadata(
-        id=derived_id(case_id, "parking", due_at.isoformat()),
-        source=SOURCE,
-        time=at,
-        subject=case_id,
-        correlation_id=case_id,
-        causation_id=case_id,
-    )
-    return encode(COMMANDS, meta, TimerDue(request_id=case_id, timer="parking", due_at=due_at))
+    if not case.members or case.request is None:
+        return case
+    member = case.parent
+    state = member.state
+    machine = state.decided_by in (DecidedBy.RULE, DecidedBy.MODEL)
+    if not machine or state.status not in (Status.TRIAGE, Status.ASSIGNED) or state.bounces:
+        return case
+    choice = choose(case.request, now.at, now.rules)
+    before = (state.department, state.service_code, state.priority, state.team)
+    if before == (choice.department, choice.service, choice.priority, choice.team):
+        return case
+    return assign(case, member, now, choice)

@@ -8,12 +8,20 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from services.common.contracts.envelope import Received, Record
-from services.common.contracts.events import UpdateSubmitted
+from services.common.contracts.events import CrisisDeclared, UpdateSubmitted
 from services.common.contracts.ids import derived_id
-from services.common.contracts.topics import COMMANDS, RECEIVED, UPDATES, department_of, department_updates_topic
+from services.common.contracts.topics import (
+    COMMANDS,
+    CRISES,
+    RECEIVED,
+    UPDATES,
+    department_of,
+    department_updates_topic,
+)
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.errors import Rejected, Retryable
@@ -21,13 +29,15 @@ from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background, decode_delivery
-from services.routing.domain import Case, Rules, decide, parking_command
+from services.routing.case import Alarm, Case, Rules, timer_command
+from services.routing.domain import decide
 from services.routing.repository import CaseRepository, Conflict
-from services.routing.rules import RuleBook
 from services.routing.settings import RoutingSettings
 
 log = logger(__name__)
 ATTEMPTS = 5
+PATIENCE: Final = timedelta(seconds=60)
+TOGETHER: Final = 500
 MAX_INPUT_BYTES = 262_144  # what intake takes at most; what follows from an input must fit into a record too
 MAX_UPDATE_BYTES = 32_768  # notes of 4,000 characters, as intake takes them, stay far below
 
@@ -80,17 +90,32 @@ class Handler:
 
     async def __call__(self, batch: Sequence[Delivery]) -> None:
         """
-        Return when the batch is stored, published and marked.
+        Return when the batch is stored, published and marked. Crises of the batch hold for all of it.
         """
+        items = [delivery.event for delivery in batch]
+        crises = [item.data for item in items if isinstance(item.data, CrisisDeclared)]
+        if crises:
+            await self._cases.declare(crises)
+            await self.refresh()
+        items = [item for item in items if not isinstance(item.data, CrisisDeclared)]
         for _ in range(ATTEMPTS):
             try:
-                changed = await self._decide_and_store([delivery.event for delivery in batch])
+                changed = await self._decide_and_store(items)
                 break
             except Conflict:
                 log.info("another worker wrote a case meanwhile, deciding again")
         else:
             raise Retryable("cases keep changing under our hands")
         await self._publish(changed)
+
+    async def refresh(self) -> None:
+        """
+        Take in which crises are declared; another instance may have been told.
+        """
+        declared = await self._cases.declared()
+        if declared != self._rules.declared:
+            self._rules = replace(self._rules, declared=declared)
+            log.info("crises changed", on=sorted(self._rules.crises_on(self._clock())))
 
     async def _decide_and_store(self, items: Sequence[Received]) -> list[Case]:
         ids = dict.fromkeys(item.data.key for item in items)
@@ -104,7 +129,7 @@ class Handler:
         return list(after.values())
 
     async def _publish(self, cases: Sequence[Case]) -> None:
-        urgent_first = sorted(cases, key=lambda case: not (case.state is not None and case.state.emergency))
+        urgent_first = sorted(cases, key=lambda case: not case.emergency)
         records = [record for case in urgent_first for record in case.to_publish()]
         if records:
             await self._sender.publish(records)
@@ -112,28 +137,63 @@ class Handler:
         await self._cases.mark_published(marks)
 
 
-def watch_parking(
-    cases: CaseRepository, sender: Publish, settings: RoutingSettings, clock: Clock = system_clock
+class AlarmClock:
+    """
+    Turns alarms that are due into commands on requests.commands. Saying one twice does no harm, for it has the same
+    ce_id; one that was said is said again only after ``patience``, if it has still not gone off.
+    """
+
+    def __init__(
+        self, cases: CaseRepository, sender: Publish, clock: Clock = system_clock, patience: timedelta = PATIENCE
+    ) -> None:
+        self._cases = cases
+        self._sender = sender
+        self._clock = clock
+        self._patience = patience
+        self._said: dict[tuple[str, Alarm], datetime] = {}
+
+    async def sweep(self) -> int:
+        """
+        Say every alarm that is due now; how many were said.
+        """
+        now = self._clock()
+        self._said = {key: at for key, at in self._said.items() if now - at < self._patience}
+        said, ringing = 0, []
+        async for _, alarms in self._cases.due(now):
+            ringing += [pair for pair in alarms if pair[1].due_at <= now and pair not in self._said]
+            if len(ringing) >= TOGETHER:
+                said += await self._say(ringing, now)
+                ringing = []
+        return said + await self._say(ringing, now)
+
+    async def _say(self, ringing: list[tuple[str, Alarm]], now: datetime) -> int:
+        if ringing:
+            await self._sender.publish([timer_command(number, alarm, now) for number, alarm in ringing])
+            self._said |= dict.fromkeys(ringing, now)
+        return len(ringing)
+
+
+def watch(
+    cases: CaseRepository, handler: Handler, alarms: AlarmClock, pause: timedelta
 ) -> Callable[[], Awaitable[None]]:
     """
-    An endless coroutine that turns parking times which are over into commands. Saying one twice does no harm.
+    An endless coroutine that looks at alarms and crises again and again. MongoDB may be away.
     """
 
     async def run() -> None:
         while True:
             try:
-                over = await cases.parked_before(clock())
+                await handler.refresh()
                 metrics.parked.set(await cases.parked())
-                if over:
-                    await sender.publish([parking_command(key, due_at, clock()) for key, due_at in over])
+                await alarms.sweep()
             except UNAVAILABLE as error:
-                log.warning("timers must wait for MongoDB", error=type(error).__name__)
-            await asyncio.sleep(settings.sweep.total_seconds())
+                log.warning("alarms must wait for MongoDB", error=type(error).__name__)
+            await asyncio.sleep(pause.total_seconds())
 
     return run
 
 
-def worker_spec(settings: RoutingSettings, book: RuleBook) -> WorkerSpec:
+def worker_spec(settings: RoutingSettings, rules: Rules) -> WorkerSpec:
     """
     Routing as a worker.
     """
@@ -143,15 +203,17 @@ def worker_spec(settings: RoutingSettings, book: RuleBook) -> WorkerSpec:
         client = connect(settings.mongo)
         cases = CaseRepository(client, settings.database)
         await cases.prepare()
-        health.details["rules"] = len(book)
-        async with background(watch_parking(cases, sender, settings)):
-            yield Handler(cases, sender, Rules(book, settings.parking))
+        health.details["rules"] = len(rules.book)
+        handler = Handler(cases, sender, rules)
+        await handler.refresh()
+        async with background(watch(cases, handler, AlarmClock(cases, sender), settings.sweep)):
+            yield handler
         client.close()
 
-    own_systems = (department_updates_topic(slug).name for slug in book.catalogue.departments)
+    own_systems = (department_updates_topic(slug).name for slug in rules.book.catalogue.departments)
     return WorkerSpec(
         group="routing",
-        topics=(RECEIVED.name, UPDATES.name, COMMANDS.name, *own_systems),
+        topics=(RECEIVED.name, UPDATES.name, COMMANDS.name, CRISES.name, *own_systems),
         lifespan=lifespan,
         ops_port=settings.ops_port,
         decode=decode,

@@ -2,18 +2,21 @@
 Routing's cases in MongoDB: one document a case, written only if nobody wrote it since it was read.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
+from services.common.contracts.crises import Declared
 from services.common.contracts.envelope import Metadata, Received
-from services.common.contracts.events import RequestReceived, UpdateSubmitted
+from services.common.contracts.events import CitizenReplied, CrisisDeclared, RequestReceived, UpdateSubmitted
 from services.common.kit.mongo import Client, only_duplicates
-from services.routing.domain import Case, Entry, Parked, State
+from services.routing.case import Alarm, Case, Entry, Member, Parked
 
+Due = tuple[str, list[tuple[str, Alarm]]]
+"""A case and its alarms, each with the number of the request it is about."""
 _Write = InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]] | UpdateOne
 
 
@@ -25,17 +28,19 @@ class Conflict(Exception):
 
 class CaseRepository:
     """
-    The collection ``cases``.
+    The collections ``cases`` (one document a family) and ``crises`` (the last word on each crisis).
     """
 
     def __init__(self, client: Client, database: str) -> None:
         self._cases = client[database]["cases"]
+        self._crises = client[database]["crises"]
 
     async def prepare(self) -> None:
         """
-        Make the index that the timers look through.
+        Make the indexes that the alarms look through.
         """
-        await self._cases.create_index("parked_until", sparse=True)
+        await self._cases.create_index("next_alarm_at", sparse=True)
+        await self._cases.create_index("unknown", sparse=True)
 
     async def load(self, request_ids: Iterable[str]) -> dict[str, Case]:
         """
@@ -81,18 +86,44 @@ class CaseRepository:
 
     async def parked(self) -> int:
         """
-        How many requests that nobody knows have updates waiting for them.
+        How many requests that nobody knows have inputs waiting for them.
         """
-        return await self._cases.count_documents({"parked_until": {"$exists": True}})
+        return await self._cases.count_documents({"unknown": True})
 
-    async def parked_before(self, moment: datetime, limit: int = 500) -> list[tuple[str, datetime]]:
+    async def due(self, moment: datetime) -> AsyncIterator[Due]:
         """
-        The cases whose parking time is over, oldest first.
+        The cases that have an alarm due by then, the longest overdue first.
         """
-        rows = (
-            self._cases.find({"parked_until": {"$lte": moment}}, {"parked_until": 1}).sort("parked_until").limit(limit)
-        )
-        return [(row["_id"], row["parked_until"]) async for row in rows]
+        rows = self._cases.find({"next_alarm_at": {"$lte": moment}}, {"alarms": 1}).sort("next_alarm_at")
+        async for row in rows:
+            yield row["_id"], [(at["of"], _alarm_from(at)) for at in row["alarms"]]
+
+    async def placed_by_machine(self) -> AsyncIterator[Case]:
+        """
+        The cases that a rule or the model sent where they are and that nobody has taken up.
+        """
+        where = "members.0.state."
+        untouched = {
+            f"{where}decided_by": {"$in": ["rule", "model"]},
+            f"{where}status": {"$in": ["triage", "assigned"]},
+        }
+        async for row in self._cases.find(untouched):
+            yield case_from(row)
+
+    async def declare(self, events: Iterable[CrisisDeclared]) -> None:
+        """
+        Remember the last word on each crisis. Repeats and older words change nothing.
+        """
+        for event in Declared.of([*(await self.declared()).latest, *events]).latest:
+            row = {"_id": event.crisis, "event": event.model_dump_json()}
+            await self._crises.replace_one({"_id": event.crisis}, row, upsert=True)
+
+    async def declared(self) -> Declared:
+        """
+        What was declared so far.
+        """
+        rows = [row["event"] async for row in self._crises.find()]
+        return Declared.of(CrisisDeclared.model_validate_json(row) for row in rows)
 
 
 def row_of(case: Case, rev: int) -> dict[str, Any]:
@@ -102,17 +133,18 @@ def row_of(case: Case, rev: int) -> dict[str, Any]:
     row: dict[str, Any] = {
         "_id": case.request_id,
         "rev": rev,
-        "seq": case.seq,
-        "state": case.state.model_dump(mode="json", exclude_none=True) if case.state else None,
         "registered_by": case.registered_by,
         "request": case.request.model_dump_json(exclude_none=True) if case.request else None,
-        "bounces": case.bounces,
+        "members": [member.model_dump(mode="json", exclude_defaults=True) for member in case.members],
         "events": [{"cause": entry.cause, "records": entry.packed} for entry in case.events],
         "published": case.published,
         "parked": [{**_parked_row(parked.item), "until": parked.until} for parked in case.parked],
+        "alarms": [{"of": number, "timer": a.timer, "step": a.step, "due_at": a.due_at} for number, a in case.alarms],
     }
-    if case.parked_until is not None:
-        row["parked_until"] = case.parked_until
+    if case.alarms:
+        row["next_alarm_at"] = case.alarms[0][1].due_at
+    if not case.members:
+        row["unknown"] = True
     return row
 
 
@@ -123,15 +155,20 @@ def case_from(row: Mapping[str, Any]) -> Case:
     return Case(
         request_id=row["_id"],
         rev=row["rev"],
-        seq=row["seq"],
-        state=State.model_validate(row["state"]) if row["state"] else None,
         registered_by=row["registered_by"],
         request=RequestReceived.model_validate_json(row["request"]) if row["request"] else None,
-        bounces=row["bounces"],
+        members=tuple(Member.model_validate(member) for member in row["members"]),
         events=tuple(Entry(entry["cause"], bytes(entry["records"])) for entry in row["events"]),
         published=row["published"],
         parked=tuple(Parked(_parked_from(item), item["until"]) for item in row["parked"]),
     )
+
+
+def _alarm_from(row: Mapping[str, Any]) -> Alarm:
+    return Alarm(timer=row["timer"], step=row["step"], due_at=row["due_at"])
+
+
+_PARKED_TYPES: Final = {model.__name__: model for model in (UpdateSubmitted, CitizenReplied)}
 
 
 def _parked_row(item: Received) -> dict[str, Any]:
@@ -144,6 +181,7 @@ def _parked_row(item: Received) -> dict[str, Any]:
         "subject": meta.subject,
         "correlation_id": meta.correlation_id,
         "causation_id": meta.causation_id,
+        "type": type(item.data).__name__,
         "data": item.data.model_dump_json(exclude_none=True),
     }
 
@@ -157,4 +195,4 @@ def _parked_from(row: Mapping[str, Any]) -> Received:
         correlation_id=row["correlation_id"],
         causation_id=row["causation_id"],
     )
-    return Received(row["topic"], meta, UpdateSubmitted.model_validate_json(row["data"]))
+    return Received(row["topic"], meta, _PARKED_TYPES[row["type"]].model_validate_json(row["data"]))

@@ -13,7 +13,9 @@ from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettin
 
 class RoutingSettings(BaseSettings):
     """
-    ``parking``: how long an update waits for its request. ``sweep``: how often timers are looked at.
+    ``parking``: how long an update waits for its request. ``sweep``: how often alarms are looked at.
+
+    The three files are the operators': who gets what, how long it may take, when the offices work.
     """
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_", frozen=True)
@@ -23,6 +25,8 @@ class RoutingSettings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     ops_port: int = Field(default=8012, ge=0, le=65535)
     rules_file: Path = Path(__file__).with_name("rules.yaml")
+    policy_file: Path = Path(__file__).with_name("policy.yaml")
+    calendar_file: Path = Path(__file__).with_name("calendar.yaml")
     parking: timedelta = timedelta(minutes=15)
     sweep: timedelta = timedelta(seconds=5)
     database: str = "routing"

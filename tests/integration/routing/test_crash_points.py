@@ -20,11 +20,11 @@ from services.common.contracts.events import Event
 from services.common.contracts.ids import random_request_id
 from services.common.kit.mongo import connect
 from services.common.kit.settings import MongoSettings
-from services.routing.domain import Case, Rules
+from services.routing.case import Case, Rules
 from services.routing.handler import Handler
 from services.routing.repository import CaseRepository
 from services.routing.rules import RuleBook
-from tests.builders import delivery, parking_over, read, request, update
+from tests.builders import CALENDAR, delivery, parking_over, read, request, update
 
 pytestmark = pytest.mark.integration
 
@@ -103,7 +103,7 @@ async def live_through(
     client = connect(MongoSettings(uri=uri))
     try:
         world = Mortal(client, database)
-        rules = Rules(RuleBook([], catalogue()))
+        rules = Rules(RuleBook([], [], [], catalogue()), CALENDAR)
         for batch, point in zip(batches, deaths, strict=True):
             world.dies_at = point
             for _ in range(2):
@@ -148,7 +148,7 @@ async def two_workers(mongo_uri: str, database: str) -> AsyncIterator[tuple[Mort
 
 
 async def test_two_workers_with_the_same_request_in_hand_decide_it_once(two_workers: tuple[Mortal, Mortal]) -> None:
-    rules = Rules(RuleBook([], catalogue()))
+    rules = Rules(RuleBook([], [], [], catalogue()), CALENDAR)
     inputs = [request() for _ in range(20)]
     batch = [delivery(item) for item in inputs]
     await asyncio.gather(*(Handler(world, world, rules)(batch) for world in two_workers))

@@ -17,12 +17,14 @@ from services.common.contracts.events import Event, Lifecycle, RequestAssigned
 from services.common.contracts.vocabulary import CLOSED, Outcome, Status
 from services.common.kit.errors import Rejected
 from services.routing import domain
-from services.routing.domain import MOVES, Case, Entry, Rules, decide
-from services.routing.rules import Rule, RuleBook
-from tests.builders import NOON, parking_over, read, received, request, update
+from services.routing.case import Case, Entry, Rules
+from services.routing.domain import decide
+from services.routing.moves import MOVES
+from services.routing.rules import RuleBook, ServiceRule
+from tests.builders import CALENDAR, NOON, parking_over, read, received, request, update
 
-BOOK = RuleBook([Rule(name="cukur", words=("çukur",), service="yol-cukur")], catalogue())
-RULES = Rules(BOOK)
+BOOK = RuleBook([ServiceRule(name="cukur", words=("çukur",), service="yol-cukur")], [], [], catalogue())
+RULES = Rules(BOOK, CALENDAR)
 R = "0000000000000"
 
 
@@ -106,7 +108,7 @@ def test_a_rejected_request_bounces_to_triage_and_only_the_desk_reads_why() -> N
     desk = on(case, "basin-halkla-iliskiler")[-1]
     assert isinstance(desk, RequestAssigned)
     assert (desk.status, desk.previous_department, desk.reason) == ("triage", "fen-isleri", secret)
-    assert case.bounces == 1
+    assert case.parent.state.bounces == 1
     elsewhere = [r for r in records(case) if r.topic != "requests.dept.basin-halkla-iliskiler"]
     assert all(b"Ali Veli" not in (r.value or b"") for r in elsewhere)
 
@@ -177,7 +179,7 @@ def test_another_body_under_the_same_number_is_recorded_and_changes_nothing() ->
 def test_an_update_before_its_request_waits_and_then_counts() -> None:
     early = live(update(R, "accept"))
     assert records(early) == []
-    assert early.parked_until == NOON + timedelta(minutes=15)
+    assert [alarm.due_at for _, alarm in early.alarms] == [NOON + timedelta(minutes=15)]
     assert [e.status for e in lifecycle(live(request(R), case=early))] == ["received", "assigned", "accepted"]
 
 
@@ -206,8 +208,8 @@ def test_an_update_of_a_department_that_does_not_exist_is_refused_and_goes_nowhe
 
 def test_a_case_that_grows_past_all_bounds_takes_nothing_more() -> None:
     case = live(request(R))
-    full = domain.replace(case, events=case.events + (Entry("x", b""),) * domain.MAX_EVENTS)
-    heavy = domain.replace(case, events=(*case.events, Entry("x", b"x" * 8_000_001)))
+    full = replace(case, events=case.events + (Entry("x", b""),) * domain.MAX_EVENTS)
+    heavy = replace(case, events=(*case.events, Entry("x", b"x" * 8_000_001)))
     for grown in (full, heavy):
         with pytest.raises(Rejected, match="2000 events and 8000000 bytes"):
             live(update(R, "accept"), case=grown)
