@@ -7,7 +7,7 @@ import sys
 from services.common.contracts.catalogue import catalogue
 from services.common.kit import logs
 from services.common.kit.worker import run_worker
-from services.routing import rules_cli
+from services.routing import reroute, rules_cli
 from services.routing.case import Rules
 from services.routing.clocks import BrokenCalendar, load_calendar
 from services.routing.handler import worker_spec
@@ -18,6 +18,7 @@ from services.routing.settings import RoutingSettings
 USAGE = """usage: python -m services.routing                 the worker, until SIGTERM
        python -m services.routing rules test       run the cases of the rules file
        python -m services.routing rules explain …  what the rules say of a text, and why
+       python -m services.routing reroute …        apply edited rules to requests that nobody has taken up yet
 """
 
 
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
     """
     if arguments[:1] == ["rules"]:
         return rules_cli.run(arguments[1:])
-    if arguments:
+    if arguments and arguments[0] != "reroute":
         sys.stderr.write(USAGE)
         return 2
     settings = RoutingSettings()
@@ -49,6 +50,8 @@ def main(arguments: list[str]) -> int:
     except (BrokenRules, BrokenPolicy, BrokenCalendar, ValueError) as error:
         sys.stderr.write(f"routing does not start: {error}\n")
         return 1
+    if arguments:
+        return reroute.run(arguments[1:], settings, rules)
     run_worker(worker_spec(settings, rules), settings.kafka, settings.logs, settings.worker)
     return 0
 

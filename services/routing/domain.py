@@ -42,7 +42,7 @@ from services.common.contracts.vocabulary import (
 )
 from services.common.kit.errors import Rejected
 from services.routing.case import Alarm, Case, Member, Now, Parked, Rules, State, emit
-from services.routing.choosing import choose, placed
+from services.routing.choosing import Choice, choose, placed
 from services.routing.families import answer_follower, ask_master, master_changed, split, turn
 from services.routing.moves import MOVES, assign, close, move, refreshed, reopen, tell_followers, to_triage
 from services.routing.policy import Step
@@ -438,19 +438,21 @@ def _parking_over(case: Case, now: Now, due_at: datetime) -> Case:
 
 
 def _reroute(case: Case, now: Now) -> Case:
+    choice = better_place(case, now.at, now.rules)
+    return case if choice is None else assign(case, case.parent, now, choice)
+
+
+def better_place(case: Case, at: datetime, rules: Rules) -> Choice | None:
     """
-    Ask the rules again for a request that a rule sent where it is and that nobody has taken up. What a person, the
-    sender or a department decided stays.
+    Where the rules of today would send a request that a rule or the model sent where it is and that nobody has taken
+    up; None if it may stay. What a person, the sender or a department decided stays.
     """
     if not case.members or case.request is None:
-        return case
-    member = case.parent
-    state = member.state
+        return None
+    state = case.parent.state
     machine = state.decided_by in (DecidedBy.RULE, DecidedBy.MODEL)
     if not machine or state.status not in (Status.TRIAGE, Status.ASSIGNED) or state.bounces:
-        return case
-    choice = choose(case.request, now.at, now.rules)
+        return None
+    choice = choose(case.request, at, rules)
     before = (state.department, state.service_code, state.priority, state.team)
-    if before == (choice.department, choice.service, choice.priority, choice.team):
-        return case
-    return assign(case, member, now, choice)
+    return None if before == (choice.department, choice.service, choice.priority, choice.team) else choice
