@@ -1,103 +1,584 @@
 """
-Operators' keyword rules: an ordered file, the first rule that matches decides.
+Operators' rules: one ordered file, three sections, in each of the first two the first rule that matches decides.
 
-A word of four letters or more matches every word that begins with it (Turkish appends its endings: ``çukur`` finds
-``çukurlar``), also with its last consonant softened (``salıncak`` finds ``salıncağı``); a shorter one matches only
-itself. A phrase matches when its words follow one another.
+``services`` gives a text that came without a service_code its service. ``assignments`` says, for a request whose
+service is known, who else or how urgent it shall be. ``tests`` are cases that must come out as the file says before
+routing starts.
+
+Within a rule all conditions must hold, of one condition's values any. How words match stands in rules_words.py. Where
+the text says what stands under ``but_not``, the rule's words do not count (``çalı`` but not ``çalış``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from services.common.contracts.catalogue import Catalogue
+from services.common.contracts.neighbourhoods import neighbourhood
+from services.common.contracts.vocabulary import TRIAGE_SERVICE, Channel, Kind, Priority
+from services.routing.rules_words import Phrases, covers, spelled
 from services.routing.text import words
 
-WHOLE_WORD_BELOW = 4
+ISTANBUL: Final = ZoneInfo("Europe/Istanbul")
 
 
 class BrokenRules(Exception):
     """
-    The rules file cannot be used; the message names the rule. Routing refuses to start.
+    The rules file cannot be used; the message names the rule or the case. Routing refuses to start.
     """
 
 
-class Rule(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Question:
     """
-    One rule: its name (recorded with each decision), its words or phrases, and the service they stand for.
+    What a rule can look at. ``service`` is the service as decided, ``at`` (with a zone) when the request came in.
+
+    A rule with a condition on something that is None here does not match.
     """
 
+    text: str
+    service: str | None = None
+    neighbourhood: str | None = None
+    channel: Channel | None = None
+    kind: Kind | None = None
+    at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.at is not None and self.at.tzinfo is None:
+            raise ValueError("a time needs a zone")
+
+
+# --- What stands in the file ---
+
+
+class Day(StrEnum):
+    """
+    The days of the week, Monday first.
+    """
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+_DAYS: Final = tuple(Day)
+
+
+def _clock_time(raw: object) -> object:
+    if isinstance(raw, str | time):
+        return raw
+    raise ValueError('a time is written in quotes, like "22:00"')  # YAML reads 22:00 without them as the number 1320
+
+
+def _with_letters(phrase: str) -> str:
+    if not words(phrase):
+        raise ValueError(f"{phrase!r} has no letters")
+    return phrase
+
+
+def _known_place(place: str) -> str:
+    known = neighbourhood(place)
+    if known is None:
+        raise ValueError(f"unknown neighbourhood {place!r}")
+    return known
+
+
+V = TypeVar("V")
+_OneOrMany = BeforeValidator(lambda raw: raw if isinstance(raw, list | tuple) else (raw,))
+Many = Annotated[tuple[V, ...], _OneOrMany]
+Several = Annotated[tuple[V, ...], _OneOrMany, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Phrase = Annotated[str, Field(max_length=100), AfterValidator(_with_letters)]
+Place = Annotated[str, AfterValidator(_known_place)]
+ClockTime = Annotated[time, BeforeValidator(_clock_time)]
+
+
+class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
-    words: Annotated[tuple[Annotated[str, Field(min_length=2)], ...], Field(min_length=1)]
+
+
+class When(_Part):
+    """
+    Days and hours in Istanbul, ``to`` not included. Hours over midnight belong to the day on which they begin.
+    """
+
+    days: Several[Day] = _DAYS
+    start: ClockTime | None = Field(default=None, alias="from")
+    end: ClockTime | None = Field(default=None, alias="to")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.start is None) != (self.end is None):
+            raise ValueError("from and to belong together")
+        if self.start is not None and self.start == self.end:
+            raise ValueError("from and to are the same")
+        return self
+
+    def holds(self, at: datetime) -> bool:
+        """
+        Whether the moment lies in it.
+        """
+        local = at.astimezone(ISTANBUL)
+        day, now = local.weekday(), local.time()
+        if self.start is None or self.end is None:
+            within = True
+        elif self.start < self.end:
+            within = self.start <= now < self.end
+        else:
+            within = now >= self.start or now < self.end
+            day -= now < self.end  # the night began yesterday; -1 is Sunday
+        return within and _DAYS[day] in self.days
+
+    def __str__(self) -> str:
+        days = "every day" if set(self.days) == set(_DAYS) else ", ".join(self.days)
+        return days if self.start is None else f"{days} {self.start:%H:%M}-{self.end:%H:%M}"
+
+
+class Rule(_Part):
+    """
+    What both kinds of rules have: a name (recorded with each decision) and conditions.
+    """
+
+    choices: ClassVar[tuple[str, ...]] = ("neighbourhood", "channel", "kind")
+    """The conditions that name values, one of which the question must have under the same name."""
+
+    name: Name
+    words: Many[Phrase] = ()
+    but_not: Many[Phrase] = ()
+    neighbourhood: Several[Place] | None = None
+    channel: Several[Channel] | None = None
+    kind: Several[Kind] | None = None
+    time: When | None = None
+
+
+class ServiceRule(Rule):
+    """
+    Gives a text its service.
+    """
+
+    words: Several[Phrase]
     service: str
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    rules: tuple[Rule, ...]
+class AssignmentRule(Rule):
+    """
+    Gives a request, whose service is known, another department than its service's, another priority, or a team.
+    """
+
+    choices: ClassVar[tuple[str, ...]] = ("service", *Rule.choices)
+    service: Several[str] | None = None
+    department: str | None = None
+    priority: Priority | None = None
+    team: Name | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not (self.words or self.service or self.neighbourhood or self.channel or self.kind or self.time):
+            raise ValueError("no condition: the rule would take every request")
+        if not (self.department or self.priority or self.team):
+            raise ValueError("it needs a department, a priority or a team")
+        return self
 
 
-_SOFTENED = {"k": "g", "p": "b", "t": "d"}  # after folding; ç and c are one letter already
+class Expected(_Part):
+    """
+    What must come out of a case; what is not named is not compared. ``service: null`` is a text that no rule matches.
+    """
+
+    service: str | None = None
+    rule: str | None = None
+    assignment: str | None = None
+    department: str | None = None
+    priority: Priority | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("it expects nothing")
+        return self
 
 
-def _says(wanted: str, said: str) -> bool:
-    if len(wanted) < WHOLE_WORD_BELOW:
-        return said == wanted
-    softened = wanted[:-1] + _SOFTENED.get(wanted[-1], wanted[-1])
-    return said.startswith((wanted, softened))
+class RuleTest(_Part):
+    """
+    A case: a request and what must come out. A time without a zone is Istanbul's.
+    """
+
+    text: str
+    service_code: str | None = None
+    channel: Channel | None = None
+    neighbourhood: str | None = None
+    kind: Kind | None = None
+    at: datetime | None = None
+    expect: Expected
+
+    def question(self) -> Question:
+        """
+        The case as a question to the rules.
+        """
+        at = self.at.replace(tzinfo=ISTANBUL) if self.at and self.at.tzinfo is None else self.at
+        return Question(self.text, self.service_code, self.neighbourhood, self.channel, self.kind, at)
 
 
-def _matches(phrase: Sequence[str], text: Sequence[str]) -> bool:
-    width = len(phrase)
-    return any(
-        all(_says(wanted, said) for wanted, said in zip(phrase, text[start : start + width], strict=True))
-        for start in range(len(text) - width + 1)
-    )
+class _File(_Part):
+    services: tuple[ServiceRule, ...]
+    assignments: tuple[AssignmentRule, ...] = ()
+    tests: tuple[RuleTest, ...] = ()
+
+
+# --- What comes out ---
+
+
+class Meeting(NamedTuple):
+    """
+    A condition of a rule (``words``, ``service``, ``time`` …), the value that the rule has for it, and what the
+    request has there.
+    """
+
+    condition: str
+    wanted: str
+    said: str
+
+
+R = TypeVar("R", bound=Rule)
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Generic[R]):
+    """
+    A rule whose words and service fit the request, its place in its section (from 1), and which conditions met what.
+    It matches if ``unmet`` is empty.
+    """
+
+    place: int
+    rule: R
+    met: tuple[Meeting, ...]
+    unmet: tuple[Meeting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """
+    What the rules make of a request and why: in each section the rules that match, in order (the first one counts),
+    and those that only a neighbourhood, channel, kind or time keeps from matching.
+
+    ``service`` is None if no rule matched and none was given (everything else then is triage's); where a rule names a
+    crisis's service, it is the one that stands for it without the crisis.
+    """
+
+    service: str | None
+    explicit: bool
+    department: str
+    priority: Priority
+    emergency: bool
+    team: str | None
+    services: tuple[Match[ServiceRule], ...]
+    services_missed: tuple[Match[ServiceRule], ...]
+    assignments: tuple[Match[AssignmentRule], ...]
+    assignments_missed: tuple[Match[AssignmentRule], ...]
+
+    @property
+    def rule(self) -> str | None:
+        """
+        The name of the rule that gave the service.
+        """
+        return self.services[0].rule.name if self.services and not self.explicit else None
+
+    @property
+    def assignment(self) -> str | None:
+        """
+        The name of the assignment rule that counts.
+        """
+        return self.assignments[0].rule.name if self.assignments else None
+
+
+class Failure(NamedTuple):
+    """
+    A case that came out otherwise: its place in the file (from 1), its text, and field by field what was expected and
+    what came.
+    """
+
+    place: int
+    text: str
+    wrong: tuple[tuple[str, str, str], ...]
+    """``(field, expected, came)``"""
+
+    def __str__(self) -> str:
+        wrong = ", ".join(f"{field}: expected {expected}, came {came}" for field, expected, came in self.wrong)
+        return f"test {self.place} ({self.text!r}): {wrong}"
+
+
+# --- Asking ---
 
 
 class RuleBook:
     """
-    The rules in their order, ready to be asked.
+    The rules in their order, ready to be asked. Raises ``BrokenRules`` if they name what does not exist.
     """
 
-    def __init__(self, rules: Sequence[Rule], catalogue: Catalogue) -> None:
-        seen: set[str] = set()
-        for rule in rules:
-            if rule.name in seen:
-                raise BrokenRules(f"rule {rule.name}: the name stands twice")
-            if rule.service not in catalogue.services:
-                raise BrokenRules(f"rule {rule.name}: unknown service {rule.service!r}")
-            if not all(words(phrase) for phrase in rule.words):
-                raise BrokenRules(f"rule {rule.name}: a phrase has no letters")
-            seen.add(rule.name)
+    def __init__(
+        self,
+        services: Sequence[ServiceRule],
+        assignments: Sequence[AssignmentRule],
+        tests: Sequence[RuleTest],
+        catalogue: Catalogue,
+    ) -> None:
+        _check(services, assignments, tests, catalogue)
         self.catalogue = catalogue
-        self._rules = [(rule, [words(phrase) for phrase in rule.words]) for rule in rules]
-
-    def first_match(self, text: str) -> Rule | None:
-        """
-        The first rule that matches the text, or None.
-        """
-        said = words(text)
-        return next((rule for rule, phrases in self._rules if any(_matches(p, said) for p in phrases)), None)
+        self.services = tuple(services)
+        self.assignments = tuple(assignments)
+        self.tests = tuple(tests)
+        self._service_words = Phrases([(rule.words, rule.but_not) for rule in services])
+        self._assignment_words = Phrases([(rule.words, rule.but_not) for rule in assignments])
 
     def __len__(self) -> int:
-        return len(self._rules)
+        return len(self.services) + len(self.assignments)
+
+    def first_service(self, question: Question) -> ServiceRule | None:
+        """
+        The first rule of ``services`` that matches, or None. To be asked only for a request without a service_code.
+        """
+        hits = self._service_words.said_in(words(question.text))
+        return next((self.services[place] for place in sorted(hits) if _holds(self.services[place], question)), None)
+
+    def first_assignment(self, question: Question) -> AssignmentRule | None:
+        """
+        The first rule of ``assignments`` that matches, or None. ``question.service`` must be decided.
+        """
+        hits = self._assignment_words.said_in(words(question.text))
+        for place, rule in enumerate(self.assignments):
+            if (place in hits or not rule.words) and _holds(rule, question):
+                return rule
+        return None
+
+    def explain(self, question: Question) -> Explanation:
+        """
+        The decision with its reasons, as on a day without a crisis. A service that the catalogue does not have counts
+        as none given.
+        """
+        known = self.catalogue.services
+        explicit = question.service in known
+        services, services_missed = _matches(self.services, self._service_words, question)
+        code = question.service if explicit else services[0].rule.service if services else None
+        if code is not None:
+            code = known[code].otherwise or code
+        service = known[code or TRIAGE_SERVICE]
+        decided = replace(question, service=code or TRIAGE_SERVICE)
+        assignments, assignments_missed = _matches(self.assignments, self._assignment_words, decided)
+        result = assignments[0].rule if assignments else None
+        return Explanation(
+            service=code,
+            explicit=explicit,
+            department=(result and result.department) or service.department,
+            priority=(result and result.priority) or service.priority,
+            emergency=service.emergency,
+            team=result.team if result else None,
+            services=services,
+            services_missed=services_missed,
+            assignments=assignments,
+            assignments_missed=assignments_missed,
+        )
+
+    def failures(self) -> list[Failure]:
+        """
+        The cases of ``tests`` that do not come out as expected.
+        """
+        found = []
+        for place, case in enumerate(self.tests, 1):
+            came = self.explain(case.question())
+            wrong = tuple(
+                (field, str(getattr(case.expect, field) or "none"), str(getattr(came, field) or "none"))
+                for field in Expected.model_fields
+                if field in case.expect.model_fields_set and getattr(case.expect, field) != getattr(came, field)
+            )
+            if wrong:
+                found.append(Failure(place, case.text, wrong))
+        return found
+
+    def warnings(self) -> list[str]:
+        """
+        Rules and words that can never decide, because an earlier rule of their section matches whenever they do.
+        """
+        return [*_shadowed(self.services), *_shadowed(self.assignments)]
 
 
 def load_rules(path: Path, catalogue: Catalogue) -> RuleBook:
     """
-    Read and check the rules file. Raises ``BrokenRules`` naming what is wrong.
+    Read the rules file, check it and run its tests. Raises ``BrokenRules`` naming the rule or the case that is wrong.
     """
+    book = read_rules(path, catalogue)
+    failures = book.failures()
+    if failures:
+        more = f" (and {len(failures) - 1} more)" if failures[1:] else ""
+        raise BrokenRules(f"{path.name}: {failures[0]}{more}")
+    return book
+
+
+def read_rules(path: Path, catalogue: Catalogue) -> RuleBook:
+    """
+    Read and check the rules file without running its tests. Raises ``BrokenRules`` naming what is wrong.
+    """
+    raw = None
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        rules = _File.model_validate(raw).rules
-    except (OSError, yaml.YAMLError) as error:
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+        file = _File.model_validate(raw)
+        return RuleBook(file.services, file.assignments, file.tests, catalogue)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BrokenRules(f"{path.name} cannot be read: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise BrokenRules(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    return RuleBook(rules, catalogue)
+        raise BrokenRules(f"{path.name}: {_located(first['loc'], raw)}: {first['msg']}") from error
+    except BrokenRules as error:
+        raise BrokenRules(f"{path.name}: {error}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """
+    YAML in which a key stands once: a second ``words:`` would silently replace the first.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise yaml.constructor.ConstructorError(None, None, f"{twice!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _located(loc: tuple[int | str, ...], raw: Any) -> str:
+    """
+    ``("services", 3, "words", 0)`` as an operator finds it: ``services, rule yol-cukur, words.0``.
+    """
+    section, *rest = loc or ("the file",)
+    if not rest:
+        return str(section)
+    place, *field = rest
+    entry = raw[section][place] if isinstance(place, int) else None
+    name = entry.get("name") if isinstance(entry, dict) else None
+    what = f"rule {name}" if name else f"entry {int(place) + 1}"
+    return ", ".join(filter(None, [str(section), what, ".".join(map(str, field))]))
+
+
+def _check(
+    services: Sequence[ServiceRule],
+    assignments: Sequence[AssignmentRule],
+    tests: Sequence[RuleTest],
+    catalogue: Catalogue,
+) -> None:
+    seen: set[str] = set()
+    for rule in (*services, *assignments):
+        if rule.name in seen:
+            raise BrokenRules(f"rule {rule.name}: the name stands twice")
+        seen.add(rule.name)
+    for rule in services:
+        _known(f"rule {rule.name}: unknown service", rule.service, catalogue.services)
+    for choice in assignments:
+        for code in choice.service or ():
+            _known(f"rule {choice.name}: unknown service", code, catalogue.services)
+        _known(f"rule {choice.name}: unknown department", choice.department, catalogue.departments)
+    for place, case in enumerate(tests, 1):
+        what = f"test {place} ({case.text!r}): unknown"
+        _known(f"{what} service", case.service_code, catalogue.services)
+        _known(f"{what} service", case.expect.service, catalogue.services)
+        _known(f"{what} department", case.expect.department, catalogue.departments)
+        _known(f"{what} rule", case.expect.rule, [rule.name for rule in services])
+        _known(f"{what} assignment", case.expect.assignment, [rule.name for rule in assignments])
+
+
+def _known(what: str, name: str | None, names: Collection[str]) -> None:
+    if name is not None and name not in names:
+        raise BrokenRules(f"{what} {name!r}")
+
+
+# --- Conditions ---
+
+
+def _conditions(rule: Rule, question: Question) -> Iterator[tuple[bool, Meeting]]:
+    """
+    Each condition of a rule but its words: whether it holds, and what met what.
+    """
+    for field in rule.choices:
+        wanted = getattr(rule, field)
+        if wanted is not None:
+            said = getattr(question, field)
+            if field == "neighbourhood" and said is not None:
+                said = neighbourhood(said)
+            yield said in wanted, Meeting(field, ", ".join(wanted), said or "none")
+    if rule.time is not None:
+        local = question.at.astimezone(ISTANBUL) if question.at else None
+        said = f"{_DAYS[local.weekday()]} {local:%H:%M}" if local else "none"
+        yield question.at is not None and rule.time.holds(question.at), Meeting("time", str(rule.time), said)
+
+
+def _holds(rule: Rule, question: Question) -> bool:
+    return all(holds for holds, _ in _conditions(rule, question))
+
+
+def _matches(
+    rules: Sequence[R], phrases: Phrases, question: Question
+) -> tuple[tuple[Match[R], ...], tuple[Match[R], ...]]:
+    """
+    The rules that match, and those that would but for a neighbourhood, channel, kind or time.
+    """
+    said = words(question.text)
+    written, hits = spelled(question.text, said), phrases.said_in(said)
+    matched: list[Match[R]] = []
+    missed: list[Match[R]] = []
+    for place, rule in enumerate(rules):
+        if rule.words and place not in hits:
+            continue
+        met = [Meeting("words", hit.phrase, " ".join(written[hit.start : hit.end])) for hit in hits.get(place, ())]
+        unmet: list[Meeting] = []
+        for holds, meeting in _conditions(rule, question):
+            (met if holds else unmet).append(meeting)
+        match = Match(place + 1, rule, tuple(met), tuple(unmet))
+        if not unmet:
+            matched.append(match)
+        elif {"words", "service"} & {meeting.condition for meeting in met} and unmet[0].condition != "service":
+            missed.append(match)
+    return tuple(matched), tuple(missed)
+
+
+# --- Rules that never decide ---
+
+
+def _shadowed(rules: Sequence[Rule]) -> Iterator[str]:
+    for place, rule in enumerate(rules):
+        earlier = [other for other in rules[:place] if _weaker(other, rule)]
+        if first := next((other for other in earlier if not other.words), None):
+            yield f"rule {rule.name} never decides: {first.name} comes first"
+            continue
+        dead = {
+            phrase: other.name for phrase in rule.words for other in reversed(earlier) if covers(other.words, phrase)
+        }
+        if rule.words and len(dead) == len(rule.words):
+            yield f"rule {rule.name} never decides: {', '.join(sorted(set(dead.values())))} comes first"
+        else:
+            yield from (
+                f"rule {rule.name}: {phrase!r} never decides: {name} comes first" for phrase, name in dead.items()
+            )
+
+
+def _weaker(earlier: Rule, later: Rule) -> bool:
+    """
+    Whether each condition of the earlier rule but its words holds whenever the later one's do.
+    """
+    for field in earlier.choices:
+        wanted, narrower = getattr(earlier, field), getattr(later, field)
+        if wanted is not None and not (narrower is not None and set(narrower) <= set(wanted)):
+            return False
+    if earlier.time is not None:
+        if later.time is None or (earlier.time.start, earlier.time.end) != (later.time.start, later.time.end):
+            return False
+        if not set(later.time.days) <= set(earlier.time.days):
+            return False
+    return set(earlier.but_not) <= set(later.but_not)
