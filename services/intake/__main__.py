@@ -1,20 +1,32 @@
 """
-``python -m services.intake`` serves HTTP; ``worker`` keeps the read model; ``keys add|list|revoke`` manages API keys.
+``python -m services.intake`` serves HTTP; ``worker`` keeps the read model; ``keys add|list|revoke`` manages API keys;
+``crises list|declare|end`` switches crises on and off.
 """
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+
+from pydantic import ValidationError
 
 from services.common.contracts.catalogue import catalogue
 from services.common.kit import logs
 from services.common.kit.auth import key_hash
 from services.common.kit.clock import system_clock
 from services.common.kit.mongo import connect
+from services.common.kit.publisher import KafkaPublisher, PublishFailed
+from services.intake.crises import Declarations, UnknownCrisis
+from services.intake.domain import ISTANBUL, Refused
+from services.intake.guard import Away, Breaker
 from services.intake.keys import SCOPES, StoredKey, new_key
-from services.intake.repository import Repository
+from services.intake.repository import AWAY, Repository
+from services.intake.schemas import CrisisEnd, CrisisTaken, NewCrisis
 from services.intake.settings import IntakeSettings, StoreSettings
+
+_ADAPTER: Final = "command-line"
 
 
 def _serve() -> None:
@@ -89,6 +101,76 @@ def _revoke(args: argparse.Namespace) -> None:
     _with_store(revoke)
 
 
+def _with_declarations(work: Callable[[Declarations], Awaitable[None]]) -> None:
+    async def run() -> None:
+        settings = StoreSettings()
+        client, publisher = connect(settings.mongo), KafkaPublisher(settings.kafka)
+        mongo = Breaker("MongoDB", AWAY, pause=1.0, limit=4.0)
+        try:
+            await work(Declarations(Repository(client, settings.database), publisher, mongo, system_clock))
+        finally:
+            await publisher.close()
+            client.close()
+
+    try:
+        asyncio.run(run())
+    except UnknownCrisis as error:
+        sys.exit(str(error))
+    except Refused as error:
+        sys.exit(f"{error.field}: {error.message}")
+    except ValidationError as error:
+        sys.exit("; ".join(f"{row['loc'][0]}: {row['msg'].removeprefix('Value error, ')}" for row in error.errors()))
+    except (Away, PublishFailed) as error:
+        what = "Kafka" if isinstance(error, PublishFailed) else "MongoDB"
+        sys.exit(f"{what} does not answer: please try again")
+
+
+def _list_crises(_: argparse.Namespace) -> None:
+    async def show(declarations: Declarations) -> None:
+        for crisis in (await declarations.all()).crises:
+            print(f"{crisis.name}  {'ON ' if crisis.on else 'off'}  {_span(crisis.starts_at, crisis.ends_at)}")
+            print(f"    {crisis.tr} / {crisis.en}")
+            print(f"    services: {', '.join(service.code for service in crisis.services) or '-'}")
+            print(f"    teams: {', '.join(team.name for team in crisis.teams) or '-'}")
+            for row in crisis.audit:
+                who = f"{row.declared_by} ({row.adapter})"
+                span = _span(row.starts_at, row.ends_at)
+                print(f"    {_local(row.declared_at)}  {row.state:8}  {span}  {who}: {row.reason}")
+
+    _with_declarations(show)
+
+
+def _declare(args: argparse.Namespace) -> None:
+    async def declare(declarations: Declarations) -> None:
+        given = {"starts_at": args.starts_at, "ends_at": args.ends_at, "reason": args.reason, "declared_by": args.by}
+        body = NewCrisis.model_validate({name: value for name, value in given.items() if value is not None})
+        _say(await declarations.declare(args.name, body, _ADAPTER))
+
+    _with_declarations(declare)
+
+
+def _end(args: argparse.Namespace) -> None:
+    async def end(declarations: Declarations) -> None:
+        body = CrisisEnd(reason=args.reason, declared_by=args.by)
+        _say(await declarations.end(args.name, body, _ADAPTER))
+
+    _with_declarations(end)
+
+
+def _say(taken: CrisisTaken) -> None:
+    print(f"declared: {taken.crisis}  {_span(taken.starts_at, taken.ends_at)}")
+
+
+def _span(starts_at: datetime | None, ends_at: datetime | None) -> str:
+    if starts_at is None and ends_at is None:
+        return "-"
+    return f"{_local(starts_at) if starts_at else '…'} – {_local(ends_at) if ends_at else '…'}"
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone(ISTANBUL).isoformat(timespec="minutes")
+
+
 def main() -> None:
     """
     Read the command line and do it.
@@ -107,8 +189,20 @@ def main() -> None:
     revoke = keys.add_parser("revoke", help="revoke by name, key or hash; counts within 10 s")
     revoke.add_argument("which", nargs="+")
     revoke.set_defaults(run=_revoke)
+    switch = commands.add_parser("crises", help="switch crises on and off, audited")
+    crises = switch.add_subparsers(dest="crises_command", required=True)
+    crises.add_parser("list", help="all crises, which are on, and who declared them").set_defaults(run=_list_crises)
+    declare = crises.add_parser("declare", help="declare a crisis, from now on if no time is given")
+    declare.add_argument("--from", dest="starts_at", metavar="TIME", help="with zone: 2026-06-03T09:00+03:00")
+    declare.add_argument("--until", dest="ends_at", metavar="TIME", help="without it: until it is ended")
+    end = crises.add_parser("end", help="end a crisis now")
+    for one, run in ((declare, _declare), (end, _end)):
+        one.add_argument("name", help="as in crises.yaml")
+        one.add_argument("--reason", required=True, help="why; it stands in the audit")
+        one.add_argument("--by", required=True, help="who decided it; it stands in the audit")
+        one.set_defaults(run=run)
     args = parser.parse_args()
-    if args.command == "keys":
+    if args.command in ("keys", "crises"):
         args.run(args)
     elif args.command == "worker":
         _work()

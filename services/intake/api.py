@@ -8,24 +8,32 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response
 from fastapi.security import APIKeyHeader
 
-from services.common.contracts.ids import IllFormedId, parse_request_id
+from services.common.contracts.ids import IllFormedId, parse_any_id
 from services.common.kit import http
 from services.common.kit.auth import Caller, key_hash
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
+from services.common.kit.publisher import PublishFailed
 from services.intake.application import Intake
+from services.intake.crises import Declarations, UnknownCrisis
 from services.intake.domain import Conflict, Forbidden, Refused
 from services.intake.guard import Away
 from services.intake.keeper import NowhereToKeep
 from services.intake.keys import Keys, KeysNotLoaded
 from services.intake.schemas import (
     CALLER_KEY,
+    CrisisEnd,
+    CrisisList,
+    CrisisTaken,
     KeyAnswer,
     KeyQuestion,
+    NewCrisis,
+    NewReply,
     NewRequest,
     NewUpdate,
+    ReplyTaken,
     RequestTaken,
     UpdateResult,
     UpdateTaken,
@@ -42,6 +50,7 @@ class Parts:
     """
 
     intake: Intake
+    declarations: Declarations
     keys: Keys
     ready: Callable[[], Awaitable[dict[str, object]]]
 
@@ -98,7 +107,7 @@ async def _state_caller(request: Request) -> Caller:
 
 async def _request_id(request_id: str) -> str:
     try:
-        return parse_request_id(request_id)
+        return parse_any_id(request_id)
     except IllFormedId as error:
         message = str(error)
         raise Problem(
@@ -109,6 +118,7 @@ async def _request_id(request_id: str) -> str:
 CallerOf = Annotated[Caller, Depends(_state_caller)]
 PartsOf = Annotated[Parts, Depends(_parts)]
 RequestIdOf = Annotated[str, Depends(_request_id)]
+CrisisName = Annotated[str, Path(examples=["salgin"], description="as in crises.yaml")]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -147,7 +157,8 @@ async def post_update(
     request_id: RequestIdOf, body: NewUpdate, caller: CallerOf, parts: PartsOf, idempotency_key: IdempotencyKey = None
 ) -> UpdateTaken:
     """
-    Take what a department does with a request. What cannot be judged at once is answered at the update's result.
+    Take what a department does with a request or with a part of one (``….1``). What cannot be judged at once is
+    answered at the update's result.
     """
     return await parts.intake.take_update(body, request_id, caller, idempotency_key)
 
@@ -163,13 +174,72 @@ async def get_update(request_id: RequestIdOf, update_id: str, parts: PartsOf) ->
     """
     Whether an update was applied or refused, and why.
     """
-    try:
-        found = await parts.intake.update_result(request_id, update_id)
-    except Away:
-        raise Problem(503, "Results cannot be read now.", headers={"Retry-After": "5"}) from None
+    found = await parts.intake.update_result(request_id, update_id)
     if found is None:
         raise Problem(404, "No such update of this request is known.")
     return found
+
+
+@guarded.post(
+    "/v1/requests/{request_id}/replies",
+    status_code=202,
+    tags=["requests"],
+    responses=problems(401, 403, 409, 413, 415, 422, 503),
+    openapi_extra={_SCOPE: "requests:write"},
+)
+async def post_reply(
+    request_id: RequestIdOf, body: NewReply, caller: CallerOf, parts: PartsOf, idempotency_key: IdempotencyKey = None
+) -> ReplyTaken:
+    """
+    For channel adapters and operators: take what a citizen answered to a question about a request, or added unasked.
+
+    With ``external_id`` (or ``Idempotency-Key``) it can be sent again without harm. If the request waits for its
+    citizen, the reply lets it go on; in any case its holder reads it.
+    """
+    return await parts.intake.take_reply(body, request_id, caller, idempotency_key)
+
+
+@guarded.get(
+    "/v1/crises",
+    tags=["crises"],
+    responses=problems(401, 403, 503),
+    openapi_extra={_SCOPE: "crises:write"},
+)
+async def get_crises(parts: PartsOf) -> CrisisList:
+    """
+    Every crisis that can be declared: whether it is on, what it changes, and who declared it when and why.
+    """
+    return await parts.declarations.all()
+
+
+@guarded.post(
+    "/v1/crises/{name}",
+    status_code=202,
+    tags=["crises"],
+    responses=problems(401, 403, 404, 413, 415, 422, 503),
+    openapi_extra={_SCOPE: "crises:write"},
+)
+async def post_crisis(name: CrisisName, body: NewCrisis, caller: CallerOf, parts: PartsOf) -> CrisisTaken:
+    """
+    Declare a crisis, from now or later, for a time or until it is ended. The last word on a crisis counts.
+
+    The answer comes when it is declared; after a 503 it may or may not be: declare it again.
+    """
+    return await parts.declarations.declare(name, body, caller.adapter)
+
+
+@guarded.post(
+    "/v1/crises/{name}/end",
+    status_code=202,
+    tags=["crises"],
+    responses=problems(401, 403, 404, 413, 415, 422, 503),
+    openapi_extra={_SCOPE: "crises:write"},
+)
+async def end_crisis(name: CrisisName, body: CrisisEnd, caller: CallerOf, parts: PartsOf) -> CrisisTaken:
+    """
+    End a crisis now. One that is not on stays off.
+    """
+    return await parts.declarations.end(name, body, caller.adapter)
 
 
 @internal.post("/v1/keys/verify", responses=problems(404, 413, 415, 422, 503))
@@ -227,6 +297,18 @@ def create_app(make_parts: MakeParts) -> FastAPI:
     async def _nowhere(_: Request, __: NowhereToKeep) -> Response:
         detail = "It cannot be kept safely now: please send it again, with the same key if it has one."
         return Problem(503, detail, headers={"Retry-After": "5"}).response()
+
+    @app.exception_handler(UnknownCrisis)
+    async def _unknown_crisis(_: Request, error: UnknownCrisis) -> Response:
+        return Problem(404, str(error)).response()
+
+    @app.exception_handler(PublishFailed)
+    async def _not_published(_: Request, __: PublishFailed) -> Response:
+        return Problem(503, "Kafka does not answer: please send it again.", headers={"Retry-After": "5"}).response()
+
+    @app.exception_handler(Away)
+    async def _away(_: Request, __: Away) -> Response:
+        return Problem(503, "MongoDB does not answer: please send it again.", headers={"Retry-After": "5"}).response()
 
     app.include_router(guarded)
     app.include_router(internal)

@@ -9,21 +9,33 @@ from datetime import datetime
 from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from services.common.contracts.vocabulary import Action
 from services.common.kit.auth import Caller
 from services.common.kit.clock import Clock
 from services.intake.domain import (
     Accepted,
     Conflict,
+    accept_reply,
     accept_request,
     accept_update,
     check_move,
+    check_plan,
+    check_repeat,
     current,
     speaks_for,
 )
 from services.intake.guard import Away, Breaker, Together
 from services.intake.keeper import Keeper
 from services.intake.read_model import CaseState, UpdateKey
-from services.intake.schemas import NewRequest, NewUpdate, RequestTaken, UpdateResult, UpdateTaken
+from services.intake.schemas import (
+    NewReply,
+    NewRequest,
+    NewUpdate,
+    ReplyTaken,
+    RequestTaken,
+    UpdateResult,
+    UpdateTaken,
+)
 
 _CACHED: Final = 50_000
 
@@ -136,7 +148,7 @@ class Notes:
 
 class Intake:
     """
-    Takes requests and updates. A return means: kept, whatever dies now.
+    Takes requests, updates and replies. A return means: kept, whatever dies now.
 
     ``hints`` guards the database where it only helps and a caller waits, ``patient`` where it is asked for its own sake
     or nobody waits.
@@ -171,7 +183,11 @@ class Intake:
         accepted = accept_request(
             body, adapter=caller.adapter, idempotency_key=idempotency_key, secret=self._secret, now=self._clock()
         )
-        await self._take_once(accepted)
+
+        async def fits() -> None:
+            check_repeat(body, self._clock())
+
+        await self._take_once(accepted, fits)
         return RequestTaken(request_id=accepted.id, tracking_url=f"{self._public_url}/t/{accepted.id}")
 
     async def take_update(
@@ -192,13 +208,31 @@ class Intake:
         )
 
         async def fits() -> None:
-            conflict = await self._if_there(lambda: self._conflict(accepted, request_id, department))
+            check_plan(body, self._clock())
+            conflict = await self._if_there(lambda: self._conflict(accepted, request_id, body.action, department))
             if conflict is not None:
                 raise conflict
 
         await self._take_once(accepted, fits)
         self._notes.remember((request_id, accepted.id))
         return UpdateTaken(update_id=accepted.id)
+
+    async def take_reply(
+        self, body: NewReply, request_id: str, caller: Caller, idempotency_key: str | None
+    ) -> ReplyTaken:
+        """
+        Keep what a citizen wrote. Raises ``Conflict`` (same key, other body) or ``NowhereToKeep``.
+        """
+        accepted = accept_reply(
+            body,
+            request_id=request_id,
+            adapter=caller.adapter,
+            idempotency_key=idempotency_key,
+            secret=self._secret,
+            now=self._clock(),
+        )
+        await self._take_once(accepted)
+        return ReplyTaken(reply_id=accepted.id)
 
     async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None:
         """
@@ -215,7 +249,7 @@ class Intake:
         """
         await asyncio.gather(self.fingerprints.drain(), self._notes.drain())
 
-    async def _conflict(self, accepted: Accepted, request_id: str, department: str) -> Conflict | None:
+    async def _conflict(self, accepted: Accepted, request_id: str, action: Action, department: str) -> Conflict | None:
         """
         What the read model has against an update, if it can be believed and does not know the update already: a repeat
         whose fingerprint was lost must not fail by its own effect (kept again, it has the same id and no new effect).
@@ -224,7 +258,7 @@ class Intake:
         if case is None:
             return None
         try:
-            check_move(case, department)
+            check_move(case, action, department)
         except Conflict as conflict:
             if not current(case, await self._store.fresh_at(), self._clock()):
                 return None

@@ -7,9 +7,12 @@ Every function is pure, raises ``ValueError`` and never quotes its input in the 
 import math
 import re
 import unicodedata
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import phonenumbers
+
+from services.common.contracts.events import of_our_age
 
 _KEPT_CONTROLS: Final = "\n\t"
 _BLANK_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and signs that show nothing
@@ -22,6 +25,8 @@ _ATTRIBUTE_NAME: Final = re.compile(r"[\w\[\]:-][\w \[\]:-]{0,59}")
 _MAX_ATTRIBUTES: Final = 50
 _CONTACT_LIMIT: Final = 400  # characters, blanks included, before anything looks at them
 _MAX_INT: Final = 2**63
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def _sound(text: str, limit: int) -> str:
@@ -62,6 +67,44 @@ def one_line(text: str, limit: int) -> str | None:
     sound = _sound(text, limit)
     kept = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in sound).split())
     return _bounded(kept, limit) if any(map(_visible, kept)) else None
+
+
+def named(text: str, limit: int) -> str:
+    """
+    Text of one line as ``one_line`` has it, with something visible in it.
+    """
+    line = one_line(text, limit)
+    if line is None:
+        raise ValueError("needs something visible")
+    return line
+
+
+def moment(text: object) -> datetime:
+    """
+    A time as RFC 3339 has it (seconds may be left out), between 2000 and 2100, in UTC.
+    """
+    if not isinstance(text, str) or not _MOMENT.fullmatch(text):
+        raise ValueError("must be a time with its zone such as 2026-06-03T09:00:00+03:00")
+    try:
+        found = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise ValueError("must be a time that there is, such as 2026-06-03T09:00:00+03:00") from None
+    return of_our_age(of_our_age(found).astimezone(UTC))
+
+
+def day(text: object) -> date:
+    """
+    A day as RFC 3339 has it, between 2000 and 2100.
+    """
+    if not isinstance(text, str) or not _DAY.fullmatch(text):
+        raise ValueError("must be a day such as 2026-06-03")
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a day that there is, such as 2026-06-03") from None
+    if not 2000 <= found.year < 2100:
+        raise ValueError("must be a day between 2000 and 2100")
+    return found
 
 
 def phone(text: str) -> str | None:

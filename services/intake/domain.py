@@ -2,10 +2,12 @@
 Decisions of intake, all pure: which number a request gets, which records it becomes, whether an update may pass.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import BaseModel
@@ -14,22 +16,71 @@ from services.common.contracts import ids, topics
 from services.common.contracts.envelope import Metadata, Record, encode
 from services.common.contracts.events import (
     Answered,
+    CitizenReplied,
     ContactChanged,
     Legal,
     Location,
+    PartAsked,
+    Referral,
+    Repeat,
     RequestReceived,
     UpdateSubmitted,
 )
-from services.common.contracts.vocabulary import CLOSED, STATUS_LABELS, Action
+from services.common.contracts.vocabulary import ANSWERS, CLOSED, STATUS_LABELS, TRIAGE_DEPARTMENT, Action
 from services.common.kit.auth import Caller
 from services.intake.read_model import CaseState
-from services.intake.schemas import Citizen, NewRequest, NewUpdate, Place
+from services.intake.schemas import Citizen, NewReply, NewRequest, NewUpdate, Place
 
 SOURCE: Final = "/ilkim/intake"
 AHEAD: Final = timedelta(minutes=5)  # clocks of adapters differ, but not by more
-OLDEST_YEAR: Final = 2000  # imported archives; a year near 1 cannot even be shown in another zone
+OLDEST: Final = datetime(
+    2000, 1, 1, tzinfo=UTC
+)  # imported archives; a year near 1 cannot even be shown in another zone
 FRESH: Final = timedelta(seconds=5)
 AT_REST: Final = timedelta(seconds=1)
+ISTANBUL: Final = ZoneInfo("Europe/Istanbul")
+_NOTES: Final = ("note_public", "note_internal")
+_WHY: Final = ("note_internal", "note_public")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """
+    What an update of some action needs (of each tuple at least one field), and what it may have besides.
+    """
+
+    needs: tuple[tuple[str, ...], ...] = ()
+    may: tuple[str, ...] = _NOTES
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """
+        Every field that belongs to the action.
+        """
+        return frozenset(self.may).union(*self.needs)
+
+
+SHAPES: Final[Mapping[Action, Shape]] = {
+    Action.ACCEPT: Shape(may=(*_NOTES, "service_code")),
+    Action.START: Shape(),
+    Action.REJECT: Shape((_WHY,), ("to", "service_code")),
+    Action.TRANSFER: Shape((("to",),), (*_NOTES, "service_code")),
+    Action.SCHEDULE: Shape((("planned_for",),)),
+    Action.ASK: Shape((("question",),)),
+    Action.WAIT: Shape((("referred_to",),)),
+    Action.EXTEND: Shape((("note_public",),)),
+    Action.SPLIT: Shape((("parts",),)),
+    Action.RESOLVE: Shape((("outcome",), ("note_public",)), (*_NOTES, "service_code")),
+    Action.REFER: Shape((("referred_to",), ("note_public",))),
+    Action.DUPLICATE: Shape((("master",),)),
+    Action.CANCEL: Shape((_WHY,)),
+    Action.REOPEN: Shape((_WHY,)),
+    Action.NOTE: Shape((("note_internal",),), ()),
+}
+FOR_A_CLOSED_REQUEST: Final = frozenset({Action.REOPEN, Action.NOTE})
+BY_THE_DESK: Final = frozenset({Action.CANCEL, Action.REOPEN, Action.NOTE})
+NOT_FOR_A_PART: Final = frozenset({Action.SPLIT, Action.DUPLICATE})
+_FIELDS: Final = tuple(name for name in NewUpdate.model_fields if name not in ("action", "department"))
 
 
 class Refused(Exception):
@@ -86,14 +137,15 @@ def accept_request(
     With a key of the caller's the same body gives the same ids and, apart from the times, the same bytes. Raises
     ``Refused`` for a time of receipt in the future or in another age.
     """
-    if body.received_at is not None and body.received_at.year < OLDEST_YEAR:
-        raise Refused("received_at", f"must not be before {OLDEST_YEAR}")
+    if body.received_at is not None and body.received_at < OLDEST:
+        raise Refused("received_at", f"must not be before {OLDEST.year}")
     if body.received_at is not None and body.received_at > now + AHEAD:
         raise Refused("received_at", "must not be in the future")
     key = body.external_id or idempotency_key
     request_id = ids.keyed_request_id(secret, adapter, body.channel, key) if key else ids.random_request_id()
     print_of_body = fingerprint(_settled(body), "received_at", "contact")
     event_id = ids.derived_id(request_id, print_of_body)
+    repeat = body.repeat
     contact = _contact(body.citizen, request_id, print_of_body, secret, now)
     received = RequestReceived(
         request_id=request_id,
@@ -111,12 +163,28 @@ def accept_request(
         legal=Legal(basis=body.legal.basis, record_no=body.legal.record_no) if body.legal else None,
         notice_version=body.notice_version,
         answered=Answered(text=body.answered.text) if body.answered else None,
+        repeat=Repeat(every_days=repeat.every_days, until=repeat.until) if repeat else None,
     )
-    records = [encode(topics.RECEIVED, _metadata(event_id, request_id, event_id, now), received)]
+    records = [encode(topics.RECEIVED, metadata(event_id, request_id, event_id, now), received)]
     if contact:
-        meta = _metadata(ids.derived_id(event_id, "contact"), request_id, event_id, now)
+        meta = metadata(ids.derived_id(event_id, "contact"), request_id, event_id, now)
         records.insert(0, encode(topics.CONTACTS, meta, contact))
     return Accepted(request_id, print_of_body, key is not None, tuple(records))
+
+
+def check_repeat(body: NewRequest, now: datetime) -> None:
+    """
+    Refuse a need that is over already or comes again for too long. Raises ``Refused``.
+
+    Apart from ``accept_request`` because it hangs on the clock: a repeat of what was accepted must not fail by it.
+    """
+    if body.repeat is None:
+        return
+    today = now.astimezone(ISTANBUL).date()
+    if body.repeat.until < today:
+        raise Refused("repeat.until", "must not be before today")
+    if _beyond(body.repeat.until, today, years=1):
+        raise Refused("repeat.until", "must be at most one year ahead")
 
 
 def speaks_for(department: str | None, caller: Caller) -> str:
@@ -147,15 +215,12 @@ def accept_update(
     now: datetime,
 ) -> Accepted:
     """
-    Turn an update by ``department`` into its record.
+    Turn an update by ``department`` of a request or a part of one into its record.
 
     Raises ``Refused`` naming the field that is missing or does not belong to the action.
     """
-    _complete(body, department)
-    if idempotency_key is None:
-        update_id = ids.derived_id(ids.random_request_id(), ids.random_request_id())
-    else:
-        update_id = ids.keyed_hash(secret, "update", adapter, request_id, idempotency_key)
+    _complete(body, request_id, department)
+    update_id = _own_id(secret, "update", adapter, request_id, idempotency_key)
     stated = body.model_copy(update={"department": department})
     print_of_body = fingerprint(stated)
     event_id = ids.derived_id(update_id, print_of_body)
@@ -171,19 +236,66 @@ def accept_update(
         outcome=body.outcome,
         to=body.to,
         service_code=body.service_code,
+        planned_for=body.planned_for,
+        question=body.question,
+        referred_to=Referral(**body.referred_to.model_dump()) if body.referred_to else None,
+        parts=tuple(PartAsked(**part.model_dump()) for part in body.parts or ()),
+        master=body.master,
     )
-    record = encode(topics.UPDATES, _metadata(event_id, request_id, event_id, now), submitted)
+    record = encode(topics.UPDATES, metadata(event_id, request_id, event_id, now), submitted)
     return Accepted(update_id, print_of_body, idempotency_key is not None, (record,))
 
 
-def check_move(case: CaseState, department: str) -> None:
+def check_plan(body: NewUpdate, now: datetime) -> None:
+    """
+    Refuse a plan for the past or for more than two years ahead. Raises ``Refused``.
+
+    Apart from ``accept_update`` because it hangs on the clock: a repeat of what was accepted must not fail by it.
+    """
+    if body.planned_for is None:
+        return
+    if body.planned_for <= now:
+        raise Refused("planned_for", "must be in the future")
+    if _beyond(body.planned_for.astimezone(ISTANBUL).date(), now.astimezone(ISTANBUL).date(), years=2):
+        raise Refused("planned_for", "must be at most two years ahead")
+
+
+def accept_reply(
+    body: NewReply, *, request_id: str, adapter: str, idempotency_key: str | None, secret: bytes, now: datetime
+) -> Accepted:
+    """
+    Turn what a citizen wrote about a request or a part of one into its record.
+    """
+    key = body.external_id or idempotency_key
+    reply_id = _own_id(secret, "reply", adapter, request_id, key)
+    print_of_body = fingerprint(body)
+    event_id = ids.derived_id(reply_id, print_of_body)
+    replied = CitizenReplied(
+        request_id=request_id,
+        reply_id=reply_id,
+        text=body.text,
+        channel=body.channel,
+        received_at=now,
+        adapter=adapter,
+        entered_by=body.entered_by,
+    )
+    record = encode(topics.UPDATES, metadata(event_id, request_id, event_id, now), replied)
+    return Accepted(reply_id, print_of_body, key is not None, (record,))
+
+
+def check_move(case: CaseState, action: Action, department: str) -> None:
     """
     Refuse what the read model already shows to be impossible; routing has the last word on the rest.
 
     Raises ``Conflict``.
     """
-    if case.status in CLOSED:
-        raise Conflict(f"The request is closed ({STATUS_LABELS[case.status].en}): it takes no updates.")
+    closed = case.status in CLOSED
+    if closed and action not in FOR_A_CLOSED_REQUEST:
+        raise Conflict(f"The request is closed ({STATUS_LABELS[case.status].en}): it takes only reopen and note.")
+    if action is Action.REOPEN and not closed:
+        raise Conflict(f"The request is not closed ({STATUS_LABELS[case.status].en}).")
+    if department == TRIAGE_DEPARTMENT and action in BY_THE_DESK:
+        return
     if case.department is not None and case.department != department:
         raise Conflict(f"The department {department} does not hold the request.")
 
@@ -196,27 +308,40 @@ def current(case: CaseState, fresh_at: datetime | None, now: datetime) -> bool:
     return fresh_at is not None and now - fresh_at < FRESH and (case.at is None or now - case.at > AT_REST)
 
 
-def _complete(body: NewUpdate, department: str) -> None:
-    match body.action:
-        case Action.RESOLVE:
-            if body.outcome is None:
-                raise Refused("outcome", "is compulsory for resolve")
-            if body.note_public is None:
-                raise Refused("note_public", "is compulsory for resolve: the citizen reads it")
-        case Action.REJECT:
-            if body.note_internal is None and body.note_public is None:
-                raise Refused("note_internal", "or note_public is compulsory for reject: say why")
-        case Action.TRANSFER:
-            if body.to is None:
-                raise Refused("to", "is compulsory for transfer")
-            if body.to == department:
-                raise Refused("to", "must be another department")
-        case Action.ACCEPT:
-            pass
-    if body.outcome is not None and body.action is not Action.RESOLVE:
-        raise Refused("outcome", "belongs to resolve alone")
-    if body.to is not None and body.action is not Action.TRANSFER:
-        raise Refused("to", "belongs to transfer alone")
+def _complete(body: NewUpdate, request_id: str, department: str) -> None:
+    action, shape = body.action, SHAPES[body.action]
+    given = [name for name in _FIELDS if getattr(body, name) is not None]
+    for names in shape.needs:
+        if not set(names) & set(given):
+            others = f"or {' or '.join(names[1:])} " if names[1:] else ""
+            raise Refused(names[0], f"{others}is compulsory for {action}")
+    for name in given:
+        if name not in shape.takes:
+            raise Refused(name, f"belongs to {', '.join(a for a in Action if name in SHAPES[a].takes)} alone")
+    if body.to == department:
+        raise Refused("to", "must be another department")
+    if body.outcome is not None and body.outcome not in ANSWERS:
+        raise Refused("outcome", f"must be one of {', '.join(sorted(ANSWERS))}")
+    if body.master is not None and body.master == ids.family_of(request_id):
+        raise Refused("master", "must be another request")
+    if action in NOT_FOR_A_PART and ids.family_of(request_id) != request_id:
+        raise Refused("action", f"{action} is for a whole request, not for a part of one")
+
+
+def _own_id(secret: bytes, kind: str, adapter: str, request_id: str, key: str | None) -> str:
+    """
+    The id of what was sent about a request: always the same for the caller's key, without one a new one each time.
+    """
+    if key is None:
+        return ids.derived_id(ids.random_request_id(), ids.random_request_id())
+    return ids.keyed_hash(secret, kind, adapter, request_id, key)
+
+
+def _beyond(day: date, today: date, *, years: int) -> bool:
+    """
+    Whether a day is more than so many years ahead.
+    """
+    return (day.year - years, day.month, day.day) > (today.year, today.month, today.day)
 
 
 def _settled(body: NewRequest) -> NewRequest:
@@ -262,7 +387,9 @@ def _contact(
     )
 
 
-def _metadata(event_id: str, request_id: str, cause: str, now: datetime) -> Metadata:
-    return Metadata(
-        id=event_id, source=SOURCE, time=now, subject=request_id, correlation_id=request_id, causation_id=cause
-    )
+def metadata(event_id: str, subject: str, cause: str, now: datetime) -> Metadata:
+    """
+    The envelope of an event of ours about a request, a part (one trace with its request) or a crisis.
+    """
+    family = ids.family_of(subject)
+    return Metadata(id=event_id, source=SOURCE, time=now, subject=subject, correlation_id=family, causation_id=cause)

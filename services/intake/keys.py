@@ -18,7 +18,7 @@ from services.common.kit.logs import logger
 from services.intake.guard import Away, Breaker
 
 log = logger(__name__)
-SCOPES: Final = ("requests:write", "updates:write", "reports:read", "texts:read", "contacts:read")
+SCOPES: Final = ("requests:write", "updates:write", "crises:write", "reports:read", "texts:read", "contacts:read")
 _REFRESH_SECONDS: Final = 10.0
 _SECONDS_BETWEEN_MISSES: Final = 0.2  # a flood of wrong keys costs five small queries a second
 

@@ -3,6 +3,7 @@ Everything intake keeps in MongoDB (database ``intake``). Only here.
 
 ``fingerprints``: which body stands behind a number, 30 days. ``requests`` and ``updates``: the read model, kept by the
 worker from requests.lifecycle. ``meta``: when the worker last found nothing behind. ``keys``: API keys by hash.
+``crises``: who declared which crisis, when and why, for ever.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,9 +13,11 @@ from typing import Any, Final
 from pymongo import IndexModel, UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError, PyMongoError
 
+from services.common.contracts.events import CrisisDeclared
 from services.common.contracts.vocabulary import Status
 from services.common.kit.errors import Retryable
 from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
+from services.intake.crises import AuditRow
 from services.intake.keys import StoredKey
 from services.intake.read_model import CaseState, Outcome, UpdateKey
 from services.intake.schemas import UpdateResult
@@ -36,6 +39,7 @@ class Repository:
         self._updates = db["updates"]
         self._meta = db.get_collection("meta", write_concern=WriteConcern(w=1, j=False))
         self._keys = db["keys"]
+        self._crises = db["crises"]
 
     async def prepare(self) -> None:
         """
@@ -43,6 +47,7 @@ class Repository:
         """
         await ensure_indexes(self._fingerprints, [IndexModel("at", expireAfterSeconds=_DAYS_30)])
         await ensure_indexes(self._updates, [IndexModel("at", expireAfterSeconds=_DAYS_30)])
+        await ensure_indexes(self._crises, [IndexModel([("crisis", 1), ("declared_at", -1)])])
 
     async def ping(self) -> None:
         """
@@ -164,6 +169,37 @@ class Repository:
                 # applied before, or the note came between: then it is there to be replaced now
                 await _unless_there(self._updates.bulk_write(writes, ordered=False))
 
+    # --- the audit of crises ---
+
+    async def note_crisis(self, row: AuditRow) -> None:
+        """
+        Add a row.
+        """
+        await self._crises.insert_one(
+            {"_id": row.id, "adapter": row.adapter, "state": row.state, **row.event.model_dump()}
+        )
+
+    async def note_declared(self, row_id: str) -> None:
+        """
+        Kafka has what this row asked for.
+        """
+        await self._crises.update_one({"_id": row_id}, {"$set": {"state": "declared"}})
+
+    async def last_declared(self, crisis: str) -> CrisisDeclared | None:
+        """
+        The last word on a crisis that Kafka has, as far as is known.
+        """
+        newest = [("declared_at", -1), ("declared_by", -1)]
+        row = await self._crises.find_one({"crisis": crisis, "state": "declared"}, sort=newest)
+        return None if row is None else _audit_row(row).event
+
+    async def crisis_rows(self, crisis: str, at_most: int) -> Sequence[AuditRow]:
+        """
+        The rows about a crisis, newest first.
+        """
+        rows = self._crises.find({"crisis": crisis}).sort("declared_at", -1).limit(at_most)
+        return [_audit_row(row) async for row in rows]
+
     # --- keys ---
 
     async def keys(self, *, revoked: bool = False) -> Sequence[StoredKey]:
@@ -202,6 +238,11 @@ class Repository:
 
 def _update_key(request_id: str, update_id: str) -> str:
     return f"{request_id}/{update_id}"
+
+
+def _audit_row(row: Mapping[str, Any]) -> AuditRow:
+    fields = {name: row[name] for name in CrisisDeclared.model_fields}
+    return AuditRow(row["_id"], CrisisDeclared(**fields), row["adapter"], row["state"])
 
 
 def _key(row: Mapping[str, Any]) -> StoredKey:

@@ -2,20 +2,29 @@
 The bodies that HTTP callers send and get. What passes here is clean: one form for one meaning.
 """
 
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.vocabulary import Action, Channel, Kind, Language, NotifyVia, Outcome
+from services.common.contracts.ids import parse_request_id
+from services.common.contracts.vocabulary import Action, Channel, Kind, Language, NotifyVia, Outcome, Priority
 from services.intake import cleaning
 
 TEXT_LIMIT = 4_000
+REASON_LIMIT = 1_000
+MOST_PARTS = 10
 CALLER_KEY = r"^[!-~]([ -~]{0,198}[!-~])?$"
-
-
-def _prose(text: str) -> str:
-    return cleaning.prose(text, TEXT_LIMIT)
 
 
 def _known_service(code: str) -> str:
@@ -34,19 +43,29 @@ def _line(limit: int) -> Any:
     return AfterValidator(lambda text: cleaning.one_line(text, limit))
 
 
+def _prose(limit: int) -> Any:
+    return AfterValidator(lambda text: cleaning.prose(text, limit))
+
+
+def _named(limit: int) -> Any:
+    return AfterValidator(lambda text: cleaning.named(text, limit))
+
+
+def _visible(limit: int) -> Any:
+    return WithJsonSchema(
+        {"type": "string", "minLength": 1, "maxLength": limit, "description": "with something visible"}
+    )
+
+
 def _none_yet(attachments: list[str]) -> list[str]:
     if attachments:
         raise ValueError("are not accepted yet: send the request without them")
     return attachments
 
 
-Prose = Annotated[
-    str,
-    AfterValidator(_prose),
-    WithJsonSchema(
-        {"type": "string", "minLength": 1, "maxLength": TEXT_LIMIT, "description": "with something visible"}
-    ),
-]
+Prose = Annotated[str, _prose(TEXT_LIMIT), _visible(TEXT_LIMIT)]
+Reason = Annotated[str, _prose(REASON_LIMIT), _visible(REASON_LIMIT)]
+Named = Annotated[str, _named(200), _visible(200)]
 Name = Annotated[str, _line(200), WithJsonSchema({"type": "string", "maxLength": 200})]
 Address = Annotated[str, _line(300), WithJsonSchema({"type": "string", "maxLength": 300})]
 Word = Annotated[str, _line(100), WithJsonSchema({"type": "string", "maxLength": 100})]
@@ -60,6 +79,21 @@ Email = Annotated[
 ]
 WhatsappId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,140}$", examples=["905321112233", "TR.1349120865"])]
 CallerKey = Annotated[str, Field(pattern=CALLER_KEY, description="1 to 200 printable ASCII characters")]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(cleaning.moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-06-03T09:00:00+03:00"]}),
+]
+Day = Annotated[
+    date,
+    BeforeValidator(cleaning.day),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-06-03"]}),
+]
+OtherRequest = Annotated[
+    str,
+    AfterValidator(parse_request_id),
+    WithJsonSchema({"type": "string", "examples": ["7XK2-9MQ4-T3BD-5"], "description": "a request's number"}),
+]
 KnownService = Annotated[str, AfterValidator(_known_service), Field(examples=["yol-cukur"])]
 KnownDepartment = Annotated[str, AfterValidator(_known_department), Field(examples=["fen-isleri"])]
 Attributes = Annotated[
@@ -131,6 +165,15 @@ class AnswerGiven(Body):
     text: Prose
 
 
+class Repetition(Body):
+    """
+    A need that comes again every so many days until a last day in Istanbul's calendar, at most a year ahead.
+    """
+
+    every_days: Annotated[int, Field(strict=True, ge=1, le=31)]
+    until: Day
+
+
 class NewRequest(Body):
     """
     A citizen's request. With ``external_id`` (or ``Idempotency-Key``) it can be sent again without harm.
@@ -151,6 +194,7 @@ class NewRequest(Body):
     legal: LegalBasis | None = None
     notice_version: Word | None = None
     answered: AnswerGiven | None = None
+    repeat: Repetition | None = None
 
     @model_validator(mode="after")
     def _reachable_or_not(self) -> "NewRequest":
@@ -169,11 +213,56 @@ class RequestTaken(BaseModel):
     tracking_url: str
 
 
+class OtherBody(Body):
+    """
+    Another body: its name, the day it was written to, and the number under which it has the matter.
+    """
+
+    body: Named
+    on: Day | None = None
+    reference: Word | None = None
+
+
+class NewPart(Body):
+    """
+    One part of a split: for the department ``to``, or for the one whose service it is. ``note`` is for its eyes alone.
+    """
+
+    to: KnownDepartment | None = None
+    service_code: KnownService | None = None
+    note: Prose | None = None
+
+    @model_validator(mode="after")
+    def _for_somebody(self) -> "NewPart":
+        if self.to is None and self.service_code is None:
+            raise ValueError("needs to or service_code: who is to do it")
+        return self
+
+
 class NewUpdate(Body):
     """
-    What a department does with a request it holds.
+    What a department does with a request it holds, or with a part of one.
 
-    ``resolve`` needs ``outcome`` and ``note_public``; ``reject`` a note; ``transfer`` needs ``to``.
+    | action | needs | may have besides notes |
+    |---|---|---|
+    | accept | | service_code |
+    | start | | |
+    | reject | note_internal or note_public | to, service_code |
+    | transfer | to | service_code |
+    | schedule | planned_for: in the future, at most two years ahead | |
+    | ask | question | |
+    | wait | referred_to | |
+    | extend | note_public: the reason, told to the applicant | |
+    | split | parts: 2 to 10 | |
+    | resolve | outcome (a department's answer), note_public | service_code |
+    | refer | referred_to, note_public | |
+    | duplicate | master | |
+    | cancel | note_internal or note_public | |
+    | reopen | note_internal or note_public | |
+    | note | note_internal (and nothing public) | |
+
+    A closed request takes only ``reopen`` and ``note``. ``cancel``, ``reopen`` and ``note`` the desk may do to whatever
+    request, all else its holder alone. A part can be neither split nor a duplicate.
     """
 
     action: Action
@@ -183,6 +272,11 @@ class NewUpdate(Body):
     outcome: Outcome | None = None
     to: KnownDepartment | None = None
     service_code: KnownService | None = None
+    planned_for: Moment | None = None
+    question: Prose | None = None
+    referred_to: OtherBody | None = None
+    parts: Annotated[list[NewPart], Field(min_length=2, max_length=MOST_PARTS)] | None = None
+    master: OtherRequest | None = None
 
 
 class UpdateTaken(BaseModel):
@@ -203,6 +297,118 @@ class UpdateResult(BaseModel):
     reason: str | None = None
     detail: str | None = None
     seq: int | None = Field(default=None, description="the lifecycle event that it led to")
+
+
+class NewReply(Body):
+    """
+    What a citizen answered to a question, or added unasked; on ``channel``, typed by ``entered_by`` if by anybody.
+    """
+
+    text: Prose
+    channel: Channel
+    external_id: CallerKey | None = None
+    entered_by: Word | None = None
+
+
+class ReplyTaken(BaseModel):
+    """
+    The reply is kept.
+    """
+
+    reply_id: str
+
+
+class CrisisEnd(Body):
+    """
+    Why a crisis is over, and who says so.
+    """
+
+    reason: Reason
+    declared_by: Named
+
+
+class NewCrisis(CrisisEnd):
+    """
+    From when until when a crisis is on (from now, without end), why, and who says so.
+    """
+
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+
+
+class CrisisTaken(BaseModel):
+    """
+    The crisis is declared, from now on for everybody.
+    """
+
+    crisis: str
+    starts_at: datetime
+    ends_at: datetime | None
+    declared_at: datetime
+
+
+class CrisisService(BaseModel):
+    """
+    A service that a crisis touches: there only while it is on, or more urgent than otherwise.
+    """
+
+    code: str
+    tr: str
+    en: str
+    only_in_crisis: bool
+    priority: Priority
+
+
+class CrisisTeam(BaseModel):
+    """
+    Who goes to which neighbourhoods for which services; no neighbourhoods are all of them.
+    """
+
+    name: str
+    tr: str
+    en: str
+    department: str
+    services: list[str]
+    neighbourhoods: list[str]
+
+
+class CrisisAsked(BaseModel):
+    """
+    A line of the audit. ``asked``: written before Kafka was asked; ``declared``: Kafka has it.
+    """
+
+    state: Literal["asked", "declared"]
+    declared_at: datetime
+    starts_at: datetime
+    ends_at: datetime | None
+    reason: str
+    declared_by: str
+    adapter: str
+
+
+class CrisisState(BaseModel):
+    """
+    A crisis that can be declared, and whether it is on now. ``audit``: the last 20, newest first.
+    """
+
+    name: str
+    tr: str
+    en: str
+    on: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+    services: list[CrisisService]
+    teams: list[CrisisTeam]
+    audit: list[CrisisAsked]
+
+
+class CrisisList(BaseModel):
+    """
+    All crises as of a moment.
+    """
+
+    as_of: datetime
+    crises: list[CrisisState]
 
 
 class KeyQuestion(Body):

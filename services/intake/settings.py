@@ -45,9 +45,11 @@ class IntakeSettings(BaseSettings):
 
 class StoreSettings(BaseSettings):
     """
-    What ``keys`` needs: only the database, so that a key can be made before the service has its secret.
+    What ``keys`` and ``crises`` need: the database and, for ``crises``, Kafka. No secret: a key can be made before the
+    service has one.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
     database: str = "intake"
     mongo: MongoSettings = Field(default_factory=MongoSettings)
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)

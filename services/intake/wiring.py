@@ -16,6 +16,7 @@ from services.common.kit.mongo import connect
 from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.intake.api import Parts
 from services.intake.application import Intake
+from services.intake.crises import Declarations
 from services.intake.guard import Away, Breaker
 from services.intake.keeper import Keeper
 from services.intake.keys import Keys
@@ -24,7 +25,7 @@ from services.intake.settings import IntakeSettings
 from services.intake.spool import Spool, SpoolInUse
 
 log = logger(__name__)
-_TOPICS: Final = (topics.CONTACTS.name, topics.RECEIVED.name, topics.UPDATES.name)
+_TOPICS: Final = (topics.CONTACTS.name, topics.RECEIVED.name, topics.UPDATES.name, topics.CRISES.name)
 
 
 @asynccontextmanager
@@ -57,6 +58,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         patient=patient,
         clock=system_clock,
     )
+    declarations = Declarations(repository, publisher, patient, system_clock)
 
     async def ready() -> dict[str, object]:
         kafka, mongo = publisher.connected, True
@@ -89,7 +91,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         )
     ]
     try:
-        yield Parts(intake, keys, ready)
+        yield Parts(intake, declarations, keys, ready)
     finally:
         for task in tasks:
             task.cancel()

@@ -3,6 +3,7 @@ What a request and an update become: the same input, the same ids and bytes.
 """
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,27 +13,32 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.common.contracts.envelope import Received, Record, decode
-from services.common.contracts.events import ContactChanged, RequestReceived, UpdateSubmitted
+from services.common.contracts.events import CitizenReplied, ContactChanged, RequestReceived, UpdateSubmitted
 from services.common.contracts.ids import parse_request_id
-from services.common.contracts.vocabulary import CLOSED, Status
+from services.common.contracts.vocabulary import ANSWERS, CLOSED, TRIAGE_DEPARTMENT, Action, Outcome, Status
 from services.common.kit.auth import Caller
 from services.intake.domain import (
+    SHAPES,
     Accepted,
     Conflict,
     Forbidden,
     Refused,
+    accept_reply,
     accept_request,
     accept_update,
     check_move,
+    check_plan,
+    check_repeat,
     current,
     speaks_for,
 )
 from services.intake.read_model import CaseState
-from services.intake.schemas import NewRequest, NewUpdate
+from services.intake.schemas import NewReply, NewRequest, NewUpdate
 
 SECRET = b"a secret of the tests"
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 RID = "7XK29MQ4T3BDT"
+OTHER = "6KJGKZA7CFKH7"
 
 texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=80).map(lambda text: text + "çukur")
 citizens = st.fixed_dictionaries(
@@ -58,6 +64,7 @@ bodies = st.fixed_dictionaries(
         "entered_by": st.sampled_from(["op-7", None]),
         "legal": st.sampled_from([{"basis": "3071", "record_no": "2026/7"}, None]),
         "answered": st.sampled_from([{"text": "Söylendi."}, None]),
+        "repeat": st.sampled_from([{"every_days": 7, "until": "2026-09-01"}, None]),
     },
 )
 
@@ -159,6 +166,7 @@ def test_another_spelling_of_the_same_has_the_same_fingerprint(one: dict[str, An
         {"entered_by": "op"},
         {"answered": {"text": "x"}},
         {"legal": {"basis": "kvkk"}},
+        {"repeat": {"every_days": 7, "until": "2026-09-01"}},
     ],
 )
 def test_another_body_under_the_same_key_has_the_same_number_and_another_event(change: dict[str, Any]) -> None:
@@ -228,7 +236,8 @@ def test_a_person_has_the_same_hashes_in_every_request() -> None:
 
 
 @pytest.mark.parametrize(
-    "moment", ["2026-06-01T09:06:00Z", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "1999-12-31T00:00:00Z"]
+    "moment",
+    ["2026-06-01T09:06:00Z", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "2000-01-01T00:00:00+14:00"],
 )
 def test_a_time_of_receipt_outside_this_age_is_refused(moment: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -269,6 +278,13 @@ def test_a_time_of_receipt_is_kept_in_utc() -> None:
         {"legal": {"basis": "none"}},
         {"answered": {"text": " "}},
         {"request_id": "7XK29MQ4T3BD5"},
+        {"repeat": {"every_days": 0, "until": "2026-09-01"}},
+        {"repeat": {"every_days": 32, "until": "2026-09-01"}},
+        {"repeat": {"every_days": True, "until": "2026-09-01"}},
+        {"repeat": {"every_days": 7}},
+        {"repeat": {"every_days": 7, "until": "2026-09-31"}},
+        {"repeat": {"every_days": 7, "until": "2026-09-01T00:00:00Z"}},
+        {"repeat": {"every_days": 7, "until": 1_780_000_000}},
     ],
     ids=ascii,
 )
@@ -277,55 +293,368 @@ def test_a_body_that_is_not_as_agreed_is_refused(fields: dict[str, Any]) -> None
         body(**fields)
 
 
+def test_a_repeating_need_reaches_the_event_and_is_a_day_not_a_time() -> None:
+    repeat = request_of(accepted(body(repeat={"every_days": 7, "until": "2026-09-01"}))).repeat
+    assert repeat is not None
+    assert (repeat.every_days, repeat.until.isoformat()) == (7, "2026-09-01")
+
+
+@pytest.mark.parametrize(
+    ("now", "until", "taken"),
+    [
+        ("2026-06-01T20:59:59+00:00", "2026-06-01", True),
+        ("2026-06-01T21:00:00+00:00", "2026-06-01", False),  # past midnight in Istanbul
+        ("2026-06-01T09:00:00+00:00", "2026-05-31", False),
+        ("2026-06-01T09:00:00+00:00", "2027-06-01", True),
+        ("2026-06-01T09:00:00+00:00", "2027-06-02", False),
+        ("2028-02-29T09:00:00+00:00", "2029-02-28", True),
+        ("2028-02-29T09:00:00+00:00", "2029-03-01", False),
+    ],
+)
+def test_a_repeating_need_ends_between_today_in_istanbul_and_a_year_ahead(now: str, until: str, taken: bool) -> None:
+    given_body = body(repeat={"every_days": 1, "until": until})
+    if taken:
+        check_repeat(given_body, datetime.fromisoformat(now))
+    else:
+        with pytest.raises(Refused) as refused:
+            check_repeat(given_body, datetime.fromisoformat(now))
+        assert refused.value.field == "repeat.until"
+
+
+# What an intake before the lifecycle's other actions gave to the same bodies: a caller's repeat must not become new.
+OLD_REQUESTS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"channel": "web", "text": "Sokakta çukur var"},
+        "68847bfead8d8391fbe3e22dda5c27c3fbc954cd8dda58b461a542ec95d727c6",
+        "f6e285f8eca7a50a06b1074e6e85ac94",
+    ),
+    (
+        {
+            "channel": "phone",
+            "text": "x",
+            "kind": "complaint",
+            "service_code": "yol-cukur",
+            "citizen": {"phone": "05321112233"},
+            "location": {"lat": 41, "lon": 36},
+            "attributes": {"a": [1]},
+            "legal": {"basis": "kvkk"},
+            "answered": {"text": "y"},
+            "received_at": "2026-05-01T10:00:00+03:00",
+        },
+        "583e2b3e36a930f639578b03350f0c1e0af2948171531e8a3597798899610a23",
+        "e20158d6b1988624729adfbf23ba18b4",
+    ),
+]
+OLD_UPDATES: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"action": "accept"},
+        "d2f672f0f7bea5629dec7b9f3a104ea084c8506b48cd8e680f87c35d9245f630",
+        "87f53ee3f064d291ea6f93a4244b6e83",
+    ),
+    (
+        {"action": "accept", "service_code": "yol-cukur", "note_public": "p"},
+        "80752354307cee693ede7ab91e59dd34d30ecd8dd9e9db74325aa8965019b2ca",
+        "6d04783b66673cc6f0c2e5572bd17016",
+    ),
+    (
+        {"action": "reject", "note_internal": "bizim değil"},
+        "afd5610ace59ce89ace026146c63a3b991290c9779d33c7ddf91afe2af5be337",
+        "3b4f765437aed3507663e97a2ee1307e",
+    ),
+    (
+        {"action": "transfer", "to": "zabita"},
+        "3e734d115bad21f4bac787d22af7e0b41e15af4d3801d62fa8cf00d291eaff69",
+        "3c299f76f22799ab192aaa1daab31685",
+    ),
+    (
+        {"action": "resolve", "outcome": "resolved", "note_public": "Onarıldı."},
+        "6969267485f2edbe7efed475c1123c4ed81901dbbbd636bf200ab3a855833d71",
+        "7109f7fa762597fd145704c4938a6e44",
+    ),
+]
+
+
+@pytest.mark.parametrize(("raw", "print_of_body", "event_id"), OLD_REQUESTS)
+def test_an_old_body_of_a_request_keeps_its_fingerprint_and_event_id(
+    raw: dict[str, Any], print_of_body: str, event_id: str
+) -> None:
+    result = accepted(NewRequest.model_validate(raw))
+    assert (result.fingerprint, read(result.records[-1]).meta.id) == (print_of_body, event_id)
+
+
+@pytest.mark.parametrize(("raw", "print_of_body", "event_id"), OLD_UPDATES)
+def test_an_old_body_of_an_update_keeps_its_id_fingerprint_and_event_id(
+    raw: dict[str, Any], print_of_body: str, event_id: str
+) -> None:
+    result = update(**raw, key="k1")
+    assert result.id == "72f6f9fb21507c0e4c4c9d3e38624c86"
+    assert (result.fingerprint, read(result.records[0]).meta.id) == (print_of_body, event_id)
+
+
 # --- updates ---
 
 
-def update(action: str, **fields: Any) -> Accepted:
+def update(action: str, *, key: str | None = None, of: str = RID, **fields: Any) -> Accepted:
     return accept_update(
         NewUpdate.model_validate({"action": action, **fields}),
-        request_id=RID,
+        request_id=of,
         department="fen-isleri",
         adapter="test",
-        idempotency_key=fields.pop("key", None),
+        idempotency_key=key,
         secret=SECRET,
         now=NOW,
     )
 
 
-@pytest.mark.parametrize(
-    ("action", "fields"),
-    [
-        ("accept", {}),
-        ("reject", {"note_internal": "bizim değil"}),
-        ("reject", {"note_public": "Büyükşehrin işi"}),
-        ("transfer", {"to": "zabita"}),
-        ("transfer", {"to": "zabita", "service_code": "yol-cukur"}),
-        ("resolve", {"outcome": "resolved", "note_public": "Onarıldı."}),
-    ],
-)
-def test_a_complete_update_becomes_one_record(action: str, fields: dict[str, Any]) -> None:
-    result = update(action, **fields)
-    event = read(result.records[0])
-    assert isinstance(event.data, UpdateSubmitted)
-    assert (event.data.update_id, event.data.department, event.meta.subject) == (result.id, "fen-isleri", RID)
+def submitted(given_accepted: Accepted) -> UpdateSubmitted:
+    data = read(given_accepted.records[0]).data
+    assert isinstance(data, UpdateSubmitted)
+    return data
+
+
+GOOD: dict[str, Any] = {
+    "note_public": "Salı günü geliyoruz.",
+    "note_internal": "Ekip 3",
+    "outcome": "resolved",
+    "to": "zabita",
+    "service_code": "yol-cukur",
+    "planned_for": "2026-06-03T09:00:00+03:00",
+    "question": "Hangi sokak?",
+    "referred_to": {"body": "SASKİ", "on": "2026-06-01", "reference": "2026/7"},
+    "parts": [{"to": "zabita"}, {"service_code": "yol-cukur", "note": "asfalt"}],
+    "master": OTHER,
+}
+"""A sound value for every field."""
+TABLE: dict[str, tuple[str, str]] = {  # action: what it needs (a/b: one of them), what it may have besides
+    "accept": ("", "note_public note_internal service_code"),
+    "start": ("", "note_public note_internal"),
+    "reject": ("note_internal/note_public", "note_public note_internal to service_code"),
+    "transfer": ("to", "note_public note_internal service_code"),
+    "schedule": ("planned_for", "note_public note_internal"),
+    "ask": ("question", "note_public note_internal"),
+    "wait": ("referred_to", "note_public note_internal"),
+    "extend": ("note_public", "note_internal"),
+    "split": ("parts", "note_public note_internal"),
+    "resolve": ("outcome note_public", "note_internal service_code"),
+    "refer": ("referred_to note_public", "note_internal"),
+    "duplicate": ("master", "note_public note_internal"),
+    "cancel": ("note_internal/note_public", "note_public note_internal"),
+    "reopen": ("note_internal/note_public", "note_public note_internal"),
+    "note": ("note_internal", ""),
+}
+
+
+def needed(action: str) -> dict[str, Any]:
+    return {name: GOOD[name] for name in (group.split("/")[0] for group in TABLE[action][0].split())}
+
+
+def test_the_table_has_every_action_and_every_field_belongs_to_some() -> None:
+    assert set(TABLE) == set(Action) == set(SHAPES)
+    assert set(GOOD) == set(NewUpdate.model_fields) - {"action", "department"}
+    assert {name for needs, may in TABLE.values() for name in f"{needs} {may}".replace("/", " ").split()} == set(GOOD)
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_an_update_with_what_it_needs_and_with_all_it_may_have_becomes_one_record(action: str) -> None:
+    may = {name: GOOD[name] for name in TABLE[action][1].split()}
+    for fields in (needed(action), needed(action) | may):
+        result = update(action, **fields)
+        event = read(result.records[0])
+        data = submitted(result)
+        assert (data.update_id, data.department, data.action, event.meta.subject) == (
+            result.id,
+            "fen-isleri",
+            action,
+            RID,
+        )
+        told = {name for name in GOOD if getattr(data, name)}
+        assert told == set(fields)
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_an_update_names_what_it_lacks(action: str) -> None:
+    for group in TABLE[action][0].split():
+        names = group.split("/")
+        with pytest.raises(Refused) as refused:
+            update(action, **{name: value for name, value in needed(action).items() if name not in names})
+        assert refused.value.field == names[0]
+        for name in names:  # any of them will do
+            update(action, **(needed(action) | {name: GOOD[name]}))
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_an_update_names_what_does_not_belong_to_it(action: str) -> None:
+    belongs = " ".join(TABLE[action]).replace("/", " ").split()
+    for name in set(GOOD) - set(belongs):
+        with pytest.raises(Refused) as refused:
+            update(action, **(needed(action) | {name: GOOD[name]}))
+        assert refused.value.field == name
+
+
+def test_the_contract_and_the_published_text_ask_for_the_same() -> None:
+    def rows(text: str | None) -> dict[str, list[set[str]]]:
+        found: dict[str, list[set[str]]] = {}
+        for line in (text or "").splitlines():
+            cells = [re.sub(r"\(.*?\)|:.*", "", cell).strip() for cell in line.strip().strip("|").split("|")]
+            names = [{name for name in GOOD if name in re.findall("[a-z_]+", cell)} for cell in cells[1:]]
+            found |= {action: names for action in cells[0].split(", ") if action in set(Action)}
+        return found
+
+    contract, published = rows(UpdateSubmitted.__doc__), rows(NewUpdate.__doc__)
+    assert set(contract) == set(published) == set(Action)
+    for action, (needs, may) in TABLE.items():
+        asked = set(needs.replace("/", " ").split())
+        assert contract[action][0] - {"to"} == asked - {"to"}
+        assert published[action][0] == asked
+        assert published[action][1] == set(may.split()) - asked - {"note_public", "note_internal"}
 
 
 @pytest.mark.parametrize(
-    ("action", "fields", "field"),
+    ("fields", "field"),
     [
-        ("resolve", {"note_public": "x"}, "outcome"),
-        ("resolve", {"outcome": "resolved"}, "note_public"),
-        ("reject", {}, "note_internal"),
-        ("transfer", {}, "to"),
-        ("transfer", {"to": "fen-isleri"}, "to"),
-        ("accept", {"to": "zabita"}, "to"),
-        ("accept", {"outcome": "resolved"}, "outcome"),
+        ({"action": "transfer", "to": "fen-isleri"}, "to"),
+        ({"action": "reject", "to": "fen-isleri", "note_internal": "x"}, "to"),
+        ({"action": "duplicate", "master": OTHER, "of": OTHER}, "master"),
+        ({"action": "duplicate", "master": OTHER, "of": f"{OTHER}.1"}, "master"),
+        ({"action": "duplicate", "master": OTHER, "of": f"{RID}.1"}, "action"),
+        ({"action": "split", "parts": GOOD["parts"], "of": f"{RID}.1"}, "action"),
     ],
 )
-def test_an_update_names_what_it_lacks(action: str, fields: dict[str, Any], field: str) -> None:
+def test_an_update_names_what_cannot_be(fields: dict[str, Any], field: str) -> None:
     with pytest.raises(Refused) as refused:
-        update(action, **fields)
+        update(**fields)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_department_resolves_with_an_answer_and_with_nothing_that_follows_from_another_action(
+    outcome: Outcome,
+) -> None:
+    fields = {"outcome": outcome, "note_public": "x"}
+    if outcome in ANSWERS:
+        assert submitted(update("resolve", **fields)).outcome is outcome
+    else:
+        with pytest.raises(Refused) as refused:
+            update("resolve", **fields)
+        assert refused.value.field == "outcome"
+
+
+def tried(action: Action, request_id: str, fields: dict[str, Any]) -> UpdateSubmitted | set[Any]:
+    """
+    The event, or the fields at fault.
+    """
+    try:
+        return submitted(update(action, of=request_id, **fields))
+    except ValidationError as error:
+        return {row["loc"][0] for row in error.errors()}
+    except Refused as refused:
+        return {refused.field}
+
+
+ODD: dict[str, list[Any]] = {
+    "note_public": ["", "\u200b", "x" * 4_001, "a\x00b", 5],
+    "note_internal": ["", "\ud800", []],
+    "outcome": ["fine", "duplicate", "no_reply", 1],
+    "to": ["yok", "fen-isleri", ""],
+    "service_code": ["yok", ""],
+    "planned_for": [
+        "2026-06-03T09:00:00",
+        "2026-06-31T09:00:00Z",
+        "1999-12-31T23:59:59Z",
+        "2000-01-01T00:00:00+14:00",
+        "2099-12-31T23:59:59-12:00",
+        "9999-12-31T23:59:59-12:00",
+        "0001-01-01T00:00:00+12:00",
+        "2026-06-03T09:00:60Z",
+        "2026-06-03T09:00:00+25:00",
+        "٢٠٢٦-06-03T09:00:00Z",
+        1_780_000_000,
+        True,
+    ],
+    "question": [" ", "x" * 4_001],
+    "referred_to": [
+        {},
+        {"body": " "},
+        {"body": "x" * 201},
+        {"body": "SASKİ", "on": "2026-02-30"},
+        {"body": "SASKİ", "on": "0001-01-01"},
+        {"body": "SASKİ", "reference": "x" * 101},
+        {"body": "SASKİ", "who": "x"},
+    ],
+    "parts": [[], [{"to": "zabita"}], [{"to": "zabita"}, {}], [{"to": "zabita"}] * 11, [{"to": "yok"}] * 2, "zabita"],
+    "master": ["", RID, f"{OTHER}.1", "x" * 13],
+}
+ALL_ODD = [(name, value) for name, values in ODD.items() for value in values]
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.sampled_from(list(Action)),
+    st.fixed_dictionaries(
+        {}, optional={name: st.one_of(st.just(GOOD[name]), st.sampled_from([*ODD[name], None])) for name in GOOD}
+    ),
+    st.sampled_from([RID, f"{RID}.1"]),
+    st.booleans(),
+)
+def test_every_body_is_refused_naming_a_field_or_becomes_an_update_that_decodes(
+    action: Action, fields: dict[str, Any], request_id: str, complete: bool
+) -> None:
+    if complete:
+        belongs = SHAPES[action].takes
+        fields = needed(action) | {name: value for name, value in fields.items() if name in belongs}
+    outcome = tried(action, request_id, fields)
+    if isinstance(outcome, UpdateSubmitted):
+        given = {name for name, value in fields.items() if value is not None}
+        assert {name for name in GOOD if getattr(outcome, name)} == given
+        assert (outcome.request_id, outcome.action) == (request_id, action)
+    else:
+        assert outcome <= {*GOOD, "action"}
+        assert outcome
+
+
+@pytest.mark.parametrize(("name", "value"), ALL_ODD, ids=lambda value: ascii(value)[:40])
+def test_an_odd_value_is_refused_by_name_in_an_action_that_takes_the_field(name: str, value: Any) -> None:
+    action = next(action for action in Action if name in SHAPES[action].takes)
+    if name == "outcome":
+        action = Action.RESOLVE
+    assert tried(action, RID, needed(action) | {name: value}) == {name}
+
+
+@pytest.mark.parametrize(
+    ("planned_for", "taken"),
+    [
+        ("2026-06-01T12:00:00+03:00", False),
+        ("2026-06-01T12:00:01+03:00", True),
+        ("2028-06-01T23:59:59+03:00", True),
+        ("2028-06-02T00:00:00+03:00", False),
+    ],
+)
+def test_a_plan_is_for_the_future_and_for_two_years_ahead_at_most(planned_for: str, taken: bool) -> None:
+    plan = NewUpdate.model_validate({"action": "schedule", "planned_for": planned_for})
+    if taken:
+        check_plan(plan, NOW)
+    else:
+        with pytest.raises(Refused) as refused:
+            check_plan(plan, NOW)
+        assert refused.value.field == "planned_for"
+
+
+def test_another_spelling_of_a_plan_is_the_same_update() -> None:
+    spellings = ("2026-06-03T09:00:00+03:00", "2026-06-03T06:00Z", "2026-06-03 06:00:00.000z")
+    assert len({update("schedule", planned_for=one, key="k").fingerprint for one in spellings}) == 1
+
+
+def test_a_master_may_be_spelt_as_people_do() -> None:
+    assert submitted(update("duplicate", master="6kjg-kza7-cfkh-7")).master == OTHER
+
+
+def test_an_update_of_a_part_has_the_key_of_its_request_and_an_id_of_its_own() -> None:
+    whole, part, other = (update("accept", key="k", of=of) for of in (RID, f"{RID}.1", f"{RID}.2"))
+    assert len({whole.id, part.id, other.id}) == 3
+    assert part.records[0].key == RID.encode()
+    event = read(part.records[0])
+    assert (event.meta.subject, event.meta.correlation_id) == (f"{RID}.1", RID)
+    assert submitted(part).request_id == f"{RID}.1"
 
 
 def test_a_keyed_update_has_the_same_id_each_time_and_another_event_with_another_body() -> None:
@@ -365,16 +694,73 @@ def test_a_department_is_derived_only_when_there_is_one() -> None:
         speaks_for(None, caller())
 
 
+@pytest.mark.parametrize("action", list(Action))
 @pytest.mark.parametrize("status", list(Status))
-def test_only_the_holder_of_an_open_request_may_update_it(status: Status) -> None:
+def test_the_holder_may_do_all_to_an_open_request_but_reopen_it_and_only_reopen_and_note_to_a_closed_one(
+    status: Status, action: Action
+) -> None:
     case = CaseState(5, status, "fen-isleri", "yol-cukur")
-    if status in CLOSED:
-        with pytest.raises(Conflict):
-            check_move(case, "fen-isleri")
-    else:
-        check_move(case, "fen-isleri")
-        with pytest.raises(Conflict):
-            check_move(case, "zabita")
+    fits = action in (Action.REOPEN, Action.NOTE) if status in CLOSED else action is not Action.REOPEN
+    assert moves(case, action, "fen-isleri") is fits
+    assert not moves(case, action, "zabita")
+    desks = action in (Action.CANCEL, Action.REOPEN, Action.NOTE)
+    assert moves(case, action, TRIAGE_DEPARTMENT) is (fits and desks)
+
+
+def test_what_nobody_holds_yet_is_left_to_routing() -> None:
+    assert moves(CaseState(1, Status.RECEIVED, None, None), Action.ACCEPT, "zabita")
+
+
+def moves(case: CaseState, action: Action, department: str) -> bool:
+    try:
+        check_move(case, action, department)
+    except Conflict:
+        return False
+    return True
+
+
+# --- replies ---
+
+
+def reply(*, key: str | None = None, of: str = RID, now: datetime = NOW, **fields: Any) -> Accepted:
+    return accept_reply(
+        NewReply.model_validate({"text": "Çınar Sokak", "channel": "whatsapp", **fields}),
+        request_id=of,
+        adapter="wa",
+        idempotency_key=key,
+        secret=SECRET,
+        now=now,
+    )
+
+
+def test_a_reply_becomes_one_record_with_the_key_of_the_request() -> None:
+    result = reply(of=f"{RID}.2", external_id="wamid.1", entered_by="op-7")
+    record = result.records[0]
+    event = read(record)
+    assert (record.topic, record.key, event.meta.subject) == ("requests.updates", RID.encode(), f"{RID}.2")
+    assert event.data == CitizenReplied(
+        request_id=f"{RID}.2",
+        reply_id=result.id,
+        text="Çınar Sokak",
+        channel="whatsapp",
+        received_at=NOW,
+        adapter="wa",
+        entered_by="op-7",
+    )
+
+
+def test_a_keyed_reply_has_the_same_id_each_time_and_another_event_with_another_body() -> None:
+    one, later, other = (
+        reply(external_id="1"),
+        reply(external_id="1", now=NOW + timedelta(hours=1)),
+        reply(external_id="1", text="başka"),
+    )
+    assert one.id == later.id == other.id
+    assert one.fingerprint == later.fingerprint != other.fingerprint
+    assert read(one.records[0]).meta.id == read(later.records[0]).meta.id != read(other.records[0]).meta.id
+    assert len({one.id, reply(external_id="1", of=OTHER).id, reply(key="2").id, reply().id, reply().id}) == 5
+    assert reply(external_id="1", key="2").id == one.id
+    assert reply(key="k").id != update("accept", key="k").id
 
 
 @pytest.mark.parametrize(
