@@ -12,7 +12,6 @@ from calendar import isleap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 from itertools import count, pairwise
 from operator import itemgetter
 from pathlib import Path
@@ -298,15 +297,3 @@ def load_calendar(path: Path) -> Calendar:
         raise BrokenCalendar(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     except ValueError as error:
         raise BrokenCalendar(f"{path.name}: {error}") from error
-
-
-@cache
-def _city() -> Calendar:
-    return load_calendar(Path(__file__).with_name("calendar.yaml"))
-
-
-def add_hours(start: datetime, hours: float, clock: Kind) -> datetime:
-    """
-    ``Calendar.add`` on the calendar file beside this module.
-    """
-    return _city().add(start, hours, clock)

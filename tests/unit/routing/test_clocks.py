@@ -12,7 +12,7 @@ import yaml
 
 from services.common.contracts import catalogue
 from services.routing import clocks
-from services.routing.clocks import BrokenCalendar, Calendar, Override, Pause, add_hours, legal_due, load_calendar
+from services.routing.clocks import BrokenCalendar, Calendar, Override, Pause, legal_due, load_calendar
 
 FILE = Path(clocks.__file__).with_name("calendar.yaml")
 CITY = load_calendar(FILE)
@@ -269,10 +269,6 @@ def test_a_time_without_a_zone_is_refused(ask) -> None:
 def test_local_and_day_start_turn_between_utc_and_the_city() -> None:
     assert CITY.local(datetime(2026, 6, 1, 22, tzinfo=UTC)).isoformat() == "2026-06-02T01:00:00+03:00"
     assert CITY.day_start(date(2026, 6, 2), time(1)) == datetime(2026, 6, 1, 22, tzinfo=UTC)
-
-
-def test_add_hours_asks_the_calendar_of_the_city() -> None:
-    assert add_hours(at("2026-05-26T08:00"), 4.5, "biz") == at("2026-06-01T08:30")
 
 
 # --- the law --------------------------------------------------------------------------------------------------------

@@ -178,7 +178,7 @@ def closed_pauses(pauses: Sequence[Pause]) -> list[Pause]:
     return [pause for pause in pauses if pause.until is not None]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(cities, whole_minutes, st.integers(1, 60 * 60), kinds, some_open)
 def test_add_agrees_with_a_walk_minute_by_minute(
     where: City, start: datetime, work: int, kind: Kind, holds: Holds
@@ -188,7 +188,7 @@ def test_add_agrees_with_a_walk_minute_by_minute(
     assert due == slow_add(where, start, work, kind, closed_pauses(pauses))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(cities, whole_minutes, st.integers(-1000, 60 * 24 * 14), kinds, some_open, st.sampled_from(SENDERS))
 def test_elapsed_agrees_with_a_count_minute_by_minute(
     where: City, start: datetime, length: int, kind: Kind, holds: Holds, zone: ZoneInfo
