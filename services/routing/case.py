@@ -378,15 +378,15 @@ def crew(case: Case, reason: str | None) -> dict[str, Any]:
     }
 
 
-def timer_command(request_id: str, alarm: Alarm, at: datetime) -> Record:
+def timer_command(request_id: str, alarm: Alarm) -> Record:
     """
-    The command that routing sends itself when an alarm is due. The same alarm always gives the same ce_id.
+    The command that routing sends itself when an alarm is due. The same alarm always gives the same bytes.
     """
     family = family_of(request_id)
     meta = Metadata(
         id=derived_id(request_id, alarm.name, alarm.due_at.isoformat()),
         source=SOURCE,
-        time=at,
+        time=alarm.due_at,
         subject=request_id,
         correlation_id=family,
         causation_id=family,

@@ -168,7 +168,7 @@ class AlarmClock:
 
     async def _say(self, ringing: list[tuple[str, Alarm]], now: datetime) -> int:
         if ringing:
-            await self._sender.publish([timer_command(number, alarm, now) for number, alarm in ringing])
+            await self._sender.publish([timer_command(number, alarm) for number, alarm in ringing])
             self._said |= dict.fromkeys(ringing, now)
         return len(ringing)
 
