@@ -254,6 +254,12 @@ def test_a_rule_that_only_its_time_keeps_from_matching_is_shown_with_that_time()
     assert (missed.rule.name, missed.unmet) == ("gece", (("time", "every day 22:00-06:00", "mon 12:00"),))
 
 
+def test_a_rule_for_another_service_is_not_shown_as_nearly_matching() -> None:
+    book = assignments({"service": "dilenci", "words": "su", "channel": "phone"}, {"service": "gurultu", "words": "su"})
+    why = book.explain(Question("su", service="kar-buz", channel=Channel.PHONE))
+    assert (why.assignments, why.assignments_missed) == ((), ())
+
+
 def test_a_given_service_stands_and_no_rule_is_named_for_it() -> None:
     why = both().explain(Question("müzik", service="dilenci", neighbourhood="Kale"))
     assert (why.service, why.explicit, why.rule) == ("dilenci", True, None)
@@ -326,6 +332,7 @@ def test_a_time_without_a_zone_in_a_case_is_istanbuls() -> None:
             ["rule r1 never"],
         ),
         ({"words": "su", "time": {"days": ["sat"]}}, {"words": "su"}, []),
+        ({"words": "su", "time": {"days": "sat"}}, {"words": "su", "time": {"days": ["sat", "sun"]}}, []),
         ({"words": "dere", "but_not": "derece"}, {"words": "dere"}, []),
         ({"words": "dere"}, {"words": "dere", "but_not": "derece"}, ["rule r1 never"]),
     ],

@@ -79,7 +79,10 @@ def test_explain_shows_what_kept_a_rule_from_matching(file: Path, capsys: pytest
 
 def test_explain_shows_a_given_service_and_triage_as_such(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", "müzik", "--service", "dilenci", "--file", str(file)]) == 0
-    assert "decided by  the service that was given\n" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "decided by  the service that was given\n" in shown
+    assert "services: would match too, but the service was given\n    1. muzik -> komsu-sikayeti\n" in shown
+    assert "services: decided" not in shown
     assert run(["explain", "selam", "--file", str(file)]) == 0
     assert "decided by  no rule: triage\n" in capsys.readouterr().out
 
