@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response
 from fastapi.security import APIKeyHeader
 
-from services.common.contracts.ids import IllFormedId, parse_any_id
+from services.common.contracts.ids import parse_any_id
 from services.common.kit import http
 from services.common.kit.auth import Caller, key_hash
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
@@ -108,7 +108,7 @@ async def _state_caller(request: Request) -> Caller:
 async def _request_id(request_id: str) -> str:
     try:
         return parse_any_id(request_id)
-    except IllFormedId as error:
+    except ValueError as error:  # IllFormedId, or a part of more digits than int() takes
         message = str(error)
         raise Problem(
             422, "This is no request number.", errors=[FieldError(field="request_id", message=message)]

@@ -3,9 +3,12 @@ Intake's database in memory.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from services.common.contracts.events import CrisisDeclared
 from services.common.kit.mongo import UNAVAILABLE
+from services.intake.crises import AuditRow
 from services.intake.keys import StoredKey
 from services.intake.read_model import CaseState, Outcome, UpdateKey
 from services.intake.schemas import UpdateResult
@@ -24,6 +27,7 @@ class FakeStore:
         self.updates: dict[UpdateKey, UpdateResult] = {}
         self.fresh: datetime | None = None
         self.stored: dict[str, StoredKey] = {}
+        self.audit: list[AuditRow] = []
 
     def _there(self) -> None:
         self.calls += 1
@@ -62,3 +66,19 @@ class FakeStore:
     async def keys(self) -> Sequence[StoredKey]:
         self._there()
         return list(self.stored.values())
+
+    async def note_crisis(self, row: AuditRow) -> None:
+        self._there()
+        self.audit.insert(0, row)
+
+    async def note_declared(self, row_id: str) -> None:
+        self._there()
+        self.audit = [replace(row, state="declared") if row.id == row_id else row for row in self.audit]
+
+    async def last_declared(self, crisis: str) -> CrisisDeclared | None:
+        self._there()
+        return next((r.event for r in self.audit if (r.event.crisis, r.state) == (crisis, "declared")), None)
+
+    async def crisis_rows(self, crisis: str, at_most: int) -> Sequence[AuditRow]:
+        self._there()
+        return [row for row in self.audit if row.event.crisis == crisis][:at_most]

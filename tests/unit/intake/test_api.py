@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from services.common.contracts.envelope import decode
-from services.common.contracts.events import UpdateSubmitted
+from services.common.contracts.events import CitizenReplied, CrisisDeclared, Event, RequestReceived, UpdateSubmitted
 from services.common.contracts.ids import grouped, random_request_id
 from services.common.contracts.vocabulary import Status
 from services.common.kit.auth import key_hash
@@ -25,6 +25,7 @@ from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.testing import FakePublisher
 from services.intake.api import Parts, create_app
 from services.intake.application import Intake
+from services.intake.crises import Declarations
 from services.intake.guard import Breaker
 from services.intake.keeper import Keeper
 from services.intake.keys import Keys, StoredKey
@@ -74,13 +75,20 @@ class World:
             clock=system_clock,
         )
 
+        declarations = Declarations(
+            self.store,
+            self.publisher,  # type: ignore[arg-type]
+            Breaker("patient", UNAVAILABLE, pause=0),
+            system_clock,
+        )
+
         async def ready() -> dict[str, object]:
             return {"ready": self.keeper.able, "spool": self.keeper.state()}
 
         await keys.start()
         draining = asyncio.create_task(self.keeper.drain())
         await asyncio.sleep(0)
-        yield Parts(intake, keys, ready)
+        yield Parts(intake, declarations, keys, ready)
         draining.cancel()
         await intake.drain()
         self.spool.close()
@@ -272,6 +280,15 @@ HOSTILE: list[tuple[Any, str | None]] = [
     (NEW | {"received_at": "2099-01-01T00:00:00Z"}, "received_at"),
     (NEW | {"received_at": "0001-01-01T00:00:00+14:00"}, "received_at"),
     (NEW | {"received_at": "2026-01-01T00:00:00"}, "received_at"),
+    (NEW | {"received_at": "2000-01-01T00:00:00+14:00"}, "received_at"),
+    (NEW | {"repeat": {"every_days": 0, "until": "2099-01-01"}}, "repeat.every_days"),
+    (NEW | {"repeat": {"every_days": 32, "until": "2099-01-01"}}, "repeat.every_days"),
+    (NEW | {"repeat": {"every_days": "7", "until": "2099-01-01"}}, "repeat.every_days"),
+    (NEW | {"repeat": {"every_days": 7}}, "repeat.until"),
+    (NEW | {"repeat": {"every_days": 7, "until": "yarın"}}, "repeat.until"),
+    (NEW | {"repeat": {"every_days": 7, "until": "2020-01-01"}}, "repeat.until"),
+    (NEW | {"repeat": {"every_days": 7, "until": "2099-01-01"}}, "repeat.until"),
+    (NEW | {"repeat": 7}, "repeat"),
     ([], None),
     ("text", None),
     (None, None),
@@ -323,6 +340,22 @@ async def test_too_large_a_body_is_413_whether_its_length_is_said_or_not(world: 
     assert_problem(await world.http.post("/v1/requests", content=chunks(), headers=headers), 413)
 
 
+async def test_a_service_of_a_crisis_is_taken_at_any_time_and_a_need_may_repeat(world: World) -> None:
+    until = (system_clock() + timedelta(days=60)).date().isoformat()
+    body = NEW | {"service_code": "vefa-alisveris", "repeat": {"every_days": 7, "until": until}}
+    assert (await world.post(json=body)).status_code == 202
+    request = published(world)
+    assert isinstance(request, RequestReceived)
+    assert request.service_code == "vefa-alisveris"
+    assert request.repeat is not None
+    assert (request.repeat.every_days, request.repeat.until.isoformat()) == (7, until)
+
+
+def published(world: World, at: int = -1) -> Event:
+    record = world.publisher.records[at]
+    return decode(record.topic, record.key, record.value, record.headers).data
+
+
 # --- updates ---
 
 
@@ -336,8 +369,7 @@ async def test_an_update_of_an_unknown_request_is_taken_and_pending(world: World
         updates_of(grouped(request_id).lower()), json={"action": "accept", "department": "zabita"}
     )
     assert answer.status_code == 202
-    record = world.publisher.records[0]
-    event = decode(record.topic, record.key, record.value, record.headers).data
+    event = published(world)
     assert isinstance(event, UpdateSubmitted)
     assert (event.request_id, event.update_id) == (request_id, answer.json()["update_id"])
     result = await world.http.get(f"{updates_of(request_id)}/{event.update_id}")
@@ -435,11 +467,31 @@ async def test_a_repeated_update_has_the_same_answer_even_after_it_closed_the_re
     assert_problem(await world.post(updates_of(request_id), json=other, headers={"Idempotency-Key": "k"}), 409)
 
 
-@pytest.mark.parametrize("request_id", ["1", "7XK29MQ4T3BD5X", "7XK29MQ4T3BDU", "%00", "ş" * 13, "0" * 12 + "1"])
+@pytest.mark.parametrize(
+    "request_id",
+    [
+        "1",
+        "7XK29MQ4T3BD5X",
+        "7XK29MQ4T3BDU",
+        "%00",
+        "ş" * 13,
+        "0" * 12 + "1",
+        "6KJGKZA7CFKH7.0",
+        "6KJGKZA7CFKH7.01",
+        "6KJGKZA7CFKH7.100",
+        "6KJGKZA7CFKH7.1.2",
+        "6KJGKZA7CFKH7.",
+        "6KJGKZA7CFKH7.²",
+        f"6KJGKZA7CFKH7.{'9' * 5_000}",
+    ],
+    ids=lambda request_id: ascii(request_id)[:30],
+)
 async def test_an_ill_formed_number_is_refused_by_name(world: World, request_id: str) -> None:
     accept = {"action": "accept", "department": "zabita"}
     assert_problem(await world.post(updates_of(request_id), json=accept), 422, "request_id")
     assert_problem(await world.http.get(f"{updates_of(request_id)}/x"), 422, "request_id")
+    reply = {"text": "evet", "channel": "sms"}
+    assert_problem(await world.post(f"/v1/requests/{request_id}/replies", json=reply), 422, "request_id")
 
 
 @pytest.mark.parametrize(
@@ -457,6 +509,25 @@ async def test_an_ill_formed_number_is_refused_by_name(world: World, request_id:
         ({"action": "accept", "department": "yok"}, "department"),
         ({"action": "accept", "department": "zabita", "service_code": "yok"}, "service_code"),
         ({"action": "accept", "department": "zabita", "extra": 1}, "extra"),
+        ({"action": "reject", "department": "zabita", "note_internal": "x", "to": "zabita"}, "to"),
+        ({"action": "accept", "department": "zabita", "planned_for": "2099-01-01T00:00:00Z"}, "planned_for"),
+        ({"action": "schedule", "department": "zabita"}, "planned_for"),
+        ({"action": "schedule", "department": "zabita", "planned_for": "2099-01-01T00:00:00Z"}, "planned_for"),
+        ({"action": "schedule", "department": "zabita", "planned_for": "2020-01-01T00:00:00Z"}, "planned_for"),
+        ({"action": "schedule", "department": "zabita", "planned_for": "2026-01-01T00:00:00"}, "planned_for"),
+        ({"action": "ask", "department": "zabita"}, "question"),
+        ({"action": "wait", "department": "zabita", "referred_to": {}}, "referred_to.body"),
+        ({"action": "refer", "department": "zabita", "referred_to": {"body": "SASKİ"}}, "note_public"),
+        ({"action": "extend", "department": "zabita"}, "note_public"),
+        ({"action": "split", "department": "zabita", "parts": [{"to": "zabita"}]}, "parts"),
+        ({"action": "split", "department": "zabita", "parts": [{"to": "zabita"}] * 11}, "parts"),
+        ({"action": "split", "department": "zabita", "parts": [{"to": "zabita"}, {"note": "x"}]}, "parts.1"),
+        ({"action": "split", "department": "zabita", "parts": [{"to": "yok"}, {"to": "zabita"}]}, "parts.0.to"),
+        ({"action": "duplicate", "department": "zabita", "master": "7XK29MQ4T3BD5X"}, "master"),
+        ({"action": "resolve", "department": "zabita", "outcome": "duplicate", "note_public": "x"}, "outcome"),
+        ({"action": "cancel", "department": "zabita"}, "note_internal"),
+        ({"action": "reopen", "department": "zabita"}, "note_internal"),
+        ({"action": "note", "department": "zabita", "note_public": "x"}, "note_internal"),
     ],
     ids=ascii,
 )
@@ -465,11 +536,230 @@ async def test_an_incomplete_update_is_refused_by_name(world: World, body: dict[
     assert world.publisher.records == []
 
 
+@pytest.mark.parametrize(
+    ("status", "action", "department", "taken"),
+    [
+        (Status.RESOLVED, "reopen", "fen-isleri", True),
+        (Status.RESOLVED, "reopen", "basin-halkla-iliskiler", True),
+        (Status.RESOLVED, "reopen", "zabita", False),
+        (Status.RESOLVED, "note", "fen-isleri", True),
+        (Status.RESOLVED, "cancel", "basin-halkla-iliskiler", False),
+        (Status.ACCEPTED, "cancel", "basin-halkla-iliskiler", True),
+        (Status.ACCEPTED, "note", "basin-halkla-iliskiler", True),
+        (Status.ACCEPTED, "start", "basin-halkla-iliskiler", False),
+        (Status.ACCEPTED, "reopen", "fen-isleri", False),
+    ],
+)
+async def test_of_a_part_too_the_read_model_shows_what_its_holder_and_the_desk_may_do(
+    world: World, status: Status, action: str, department: str, taken: bool
+) -> None:
+    request_id = f"{random_request_id()}.1"
+    world.store.fresh = system_clock()
+    world.store.cases[request_id] = CaseState(4, status, "fen-isleri", "yol-cukur")
+    note = {} if action == "start" else {"note_internal": "x"}
+    answer = await world.post(updates_of(request_id), json={"action": action, "department": department, **note})
+    if taken:
+        assert answer.status_code == 202
+    else:
+        assert_problem(answer, 409)
+    assert len(world.publisher.records) == taken
+
+
+async def test_the_result_of_a_parts_update_is_its_own(world: World) -> None:
+    request_id = random_request_id()
+    part = f"{grouped(request_id).lower()}.1"
+    taken = await world.post(updates_of(part), json={"action": "accept", "department": "zabita"})
+    update_id = taken.json()["update_id"]
+    pending = {"update_id": update_id, "result": "pending"}
+    assert (await world.http.get(f"{updates_of(part)}/{update_id}")).json() == pending
+    assert_problem(await world.http.get(f"{updates_of(request_id)}/{update_id}"), 404)
+
+
+async def test_a_repeat_does_not_fail_because_its_time_has_come_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = system_clock()
+    request_id = random_request_id()
+    plan = {
+        "action": "schedule",
+        "department": "zabita",
+        "planned_for": (started + timedelta(hours=1)).isoformat(),
+    }
+    need = NEW | {"repeat": {"every_days": 7, "until": started.date().isoformat()}}
+    key = {"Idempotency-Key": "k"}
+    monkeypatch.setattr("tests.unit.intake.test_api.system_clock", lambda: started)
+    first = World(tmp_path)
+    async with first.running():
+        taken = [
+            await first.post(updates_of(request_id), json=plan, headers=key),
+            await first.post(json=need, headers=key),
+        ]
+    monkeypatch.setattr("tests.unit.intake.test_api.system_clock", lambda: started + timedelta(days=2))
+    again = World(tmp_path)
+    again.store = first.store
+    async with again.running():
+        repeated = [
+            await again.post(updates_of(request_id), json=plan, headers=key),
+            await again.post(json=need, headers=key),
+        ]
+        assert [answer.json() for answer in repeated] == [answer.json() for answer in taken]
+        assert_problem(await again.post(updates_of(request_id), json=plan), 422, "planned_for")
+        assert_problem(await again.post(json=need), 422, "repeat.until")
+
+
 async def test_an_unknown_update_is_404_and_unknowable_ones_503(world: World) -> None:
     path = f"{updates_of(random_request_id())}/{'0' * 32}"
     assert_problem(await world.http.get(path), 404)
     world.store.away = True
     assert_problem(await world.http.get(path), 503)
+
+
+# --- replies ---
+
+
+def replies_of(request_id: str) -> str:
+    return f"/v1/requests/{request_id}/replies"
+
+
+REPLY = {"text": "Çınar Sokak 14", "channel": "whatsapp", "external_id": "wamid.1"}
+
+
+async def test_a_reply_is_kept_once_whatever_key_names_it(world: World) -> None:
+    request_id = random_request_id()
+    answers = [await world.post(replies_of(grouped(request_id)), json=REPLY) for _ in range(2)]
+    assert {answer.status_code for answer in answers} == {202}
+    assert answers[0].json() == answers[1].json()
+    event = published(world)
+    assert isinstance(event, CitizenReplied)
+    assert (event.request_id, event.reply_id, event.text, event.adapter) == (
+        request_id,
+        answers[0].json()["reply_id"],
+        "Çınar Sokak 14",
+        "desk",
+    )
+    assert_problem(await world.post(replies_of(request_id), json=REPLY | {"text": "başka"}), 409)
+    assert_problem(await world.post(replies_of(request_id), json=REPLY | {"channel": "sms"}), 409)
+    keyless = {"text": "evet", "channel": "phone", "entered_by": "op-7"}
+    for _ in range(2):
+        await world.post(replies_of(f"{request_id}.3"), json=keyless, headers={"Idempotency-Key": "k"})
+    assert [one.topic for one in world.publisher.records] == ["requests.updates"] * 2
+
+
+async def test_a_reply_needs_the_scope_of_adapters_and_is_refused_by_name(world: World) -> None:
+    path = replies_of(random_request_id())
+    assert_problem(await world.post(path, json=REPLY, headers={"X-API-Key": "fen"}), 403)
+    assert (await world.post(path, json=REPLY, headers={"X-API-Key": "writer"})).status_code == 202
+    for fields, field in (
+        ({"text": "\u200b"}, "text"),
+        ({"text": None}, "text"),
+        ({"channel": "fax"}, "channel"),
+        ({"external_id": ""}, "external_id"),
+        ({"received_at": "2026-06-01T00:00:00Z"}, "received_at"),
+    ):
+        assert_problem(await world.post(path, json=REPLY | fields), 422, field)
+    assert len(world.publisher.records) == 1
+
+
+async def test_a_reply_is_kept_while_kafka_is_away_behind_what_was_before_it(world: World) -> None:
+    world.publisher.failing = True
+    taken = await world.post(json=NEW)
+    request_id = taken.json()["request_id"]
+    assert (await world.post(replies_of(request_id), json=REPLY)).status_code == 202
+    world.publisher.failing = False
+    await until(lambda: not world.spool.entries)
+    assert [(one.topic, one.key.decode()) for one in world.publisher.records] == [
+        ("requests.received", request_id),
+        ("requests.updates", request_id),
+    ]
+
+
+# --- crises ---
+
+CRISIS = {"reason": "Vaka sayısı", "declared_by": "Kaymakam"}
+
+
+async def crisis(world: World, name: str) -> dict[str, Any]:
+    answer = await world.http.get("/v1/crises")
+    assert answer.status_code == 200
+    found: dict[str, Any] = next(one for one in answer.json()["crises"] if one["name"] == name)
+    return found
+
+
+async def test_a_crisis_is_declared_and_ended_and_all_see_it(world: World) -> None:
+    assert (await crisis(world, "salgin"))["on"] is False
+    declared = await world.post("/v1/crises/salgin", json=CRISIS | {"ends_at": "2099-01-01T00:00:00+03:00"})
+    assert declared.status_code == 202
+    event = published(world)
+    assert isinstance(event, CrisisDeclared)
+    assert (event.crisis, event.declared_by, event.declared_at) == ("salgin", "Kaymakam", event.starts_at)
+    shown = await crisis(world, "salgin")
+    assert (shown["on"], shown["ends_at"], shown["tr"]) == (
+        True,
+        "2098-12-31T21:00:00Z",
+        "Salgın: evden çıkamayanlara destek",
+    )
+    assert (await crisis(world, "deprem"))["on"] is False
+    ended = await world.post("/v1/crises/salgin/end", json=CRISIS | {"reason": "Bitti"})
+    assert ended.status_code == 202
+    shown = await crisis(world, "salgin")
+    assert shown["on"] is False
+    assert [(row["state"], row["reason"], row["adapter"]) for row in shown["audit"]] == [
+        ("declared", "Bitti", "desk"),
+        ("declared", "Vaka sayısı", "desk"),
+    ]
+
+
+async def test_a_crisis_is_not_queued_and_a_try_stands_in_the_audit(world: World) -> None:
+    world.publisher.failing = True
+    answer = await world.post("/v1/crises/salgin", json=CRISIS)
+    assert_problem(answer, 503)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert world.spool.entries == 0
+    shown = await crisis(world, "salgin")
+    assert (shown["on"], [row["state"] for row in shown["audit"]]) == (False, ["asked"])
+    world.publisher.failing = False
+    assert (await world.post("/v1/crises/salgin", json=CRISIS)).status_code == 202
+    world.store.away = True
+    for answer in (await world.post("/v1/crises/salgin/end", json=CRISIS), await world.http.get("/v1/crises")):
+        assert_problem(answer, 503)
+        assert int(answer.headers["Retry-After"]) > 0
+    assert len(world.publisher.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"reason": " "}, "reason"),
+        ({"reason": "x" * 1_001}, "reason"),
+        ({"reason": None}, "reason"),
+        ({"declared_by": "\u200b"}, "declared_by"),
+        ({"declared_by": "x" * 201}, "declared_by"),
+        ({"starts_at": "2026-06-01"}, "starts_at"),
+        ({"ends_at": "2026-06-01T00:00:00"}, "ends_at"),
+        ({"ends_at": "2020-01-01T00:00:00Z"}, "ends_at"),
+        ({"starts_at": "2026-06-02T00:00:00Z", "ends_at": "2026-06-02T03:00:00+03:00"}, "ends_at"),
+        ({"crisis": "salgin"}, "crisis"),
+    ],
+)
+async def test_an_odd_crisis_is_refused_by_name(world: World, fields: dict[str, Any], field: str) -> None:
+    assert_problem(await world.post("/v1/crises/salgin", json=CRISIS | fields), 422, field)
+    assert world.publisher.records == []
+    assert world.store.audit == []
+
+
+async def test_an_unknown_crisis_is_404_with_those_that_there_are(world: World) -> None:
+    for path in ("/v1/crises/covid", "/v1/crises/covid/end"):
+        answer = await world.post(path, json=CRISIS)
+        assert_problem(answer, 404)
+        assert "deprem, salgin" in answer.json()["detail"]
+
+
+async def test_only_a_key_for_crises_may_see_and_declare_them(world: World) -> None:
+    for key in ("writer", "fen"):
+        headers = {"X-API-Key": key}
+        assert_problem(await world.post("/v1/crises/salgin", json=CRISIS, headers=headers), 403)
+        assert_problem(await world.post("/v1/crises/salgin/end", json=CRISIS, headers=headers), 403)
+        assert_problem(await world.http.get("/v1/crises", headers=headers), 403)
 
 
 # --- keys and operation ---
@@ -501,6 +791,19 @@ async def test_openapi_lists_the_errors_and_the_scope_of_every_route(world: Worl
     assert {"202", "401", "403", "409", "413", "415", "422", "503"} <= set(post["responses"])
     assert post["x-scope"] == "requests:write"
     assert post["security"] == [{"APIKeyHeader": []}]
+    for path, method, scope in (
+        ("/v1/requests/{request_id}/updates", "post", "updates:write"),
+        ("/v1/requests/{request_id}/updates/{update_id}", "get", "updates:write"),
+        ("/v1/requests/{request_id}/replies", "post", "requests:write"),
+        ("/v1/crises", "get", "crises:write"),
+        ("/v1/crises/{name}", "post", "crises:write"),
+        ("/v1/crises/{name}/end", "post", "crises:write"),
+    ):
+        route = paths[path][method]
+        assert route["x-scope"] == scope
+        assert route["security"] == [{"APIKeyHeader": []}]
+        answers = {"401", "403", "503"} | ({"202", "413", "415", "422"} if method == "post" else {"200"})
+        assert answers <= set(route["responses"])
 
 
 async def test_health_readiness_and_metrics_answer(world: World) -> None:

@@ -3,6 +3,7 @@ One form for one meaning: telephone numbers, addresses, text.
 """
 
 import unicodedata
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
@@ -193,3 +194,42 @@ def test_attributes_that_are_too_much_or_unsound_are_refused(given_attributes: d
 def test_plain_attributes_pass() -> None:
     plain = {"kapı no": "14/A", "attribute[X]": [1, 2.5, True, None], "iç": {"içe": "ü"}}
     assert cleaning.attributes(plain) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-06-03T09:00:00+03:00",
+        "2026-06-03T06:00:00Z",
+        "2026-06-03t06:00:00.000z",
+        "2026-06-03 06:00Z",
+        "2026-06-02T23:30:00-06:30",
+    ],
+)
+def test_a_time_is_read_with_its_zone_and_kept_in_utc(text: str) -> None:
+    found = cleaning.moment(text)
+    assert (found, found.tzinfo) == (datetime(2026, 6, 3, 6, 0, tzinfo=UTC), UTC)
+
+
+@given(st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30), timezones=st.timezones()))  # noqa: DTZ001
+def test_every_time_of_our_age_is_read(moment: datetime) -> None:
+    text = moment.astimezone(timezone(timedelta(hours=3))).isoformat()
+    assert cleaning.moment(text) == moment
+
+
+@given(st.from_regex(r"\A[-0-9TZ:+. ]{0,40}\Z") | st.text() | st.integers() | st.booleans() | st.none())
+def test_a_time_or_a_day_is_read_or_refused_with_an_example(value: object) -> None:
+    for read in (cleaning.moment, cleaning.day):
+        try:
+            found = read(value)
+        except ValueError as error:
+            assert "must be" in str(error)  # noqa: PT017 - what is read is as much the claim
+        else:
+            assert 2000 <= found.year < 2100
+
+
+def test_a_name_has_something_visible() -> None:
+    assert cleaning.named("  SASKİ\n Genel  Müdürlüğü ", 200) == "SASKİ Genel Müdürlüğü"
+    for text in ("", " \n", "\u200b"):
+        with pytest.raises(ValueError, match="visible"):
+            cleaning.named(text, 200)

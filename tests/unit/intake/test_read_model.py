@@ -8,7 +8,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.common.contracts.events import Lifecycle, RequestAssigned, StatusChanged, UpdateRefused
+from services.common.contracts.events import (
+    Lifecycle,
+    MasterProgressed,
+    NoteAdded,
+    RequestAssigned,
+    RequestEscalated,
+    RequestReopened,
+    StatusChanged,
+    UpdateRefused,
+)
 from services.common.contracts.vocabulary import RefusalReason, Status
 from services.intake.read_model import fold
 
@@ -48,3 +57,29 @@ def test_a_refusal_without_a_case_tells_of_the_update_alone() -> None:
     cases, outcomes = fold([refused])
     assert cases == {}
     assert (outcomes[RIDS[0], "u"].result, outcomes[RIDS[0], "u"].reason) == ("refused", "unknown_request")
+
+
+def test_a_part_is_a_case_of_its_own() -> None:
+    part = f"{RIDS[0]}.1"
+    cases, outcomes = fold([*life(RIDS[0])[:2], *life(part)])
+    assert {request_id: case.seq for request_id, case in cases.items()} == {RIDS[0]: 3, part: 5}
+    assert (outcomes[RIDS[0], "u1"].request_id, outcomes[part, "u3"].request_id) == (RIDS[0], part)
+
+
+def test_every_kind_of_event_with_a_state_moves_the_case_on() -> None:
+    held = {"department": "fen-isleri", "service_code": "yol-cukur"}
+    escalated = {"clock": "resolution", "level": "head", "step": 2, "due_at": NOON, "overdue": True}
+    events = [
+        *life(RIDS[0]),
+        event(RequestReopened, RIDS[0], 6, status=Status.REOPENED, update_id="u4", **held),
+        event(RequestEscalated, RIDS[0], 7, status=Status.REOPENED, **escalated, **held),
+        event(NoteAdded, RIDS[0], 8, status=Status.REOPENED, update_id="u5", **held),
+        event(StatusChanged, RIDS[0], 9, status=Status.DUPLICATE, update_id="u6", **held),
+        event(MasterProgressed, RIDS[0], 10, status=Status.DUPLICATE, master_status="resolved", master_seq=7, **held),
+    ]
+    for upto in range(5, 11):
+        cases, _ = fold(one for one in reversed(events) if one.seq <= upto)
+        assert (cases[RIDS[0]].seq, cases[RIDS[0]].department) == (upto, "fen-isleri")
+    cases, outcomes = fold(events)
+    assert cases[RIDS[0]].status is Status.DUPLICATE
+    assert [outcomes[RIDS[0], f"u{n}"].seq for n in (4, 5, 6)] == [6, 8, 9]
