@@ -1,5 +1,5 @@
 """
-``python -m deploy.department tail|accept|reject|transfer|resolve <slug> …``: a department at its topics.
+``python -m deploy.department tail|accept|schedule|resolve|… <slug> …``: a department at its topics.
 """
 
 import argparse
@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 from datetime import UTC, datetime
+from typing import Any, Final
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -15,11 +16,67 @@ from rich.console import Console
 from deploy.department import show, talk
 from deploy.terminal import ToolError, bootstrap_servers
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.events import Lifecycle, UpdateSubmitted
-from services.common.contracts.ids import IllFormedId, grouped, parse_request_id
-from services.common.contracts.vocabulary import Action, Outcome, Priority, Status
+from services.common.contracts.events import Lifecycle, Referral, UpdateSubmitted
+from services.common.contracts.ids import IllFormedId, grouped, parse_any_id, parse_request_id
+from services.common.contracts.vocabulary import ANSWERS, Action, Outcome, Priority, Status
 
 INTERRUPTED = 130
+
+
+_NOTES: Final = ("--note-public", "--note-internal")
+_BODY: Final = ("--written-on", "--reference")
+_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "--note-public": {"help": "what the citizen reads", "metavar": "TEXT"},
+    "--note-internal": {"help": "what colleagues read", "metavar": "TEXT"},
+    "--to": {"help": "the department that takes over, or is responsible", "metavar": "SLUG"},
+    "--service": {"help": "the service that it is, if another", "metavar": "CODE"},
+    "--on": {"help": "when somebody comes: 2026-06-03T09:00, in Istanbul if no zone is given", "metavar": "TIME"},
+    "--question": {"help": "what the citizen is asked", "metavar": "TEXT"},
+    "--body": {"help": "the other body, such as SASKİ", "metavar": "NAME"},
+    "--written-on": {"help": "the day on which it was written to: 2026-06-03", "metavar": "DAY"},
+    "--reference": {"help": "the number under which it has the matter", "metavar": "NUMBER"},
+    "--part": {
+        "help": "<department>:<service>:<note>, of which a department or a service is enough; 2 to 10 times",
+        "metavar": "PART",
+        "action": "append",
+    },
+    "--outcome": {"default": Outcome.RESOLVED, "choices": sorted(ANSWERS), "help": "how it ended (resolved)"},
+    "--master": {"help": "the number of the request that it is a duplicate of", "metavar": "NUMBER"},
+}
+_ACTIONS: Final[dict[Action, tuple[tuple[str, ...], tuple[str, ...]]]] = {  # what each must be told, and what it may
+    Action.ACCEPT: ((), (*_NOTES, "--service")),
+    Action.REJECT: (("--note-internal",), ("--note-public", "--to", "--service")),
+    Action.TRANSFER: (("--to",), (*_NOTES, "--service")),
+    Action.START: ((), _NOTES),
+    Action.SCHEDULE: (("--on",), _NOTES),
+    Action.ASK: (("--question",), _NOTES),
+    Action.WAIT: (("--body",), (*_BODY, *_NOTES)),
+    Action.EXTEND: (("--note-public",), ("--note-internal",)),
+    Action.SPLIT: (("--part",), _NOTES),
+    Action.RESOLVE: (("--note-public",), ("--outcome", "--note-internal", "--service")),
+    Action.REFER: (("--body", "--note-public"), (*_BODY, "--note-internal")),
+    Action.DUPLICATE: (("--master",), _NOTES),
+    Action.CANCEL: (("--note-internal",), ("--note-public",)),
+    Action.REOPEN: (("--note-internal",), ("--note-public",)),
+    Action.NOTE: (("--note-internal",), ()),
+}
+_HELP: Final = {
+    Action.ACCEPT: "take on what came in",
+    Action.REJECT: "give back what is not yours; say why",
+    Action.TRANSFER: "hand over to another department",
+    Action.START: "say that work has begun",
+    Action.SCHEDULE: "say when somebody comes",
+    Action.ASK: "ask the citizen and wait for the answer",
+    Action.WAIT: "wait for another body",
+    Action.EXTEND: "take the law's longer term for an application under 4982; say why",
+    Action.SPLIT: "split into parts for several departments",
+    Action.RESOLVE: "close with an outcome and a text for the citizen",
+    Action.REFER: "close: another body is responsible and has been written to",
+    Action.DUPLICATE: "close: it is the same as another request, and hears with it",
+    Action.CANCEL: "close: the citizen does not want it any more",
+    Action.REOPEN: "open a closed request again; say why",
+    Action.NOTE: "write something down for colleagues",
+}
 
 
 def tail(arguments: argparse.Namespace) -> int:
@@ -55,26 +112,40 @@ def tail(arguments: argparse.Namespace) -> int:
                 return 0
 
 
+def update_of(arguments: argparse.Namespace, now: datetime) -> UpdateSubmitted:
+    """
+    The update that the command line asks for. Raises ``ToolError`` saying what is not as it should be.
+    """
+    services = catalogue().services
+    try:
+        return UpdateSubmitted(
+            request_id=parse_any_id(arguments.number),
+            update_id=arguments.update_id or secrets.token_hex(16),
+            action=arguments.command,
+            submitted_at=now,
+            note_public=arguments.note_public,
+            note_internal=arguments.note_internal,
+            outcome=arguments.outcome,
+            to=talk.department(arguments.to) if arguments.to else None,
+            service_code=talk.known("service", arguments.service, services) if arguments.service else None,
+            planned_for=talk.moment(arguments.on) if arguments.on else None,
+            question=arguments.question,
+            referred_to=Referral(body=arguments.body, on=arguments.written_on, reference=arguments.reference)
+            if arguments.body
+            else None,
+            parts=talk.parts(arguments.part) if arguments.part else (),
+            master=parse_request_id(arguments.master) if arguments.master else None,
+        )
+    except (IllFormedId, ValidationError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        raise ToolError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)) from None
+
+
 def answer(arguments: argparse.Namespace) -> int:
     """
     Write an update and say what became of it: 0 applied, 1 refused or not answered in time.
     """
-    slug = arguments.department
-    try:
-        update = UpdateSubmitted(
-            request_id=parse_request_id(arguments.number),
-            update_id=arguments.update_id or secrets.token_hex(16),
-            action=arguments.command,
-            submitted_at=datetime.now(UTC),
-            note_public=arguments.note_public,
-            note_internal=arguments.note_internal,
-            outcome=arguments.outcome if arguments.command == Action.RESOLVE else None,
-            to=talk.department(arguments.to) if arguments.to else None,
-            service_code=talk.known("service", arguments.service, catalogue().services) if arguments.service else None,
-        )
-    except (IllFormedId, ValidationError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise ToolError(why) from None
+    slug, update = arguments.department, update_of(arguments, datetime.now(UTC))
     servers = bootstrap_servers()
     record = talk.update_record(slug, update)
     if arguments.no_wait:
@@ -112,15 +183,13 @@ def parser() -> argparse.ArgumentParser:
     watching.add_argument("--since", default="now", help="beginning, now (default), or how long ago: 15m, 2h, 3d")
     watching.add_argument("--json", action="store_true", help="one JSON object a line, for pipes")
     watching.add_argument("--no-follow", action="store_true", help="end at the last event")
-    for action in Action:
-        one = commands.add_parser(action, help=f"{action} a request that the department holds")
+    for action, (needs, may) in _ACTIONS.items():
+        one = commands.add_parser(action, help=_HELP[action])
+        one.set_defaults(**dict.fromkeys(name.removeprefix("--").replace("-", "_") for name in _OPTIONS))
         one.add_argument("department", help="slug of the department that acts")
-        one.add_argument("number", help="the request's number, grouped or not")
-        one.add_argument("--note-public", required=action is Action.RESOLVE, help="what the citizen reads")
-        one.add_argument("--note-internal", required=action is Action.REJECT, help="what colleagues read")
-        one.add_argument("--to", required=action is Action.TRANSFER, help="the department that takes over")
-        one.add_argument("--service", metavar="CODE", help="the service that it is, if another")
-        one.add_argument("--outcome", default=Outcome.RESOLVED, choices=[str(o) for o in Outcome])
+        one.add_argument("number", help="the number of the request or of a part of one (….1), grouped or not")
+        for name in (*needs, *may):
+            one.add_argument(name, required=name in needs, **_OPTIONS[name])
         one.add_argument("--update-id", help="your own id: repeating it has no second effect")
         one.add_argument("--no-wait", action="store_true", help="do not wait for the answer")
         one.add_argument("--timeout", type=float, default=30.0, help="how long to wait for it, in seconds (30)")

@@ -5,26 +5,29 @@ A department's side of the wire: read ``requests.dept.<slug>``, write ``updates.
 import asyncio
 import contextlib
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from types import TracebackType
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from kafka.errors import KafkaError
 
 from deploy.terminal import ToolError, no_broker, reader, safe
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import ContractError, Metadata, Received, Record, decode, encode
-from services.common.contracts.events import Lifecycle, UpdateRefused, UpdateSubmitted
-from services.common.contracts.ids import derived_id
+from services.common.contracts.events import Lifecycle, PartAsked, UpdateRefused, UpdateSubmitted
+from services.common.contracts.ids import derived_id, family_of
 from services.common.contracts.topics import department_topic, department_updates_topic
 from services.common.contracts.vocabulary import STATUS_LABELS
 from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.common.kit.settings import KafkaSettings
 
 REMEMBERED: Final = 10_000
+MOST_PARTS: Final = 10
+ZONE: Final = ZoneInfo("Europe/Istanbul")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,39 @@ def known(what: str, name: str, names: Iterable[str]) -> str:
         return name
     near = difflib.get_close_matches(name, there, n=3, cutoff=0.4) or sorted(there)
     raise ToolError(f"there is no {what} {safe(name)!r}; perhaps: {', '.join(near)}")
+
+
+def moment(text: str) -> datetime:
+    """
+    A time as typed; without a zone it is Istanbul's. Raises ``ToolError``.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ToolError(f"{safe(text)!r} is no time such as 2026-06-03T09:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=ZONE)
+
+
+def parts(given: Sequence[str]) -> tuple[PartAsked, ...]:
+    """
+    Parts as typed: ``department:service:note``, of which a department or a service is enough. Raises ``ToolError``.
+    """
+    if not 2 <= len(given) <= MOST_PARTS:
+        raise ToolError(f"a request is split into 2 to {MOST_PARTS} parts: give --part so often")
+    found = []
+    for text in given:
+        to, _, rest = text.partition(":")
+        service, _, note = rest.partition(":")
+        if not (to or service):
+            raise ToolError(f"--part {safe(text)!r}: say a department or a service, as in zabita:hatali-park")
+        found.append(
+            PartAsked(
+                to=department(to) if to else None,
+                service_code=known("service", service, catalogue().services) if service else None,
+                note=note or None,
+            )
+        )
+    return tuple(found)
 
 
 class Inbox:
@@ -131,7 +167,7 @@ def update_record(slug: str, update: UpdateSubmitted) -> Record:
         source=f"/departments/{slug}",
         time=update.submitted_at,
         subject=update.request_id,
-        correlation_id=update.request_id,
+        correlation_id=family_of(update.request_id),
         causation_id=update.update_id,
     )
     return encode(department_updates_topic(slug), meta, update)
