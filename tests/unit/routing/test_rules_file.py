@@ -25,6 +25,13 @@ def test_the_shipped_rules_load_with_their_tests(shipped: Path) -> None:
     assert len(book.tests) >= 40
 
 
+def test_the_shipped_rules_ask_for_every_emergency_before_anything_else(shipped: Path) -> None:
+    known = catalogue().services
+    emergencies = [known[rule.service].emergency for rule in read_rules(shipped, catalogue()).services]
+    assert emergencies == sorted(emergencies, reverse=True)
+    assert True in emergencies
+
+
 def test_no_shipped_rule_or_word_is_in_vain(shipped: Path) -> None:
     assert read_rules(shipped, catalogue()).warnings() == []
 
