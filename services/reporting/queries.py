@@ -1,20 +1,22 @@
 """
 What a reader asks for, as MongoDB filters and pipelines, and rows made of the answers. Pure.
 
-Every figure is about *registered* requests. ``from`` and ``to`` are local days (Europe/Istanbul), both included, and
-mean the day a request was received; only ``volume`` counts closings by the day of the closing.
+Every figure is about *registered* requests. What citizens asked is counted in requests, whatever became of it; only
+what departments have to do is counted in requests and their parts. ``from`` and ``to`` are local days
+(Europe/Istanbul), both included, and mean the day a request was received; only ``volume`` counts closings by the day
+of the closing. ``now`` decides what is overdue: open, past its due time, and its clock does not stand still.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.ids import ALPHABET, IllFormedId, parse_request_id
+from services.common.contracts.ids import ALPHABET, IllFormedId, parse_any_id
 from services.common.contracts.vocabulary import CLOSED, Status
 from services.reporting.projections import ISTANBUL, place_of
 
@@ -47,7 +49,7 @@ class TooManyBuckets(ValueError):
 @dataclass(frozen=True, slots=True)
 class Filter:
     """
-    Which requests are meant. An empty field does not narrow.
+    Which requests are meant. An empty field does not narrow. ``parts``: sub-requests too; ``parent``: its parts alone.
     """
 
     department: tuple[str, ...] = ()
@@ -56,6 +58,14 @@ class Filter:
     service: tuple[str, ...] = ()
     neighbourhood: tuple[str, ...] = ()
     kind: tuple[str, ...] = ()
+    team: tuple[str, ...] = ()
+    crisis: tuple[str, ...] = ()
+    overdue: bool | None = None
+    paused: bool | None = None
+    escalated: bool | None = None
+    legal_due_before: date | None = None
+    parent: str | None = None
+    parts: bool = False
     first_day: date | None = None
     last_day: date | None = None
     q: str | None = None
@@ -65,11 +75,14 @@ class Filter:
         The filter as parameters of ``GET /v1/requests`` and of every report.
         """
         many = {name: ",".join(getattr(self, name)) for name in _FIELDS}
-        days = {"from": self.first_day, "to": self.last_day}
+        flags = {name: getattr(self, name) for name in _FLAGS} | {"parts": self.parts or None}
+        days = {"from": self.first_day, "to": self.last_day, "legal_due_before": self.legal_due_before}
+        texts = {"parent": self.parent, "q": self.q}
         return {
             **{name: value for name, value in many.items() if value},
+            **{name: str(value).lower() for name, value in flags.items() if value is not None},
             **{name: day.isoformat() for name, day in days.items() if day},
-            **({"q": self.q} if self.q else {}),
+            **{name: text for name, text in texts.items() if text},
         }
 
 
@@ -80,46 +93,78 @@ _FIELDS: Final = {
     "service": "service_code",
     "neighbourhood": "neighbourhood",
     "kind": "kind",
+    "team": "team",
+    "crisis": "crisis",
 }
+_FLAGS: Final = ("overdue", "paused", "escalated")
 
 
-def match(filters: Filter) -> Match:
+def order_of(filters: Filter) -> str:
+    """
+    The field that puts what is meant in order: every piece of work has ``work``, requests alone have ``place``.
+    """
+    return "work" if filters.parts or filters.parent else "place"
+
+
+def match(filters: Filter, now: datetime) -> Match:
     """
     The filter as a MongoDB query. Days become a range of places, so that one index serves filter, days and order.
     """
     place = {"$gte": place_of(_midnight(filters.first_day)) if filters.first_day else ""}
     if filters.last_day:
         place["$lt"] = place_of(_midnight(filters.last_day + timedelta(days=1)))
-    return {**_match(filters), "place": place}
+    return {**_match(filters, now), order_of(filters): place}
 
 
-def after(filters: Filter, place: str) -> Match:
+def after(filters: Filter, now: datetime, place: str) -> Match:
     """
     Those of them that come after this place in a list, newest first. The place lies within the filter's days.
     """
-    found = match(filters)
-    return {**found, "place": {**found["place"], "$lt": place}}
+    found, order = match(filters, now), order_of(filters)
+    return {**found, order: {**found[order], "$lt": place}}
 
 
-def closed_match(filters: Filter) -> Match:
+def closed_match(filters: Filter, now: datetime) -> Match:
     """
-    The same, but the days are those of the closing.
+    The same, but the days are those of the closing, and only requests are meant.
     """
     first = filters.first_day.isoformat() if filters.first_day else "0"
     last = filters.last_day.isoformat() if filters.last_day else "9"
-    return {**_match(filters), "closed_day": {"$gte": first, "$lte": last}}
+    return {**_match(filters, now), "closed_day": {"$gte": first, "$lte": last}}
+
+
+def visit_match(departments: Collection[str] | None, team: str | None) -> Match:
+    """
+    What is open with these departments (None: all) and this team (None: all). What was split is visited in its parts.
+    """
+    found: Match = {"registered": True, "closed": False, "parts": 0}
+    if departments is not None:
+        found["department"] = {"$in": sorted(departments)} if len(departments) != 1 else next(iter(departments))
+    if team is not None:
+        found["team"] = team
+    return found
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), ISTANBUL)
 
 
-def _match(filters: Filter) -> Match:
+def _match(filters: Filter, now: datetime) -> Match:
     found: Match = {"registered": True}
+    if filters.parent:
+        found["parent_id"] = filters.parent
     for name, field in _FIELDS.items():
         values: Sequence[str] = getattr(filters, name)
         if values:
             found[field] = values[0] if len(values) == 1 else {"$in": list(values)}
+    for name in ("paused", "escalated"):
+        if (flag := getattr(filters, name)) is not None:
+            found[name] = flag
+    if filters.overdue is not None:
+        late = {"closed": False, "paused": False, "resolve_by": {"$lt": now}}
+        found["$and" if filters.overdue else "$nor"] = [late]
+    if filters.legal_due_before:
+        found["legal.on"] = {"$lt": filters.legal_due_before.isoformat()}
     if filters.q:
         found.update(_search(filters.q))
     return found
@@ -127,7 +172,7 @@ def _match(filters: Filter) -> Match:
 
 def _search(q: str) -> Match:
     try:
-        return {"_id": parse_request_id(q)}
+        return {"_id": parse_any_id(q)}
     except IllFormedId:
         pass
     wanted = folded(q)
@@ -158,7 +203,10 @@ def _counts(now: datetime) -> Match:
         "received": {"$sum": 1},
         "assigned": _sum({"$ne": ["$assigned_at", None]}),
         "closed": _sum("$closed"),
-        "overdue": _sum({"$and": [{"$not": ["$closed"]}, past_due]}),
+        "overdue": _sum({"$and": [{"$not": ["$closed"]}, {"$not": ["$paused"]}, past_due]}),
+        "paused": _sum("$paused"),
+        "escalated": _sum("$escalated"),
+        "duplicates": _sum({"$eq": ["$status", Status.DUPLICATE.value]}),
         "on_time": _sum({"$eq": ["$on_time", True]}),
         "late": _sum({"$eq": ["$on_time", False]}),
         "reopened": _sum({"$gt": ["$reopened", 0]}),
@@ -178,14 +226,14 @@ def summary_pipeline(filters: Filter, now: datetime) -> Pipeline:
     messages = {
         f"messages_{name}": {"$sum": f"$messages.{name}"} for name in ("sent", "suppressed", "failed", "queued")
     }
-    return [{"$match": match(filters)}, {"$group": {"_id": parts, **_counts(now), **messages}}]
+    return [{"$match": match(filters, now)}, {"$group": {"_id": parts, **_counts(now), **messages}}]
 
 
-def hours_pipeline(filters: Filter) -> Pipeline:
+def hours_pipeline(filters: Filter, now: datetime) -> Pipeline:
     """
     Median and 90th percentile of the hours from received to closed.
     """
-    return [{"$match": match(filters)}, {"$group": {"_id": None, **_HOURS}}]
+    return [{"$match": match(filters, now)}, {"$group": {"_id": None, **_HOURS}}]
 
 
 def summary_row(groups: Sequence[Row], hours: Sequence[Row]) -> Row:
@@ -211,13 +259,18 @@ def summary_row(groups: Sequence[Row], hours: Sequence[Row]) -> Row:
     }
 
 
+_COUNTED: Final = (
+    "received", "assigned", "closed", "overdue", "paused", "escalated", "duplicates", "reopened",
+)  # fmt: skip
+
+
 def figures(totals: Mapping[str, Any]) -> Row:
     """
     The counts that every group has, and what follows from them. A share of nothing is None.
     """
     judged = totals.get("on_time", 0) + totals.get("late", 0)
     return {
-        **{name: totals.get(name, 0) for name in ("received", "assigned", "closed", "overdue", "reopened")},
+        **{name: totals.get(name, 0) for name in _COUNTED},
         "open": totals.get("received", 0) - totals.get("closed", 0),
         "on_time_share": round(totals["on_time"] / judged, 4) if judged else None,
     }
@@ -235,7 +288,7 @@ def grouped_pipeline(filters: Filter, now: datetime, field: str) -> Pipeline:
     """
     Counts and times to close for each value of a field.
     """
-    return [{"$match": match(filters)}, {"$group": {"_id": f"${field}", **_counts(now), **_HOURS}}]
+    return [{"$match": match(filters, now)}, {"$group": {"_id": f"${field}", **_counts(now), **_HOURS}}]
 
 
 def grouped_rows(groups: Iterable[Row], name: str) -> list[Row]:
@@ -246,14 +299,14 @@ def grouped_rows(groups: Iterable[Row], name: str) -> list[Row]:
     return sorted(rows, key=lambda row: (-row["received"], row[name] or ""))
 
 
-def volume_pipelines(filters: Filter, interval: Interval) -> tuple[Pipeline, Pipeline]:
+def volume_pipelines(filters: Filter, now: datetime, interval: Interval) -> tuple[Pipeline, Pipeline]:
     """
     Received and closed for each local day or hour.
     """
     unit = "hour" if interval is Interval.HOUR else "day"
     return (
-        [{"$match": match(filters)}, {"$group": {"_id": f"$received_{unit}", "n": {"$sum": 1}}}],
-        [{"$match": closed_match(filters)}, {"$group": {"_id": f"$closed_{unit}", "n": {"$sum": 1}}}],
+        [{"$match": match(filters, now)}, {"$group": {"_id": f"$received_{unit}", "n": {"$sum": 1}}}],
+        [{"$match": closed_match(filters, now)}, {"$group": {"_id": f"$closed_{unit}", "n": {"$sum": 1}}}],
     )
 
 
@@ -337,8 +390,10 @@ __all__ = (
     "grouped_rows",
     "hours_pipeline",
     "match",
+    "order_of",
     "summary_pipeline",
     "summary_row",
+    "visit_match",
     "volume_pipelines",
     "volume_rows",
     "widened",

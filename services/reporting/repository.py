@@ -2,11 +2,11 @@
 Reporting's database: the only module here that speaks MongoDB.
 
 ``archive`` keeps every event of our topics as it came (append-only), ``requests`` holds one document per request and
-can be made again from it, ``meta`` says how far the projector is.
+per sub-request and can be made again from it, ``meta`` says how far the projector is.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,11 +14,12 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from services.common.contracts.envelope import Received, decode
+from services.common.contracts.events import Lifecycle, RequestReceived, RequestRegistered
 from services.common.contracts.ids import derived_id
 from services.common.kit.errors import Retryable
 from services.common.kit.mongo import Client, aggregate, ensure_indexes, only_duplicates
 from services.common.kit.worker import Delivery
-from services.reporting.projections import Document, fold
+from services.reporting.projections import Document, fold, inherit, subject_of
 from services.reporting.queries import (
     Filter,
     Interval,
@@ -29,8 +30,10 @@ from services.reporting.queries import (
     grouped_rows,
     hours_pipeline,
     match,
+    order_of,
     summary_pipeline,
     summary_row,
+    visit_match,
     volume_pipelines,
     volume_rows,
 )
@@ -38,15 +41,23 @@ from services.reporting.queries import (
 ATTEMPTS: Final = 10
 PROJECTOR: Final = "projector"
 _REBUILD_BATCH: Final = 500
-FILTERED: Final = ("department", "status", "channel", "service_code", "neighbourhood", "kind")
+FILTERED: Final = ("department", "status", "channel", "service_code", "neighbourhood", "kind", "team", "crisis")
 REQUEST_INDEXES: Final = tuple(
     IndexModel([(field, ASCENDING) for field in fields])
     for fields in (
         ("registered", "place"),
         ("registered", "closed_day"),
         *(("registered", field, "place") for field in FILTERED),
+        ("registered", "work"),
+        ("registered", "department", "work"),
+        ("registered", "team", "work"),
+        ("registered", "parent_id", "work"),
+        *(("registered", "closed", "parts", field) for field in ("department", "team")),
+        ("legal.on",),
+        ("parent_id",),
     )
 )
+Write = InsertOne[Document] | ReplaceOne[Document]
 ARCHIVE_INDEXES: Final = (IndexModel([("request_id", ASCENDING)]),)
 
 
@@ -93,20 +104,41 @@ class Repository:
 
     async def project(self, events: Sequence[Received]) -> None:
         """
-        Fold the events into their requests' documents: one read and one write, again for those that another process
-        changed meanwhile. Raises ``Retryable`` if that goes on.
+        Fold the events into their documents, then hand what came of a parent to its parts. Each is one read and one
+        write, again for those that another process changed meanwhile. Raises ``Retryable`` if that goes on.
+
+        Whoever writes a parent looks for its parts afterwards, whoever writes a part looks for its parent afterwards:
+        whichever of two processes is the later one sees both, and after a crash the same events come again.
         """
         waiting: dict[str, list[Received]] = defaultdict(list)
         for event in events:
-            waiting[event.data.key].append(event)
-        for _ in range(ATTEMPTS):
+            waiting[subject_of(event)].append(event)
+        families = sorted({event.data.key for event in events if _concerns_parts(event)})
+
+        async def own() -> list[Write]:
             known = {row["_id"]: row async for row in self.requests.find({"_id": {"$in": list(waiting)}})}
-            writes = _writes(known, waiting)
+            return _folded(known, waiting)
+
+        async def inherited() -> list[Write]:
+            parts = [row async for row in self.requests.find({"parent_id": {"$in": families}})]
+            if not parts:
+                return []
+            parents = sorted({row["parent_id"] for row in parts})
+            known = {row["_id"]: row async for row in self.requests.find({"_id": {"$in": parents}})}
+            return _inherited(known, parts)
+
+        await self._settle(own)
+        if families:
+            await self._settle(inherited)
+
+    async def _settle(self, due: Callable[[], Awaitable[list[Write]]]) -> None:
+        for _ in range(ATTEMPTS):
+            writes = await due()
             if not writes or await self._write(writes):
                 return
         raise Retryable("another process keeps changing these requests")
 
-    async def _write(self, writes: Sequence[InsertOne[Document] | ReplaceOne[Document]]) -> bool:
+    async def _write(self, writes: Sequence[Write]) -> bool:
         """
         Whether every write met the document it was made for.
         """
@@ -163,24 +195,39 @@ class Repository:
 
     async def request(self, request_id: str) -> Document | None:
         """
-        The document of a registered request.
+        The document of a registered request or sub-request.
         """
         return await self.requests.find_one({"_id": request_id, "registered": True})
 
-    async def page(self, filters: Filter, limit: int, since: str | None) -> list[Document]:
+    async def parts_of(self, request_id: str) -> list[Document]:
+        """
+        The registered sub-requests of a request, in their order; without texts and histories.
+        """
+        found = self.requests.find({"parent_id": request_id, "registered": True}, _HIDDEN)
+        return [row async for row in found.sort("part", ASCENDING)]
+
+    async def page(self, filters: Filter, now: datetime, limit: int, since: str | None) -> list[Document]:
         """
         At most ``limit`` requests, newest first, after the place ``since``; without texts and histories.
         """
-        query: Match = after(filters, since) if since else match(filters)
-        hidden = {"bodies": False, "history": False, "told": False}
-        return [row async for row in self.requests.find(query, hidden).sort("place", DESCENDING).limit(limit)]
+        query: Match = after(filters, now, since) if since else match(filters, now)
+        return [
+            row async for row in self.requests.find(query, _HIDDEN).sort(order_of(filters), DESCENDING).limit(limit)
+        ]
+
+    async def to_visit(self, departments: Collection[str] | None, team: str | None) -> list[Document]:
+        """
+        What these departments (None: all) and this team (None: all) have open; in no order, without histories.
+        """
+        query = visit_match(departments, team)
+        return [row async for row in self.requests.find(query, {"history": False, "told": False})]
 
     async def summary(self, filters: Filter, now: datetime) -> Row:
         """
         The row of ``summary``; ``now`` decides what is overdue.
         """
         groups = await aggregate(self.requests, summary_pipeline(filters, now))
-        return summary_row(groups, await aggregate(self.requests, hours_pipeline(filters)))
+        return summary_row(groups, await aggregate(self.requests, hours_pipeline(filters, now)))
 
     async def grouped(self, filters: Filter, now: datetime, field: str) -> list[Row]:
         """
@@ -188,19 +235,21 @@ class Repository:
         """
         return grouped_rows(await aggregate(self.requests, grouped_pipeline(filters, now, field)), field)
 
-    async def volume(self, filters: Filter, interval: Interval) -> list[Row]:
+    async def volume(self, filters: Filter, now: datetime, interval: Interval) -> list[Row]:
         """
         The rows of ``volume``. Raises ``TooManyBuckets``.
         """
-        received, closed = volume_pipelines(filters, interval)
+        received, closed = volume_pipelines(filters, now, interval)
         return volume_rows(
             filters, interval, await aggregate(self.requests, received), await aggregate(self.requests, closed)
         )
 
 
+_HIDDEN: Final = {"bodies": False, "history": False, "told": False}
+
+
 def _archived(delivery: Delivery) -> Document:
-    event, value = delivery.event, delivery.value or b""
-    text = value.decode()
+    event, text = delivery.event, _public(delivery)
     return {
         "_id": derived_id(event.topic, event.meta.id, text),
         "request_id": event.data.key,
@@ -213,23 +262,43 @@ def _archived(delivery: Delivery) -> Document:
     }
 
 
+def _public(delivery: Delivery) -> str:
+    """
+    The value as it came, but never an internal note or a citizen's reply: they are the holder's alone.
+    """
+    data, value = delivery.event.data, delivery.value or b""
+    if isinstance(data, Lifecycle) and (data.note is not None or data.reply is not None):
+        return data.model_copy(update={"note": None, "reply": None}).model_dump_json(exclude_none=True)
+    return value.decode()
+
+
 def _restored(row: Mapping[str, Any]) -> Received:
     headers = [(name, text.encode()) for name, text in row["headers"]]
     return decode(row["topic"], row["request_id"].encode(), row["value"].encode(), headers)
 
 
-def _writes(
-    known: Mapping[str, Document], waiting: Mapping[str, Sequence[Received]]
-) -> list[InsertOne[Document] | ReplaceOne[Document]]:
-    writes: list[InsertOne[Document] | ReplaceOne[Document]] = []
+def _concerns_parts(event: Received) -> bool:
+    return isinstance(event.data, RequestReceived | RequestRegistered) or subject_of(event) != event.data.key
+
+
+def _folded(known: Mapping[str, Document], waiting: Mapping[str, Sequence[Received]]) -> list[Write]:
+    writes: list[Write] = []
     for request_id, events in waiting.items():
         before = known.get(request_id)
         now = fold(before, *events)
         if now is None or now == before:
             continue
-        if before is None:
-            writes.append(InsertOne({"_id": request_id, "rev": 1, **now}))
-        else:
-            revision = before["rev"]
-            writes.append(ReplaceOne({"_id": request_id, "rev": revision}, {**now, "rev": revision + 1}))
+        writes.append(InsertOne({"_id": request_id, "rev": 1, **now}) if before is None else _replaced(now))
     return writes
+
+
+def _inherited(parents: Mapping[str, Document], parts: Sequence[Document]) -> list[Write]:
+    found = [(part, inherit(part, parents[part["parent_id"]])) for part in parts if part["parent_id"] in parents]
+    return [_replaced(now) for part, now in found if now != part]
+
+
+def _replaced(now: Document) -> Write:
+    """
+    Put a document in the place of the one it was made from, if that is still there.
+    """
+    return ReplaceOne({"_id": now["_id"], "rev": now["rev"]}, {**now, "rev": now["rev"] + 1})

@@ -3,15 +3,16 @@ What the api shows: parameters with their rules, and answers with their fields.
 """
 
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.ids import grouped
+from services.common.contracts.ids import IllFormedId, grouped, parse_any_id, parse_request_id
 from services.common.contracts.vocabulary import STATUS_LABELS, Channel, Kind, Status
-from services.reporting.projections import Document
+from services.reporting.projections import Document, is_overdue
 from services.reporting.queries import Filter, Interval, widened
 
 
@@ -39,6 +40,20 @@ def _plain_day(value: object) -> object:
     return value
 
 
+def _number(text: str) -> str:
+    try:
+        return parse_request_id(text)
+    except IllFormedId as reason:
+        raise ValueError(str(reason)) from None
+
+
+def _is_part(text: str | None) -> bool:
+    try:
+        return "." in parse_any_id(text or "")
+    except IllFormedId:
+        return False
+
+
 def _visible(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise ValueError("give something visible")
@@ -52,11 +67,15 @@ def _status(name: str) -> str:
 
 
 STATUS_WORDS: Final = (*(status.value for status in Status), "open", "closed")
-Departments = Annotated[list[Annotated[str, AfterValidator(_department)]], BeforeValidator(_split)]
+Department = Annotated[str, AfterValidator(_department), Field(examples=["fen-isleri"])]
+Departments = Annotated[list[Department], BeforeValidator(_split)]
 Services = Annotated[list[Annotated[str, AfterValidator(_service)]], BeforeValidator(_split)]
 Statuses = Annotated[list[Annotated[str, AfterValidator(_status)]], BeforeValidator(_split)]
 Channels = Annotated[list[Channel], BeforeValidator(_split)]
 Kinds = Annotated[list[Kind], BeforeValidator(_split)]
+Slugs = Annotated[
+    list[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]], BeforeValidator(_split)
+]
 Text = Annotated[str, Field(max_length=100), AfterValidator(_visible)]
 Texts = Annotated[list[Text], BeforeValidator(_split)]
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 12, 31)), BeforeValidator(_plain_day)]
@@ -74,6 +93,14 @@ class Parameters(BaseModel):
     service: Services = Field(default=[], description="codes of the catalogue")
     neighbourhood: Texts = Field(default=[], description="mahalle, as written in the request")
     kind: Kinds = Field(default=[], description="what the citizen wants")
+    team: Slugs = Field(default=[], description="who of the department goes there", examples=[["vefa-2"]])
+    crisis: Slugs = Field(default=[], description="under which crisis it was assigned", examples=[["salgin"]])
+    overdue: bool | None = Field(
+        default=None, description="open after its due time, and its clock does not stand still"
+    )
+    paused: bool | None = Field(default=None, description="open, and its clock stands still")
+    escalated: bool | None = Field(default=None, description="somebody was told, at least once, that time runs out")
+    legal_due_before: Day | None = Field(default=None, description="the law's last day lies before this day")
     first_day: Day | None = Field(default=None, alias="from", description="received on this day or later")
     last_day: Day | None = Field(default=None, alias="to", description="received on this day or earlier")
     q: Text | None = Field(default=None, description="a number or its beginning, or a part of a service's name")
@@ -89,6 +116,12 @@ class Parameters(BaseModel):
             service=tuple(self.service),
             neighbourhood=tuple(self.neighbourhood),
             kind=tuple(kind.value for kind in self.kind),
+            team=tuple(self.team),
+            crisis=tuple(self.crisis),
+            overdue=self.overdue,
+            paused=self.paused,
+            escalated=self.escalated,
+            legal_due_before=self.legal_due_before,
             first_day=self.first_day,
             last_day=self.last_day,
             q=self.q,
@@ -97,11 +130,21 @@ class Parameters(BaseModel):
 
 class ListParameters(Parameters):
     """
-    The filter and the place in the list.
+    The filter and the place in the list. Sub-requests are listed if they are asked for.
     """
 
+    parent: Annotated[str, AfterValidator(_number)] | None = Field(
+        default=None, description="the sub-requests of this request alone", examples=["7XK2-9MQ4-T3BD-5"]
+    )
+    parts: bool = Field(default=False, description="sub-requests too, beside the requests")
     cursor: str | None = Field(default=None, max_length=200, description="next_cursor of the page before")
     limit: int = Field(default=50, ge=1, le=200)
+
+    def filter(self) -> Filter:
+        """
+        The filter that they name; a search for the number of a sub-request finds it.
+        """
+        return replace(super().filter(), parent=self.parent, parts=self.parts or _is_part(self.q))
 
 
 class ReportParameters(Parameters):
@@ -131,51 +174,80 @@ class StatusLabel(Answer):
 
 class DueTimes(Answer):
     """
-    By when the department should react and resolve.
+    By when the department should react, accept and resolve. While the clock stands still (``paused_since``),
+    ``resolve_by`` is as it was then.
     """
 
     first_response_at: datetime | None
+    accept_by: datetime | None
     resolve_by: datetime | None
+    paused_since: datetime | None
+
+
+class LegalTerm(Answer):
+    """
+    By when the law wants an answer; ``on`` is the last day (Europe/Istanbul). Never paused.
+    """
+
+    basis: str = Field(examples=["3071"])
+    on: str = Field(examples=["2026-12-25"])
+    due_at: datetime
+    extended: bool
 
 
 class RequestRow(Answer):
     """
-    A request in a list. ``number`` is the request_id, grouped for reading aloud.
+    A request, or a sub-request (with a ``parent_id``), in a list. ``number`` is the request_id, grouped for reading
+    aloud. ``reopened``, ``followers`` and ``parts_count`` count. A sub-request has its parent's ``received_at``.
     """
 
-    request_id: str
-    number: str
-    status: str
+    request_id: str = Field(examples=["7XK29MQ4T3BD5"])
+    number: str = Field(examples=["7XK2-9MQ4-T3BD-5"])
+    status: str = Field(examples=["scheduled"])
     status_label: StatusLabel
-    department: str | None
-    service_code: str | None
-    priority: str | None
+    department: str | None = Field(examples=["fen-isleri"])
+    service_code: str | None = Field(examples=["yol-cukur"])
+    priority: str | None = Field(examples=["normal"])
     emergency: bool
-    channel: str | None
-    kind: str | None
-    neighbourhood: str | None
+    channel: str | None = Field(examples=["phone"])
+    kind: str | None = Field(examples=["complaint"])
+    neighbourhood: str | None = Field(examples=["Kadıköy"])
     received_at: datetime
     assigned_at: datetime | None
     first_response_at: datetime | None
     closed_at: datetime | None
     due: DueTimes
+    legal: LegalTerm | None
     on_time: bool | None
+    overdue: bool
+    paused: bool
+    escalated: bool
+    planned_for: datetime | None
     outcome: str | None
     reopened: int
+    team: str | None = Field(examples=["vefa-2"])
+    crisis: str | None = Field(examples=["salgin"])
+    parent_id: str | None
+    parts_count: int
+    master_id: str | None
+    followers: int
 
 
 class HistoryStep(Answer):
     """
-    One event of the request's life.
+    One event of the request's life. ``clock``, ``level`` and ``due_at``: an escalation, on which clock and to whom.
     """
 
     seq: int
-    type: str
+    type: str = Field(examples=["RequestEscalated"])
     status: str
-    department: str | None
+    department: str | None = None
     at: datetime
-    outcome: str | None
-    public_text: str | None
+    outcome: str | None = None
+    public_text: str | None = None
+    clock: str | None = Field(default=None, examples=["resolution"])
+    level: str | None = Field(default=None, examples=["head"])
+    due_at: datetime | None = None
 
 
 class ToldStep(Answer):
@@ -192,14 +264,65 @@ class ToldStep(Answer):
     at: datetime
 
 
+class OtherBody(Answer):
+    """
+    Who else has the matter: its name, the day it was written to, and the number it has there.
+    """
+
+    body: str = Field(examples=["SASKİ Genel Müdürlüğü"])
+    on: str | None = None
+    reference: str | None = None
+
+
+class Escalation(Answer):
+    """
+    Somebody was told that time runs out, or (``overdue``) ran out.
+    """
+
+    clock: str
+    level: str
+    at: datetime
+    due_at: datetime
+    overdue: bool
+
+
+class Closing(Answer):
+    """
+    One closing, judged by the due time that held then; the first one counts for first-time resolution.
+    """
+
+    at: datetime
+    status: str
+    outcome: str | None
+    resolve_by: datetime | None
+    on_time: bool | None
+
+
+class Pause(Answer):
+    """
+    A stretch in which the clock stood still; without ``until`` it still does.
+    """
+
+    since: datetime
+    until: datetime | None
+
+
 class RequestDetail(RequestRow):
     """
-    A request with its life. ``text`` is the citizen's own words, for callers with the scope texts:read alone.
+    A request or sub-request with its life. ``text`` is the citizen's own words, for callers with the scope texts:read
+    alone. ``parts``: its sub-requests and their states. ``question``: what the citizen is asked.
     """
 
     decided_by: str | None
     public_text: str | None
     text: str | None
+    question: str | None = Field(examples=["Hangi kapının önünde?"])
+    referred_to: OtherBody | None
+    bounced: int
+    parts: list[RequestRow]
+    escalations: list[Escalation]
+    closings: list[Closing]
+    pauses: list[Pause]
     history: list[HistoryStep]
     told: list[ToldStep]
 
@@ -216,8 +339,10 @@ class RequestList(Answer):
 
 class Figures(Answer):
     """
-    Counts of requests. ``assigned``: ever given to a department (triage is one). ``overdue``: open after its due time.
-    ``on_time_share``: of the closed ones with a due time. ``reopened``: requests opened again at least once.
+    Counts of requests. ``assigned``: ever given to a department (triage is one). ``overdue``: open after its due time,
+    and not ``paused``: its clock stands still. ``escalated``: somebody was told, at least once, that time runs out.
+    ``duplicates``: closed as such. ``on_time_share``: of the closed ones with a due time, by their last closing.
+    ``reopened``: requests opened again at least once.
     """
 
     received: int
@@ -225,6 +350,9 @@ class Figures(Answer):
     open: int
     closed: int
     overdue: int
+    paused: int
+    escalated: int
+    duplicates: int
     on_time_share: float | None
     reopened: int
     median_hours_to_close: float | None
@@ -234,7 +362,7 @@ class Figures(Answer):
 class SummaryRow(Figures):
     """
     Everything in one row. ``told``: requests by what became of the first message (``waiting``: nothing yet;
-    ``no_contact``: those of ``suppressed`` that left no contact). ``messages``: all messages by outcome.
+    ``no_contact``: those of ``suppressed`` that left no contact). ``messages``: those to citizens, by outcome.
     """
 
     by_status: dict[str, int]
@@ -244,7 +372,7 @@ class SummaryRow(Figures):
 
 class DepartmentRow(Figures):
     """
-    What a department holds; null: not assigned yet.
+    The work that a department holds or closed, in requests and sub-requests; null: not assigned yet.
     """
 
     department: str | None
@@ -311,30 +439,38 @@ class ChannelsReport(Report):
     rows: list[ChannelRow]
 
 
-def row(document: Document) -> dict[str, Any]:
+def row(document: Document, now: datetime) -> dict[str, Any]:
     """
-    The fields of ``RequestRow``.
+    The fields of ``RequestRow``; ``now`` decides what is overdue.
     """
     labels = STATUS_LABELS[Status(document["status"])]
     return {
         **{name: document[name] for name in RequestRow.model_fields if name in document},
-        "request_id": document["_id"],
-        "number": grouped(document["_id"]),
+        "number": grouped(document["request_id"]),
         "status_label": {"tr": labels.tr, "en": labels.en},
-        "due": {"first_response_at": document["respond_by"], "resolve_by": document["resolve_by"]},
+        "due": {
+            "first_response_at": document["respond_by"],
+            **{name: document[name] for name in ("accept_by", "resolve_by", "paused_since")},
+        },
+        "overdue": is_overdue(document, now),
+        "parts_count": document["parts"],
     }
 
 
-def detail(document: Document, *, with_text: bool) -> dict[str, Any]:
+def detail(document: Document, parts: list[Document], now: datetime, *, with_text: bool) -> dict[str, Any]:
     """
-    The fields of ``RequestDetail``.
+    The fields of ``RequestDetail``. Of messages only those to citizens are shown: staff are told of an escalation.
     """
     body = document["bodies"].get(document["origin"] or "", {})
+    plain = (
+        "decided_by", "public_text", "question", "referred_to", "bounced", "escalations", "closings", "pauses"
+    )  # fmt: skip
+    told = [step for step in document["told"].values() if not step["staff"]]
     return {
-        **row(document),
-        "decided_by": document["decided_by"],
-        "public_text": document["public_text"],
+        **row(document, now),
+        **{name: document[name] for name in plain},
         "text": body.get("text") if with_text else None,
+        "parts": [row(part, now) for part in parts],
         "history": sorted(document["history"].values(), key=lambda step: int(step["seq"])),
-        "told": sorted(document["told"].values(), key=lambda step: (step["at"], step["id"])),
+        "told": sorted(told, key=lambda step: (step["at"], step["id"])),
     }

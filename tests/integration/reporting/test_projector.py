@@ -11,10 +11,9 @@ from services.common.kit.clock import system_clock
 from services.common.kit.mongo import connect
 from services.common.kit.ops import Health
 from services.common.kit.settings import MongoSettings
-from services.reporting.projections import fold
 from services.reporting.projector import Progress, projector
 from services.reporting.repository import Repository
-from tests.unit.reporting.lives import deliver, random_lives
+from tests.unit.reporting.lives import deliver, documents_of, random_lives
 
 pytestmark = pytest.mark.integration
 
@@ -59,9 +58,7 @@ async def test_what_was_archived_before_a_kill_is_folded_when_it_comes_again(rep
     await handle(batch)
 
     assert await repository.archived_count() == len(batch)
-    for life in lives:
-        document = await repository.requests.find_one({"_id": life.request_id})
-        expected = fold(None, *life.events)
+    for name, expected in documents_of([one.event for one in batch]).items():
+        document = await repository.requests.find_one({"_id": name})
         assert document is not None
-        assert expected is not None
         assert {name: document[name] for name in expected} == expected

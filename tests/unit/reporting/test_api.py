@@ -27,8 +27,9 @@ class Keys:
     async def caller(self, key: str) -> Caller | None:
         if key == "away":
             raise KeysUnavailable
-        scopes = {"reader": {"reports:read"}, "writer": {"requests:write"}, "all": {"*"}}.get(key)
-        return Caller(key, frozenset(scopes), frozenset()) if scopes else None
+        scopes = {"reader": {"reports:read"}, "writer": {"requests:write"}, "all": {"*"}, "crew": {"visits:read"}}
+        departments = frozenset({"zabita"}) if key == "crew" else frozenset[str]()
+        return Caller(key, frozenset(scopes[key]), departments) if key in scopes else None
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +52,10 @@ PATHS = (
     "/v1/requests",
     *(f"/v1/reports/{name}" for name in ("summary", "volume", "departments", "channels")),
 )
+VISITS = "/v1/visits?department=zabita"
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, VISITS])
 @pytest.mark.parametrize(("key", "status"), [("", 401), ("unknown", 401), ("writer", 403), ("away", 503)])
 async def test_only_a_known_key_with_the_scope_reads(
     client: httpx.AsyncClient, path: str, key: str, status: int
@@ -78,6 +80,12 @@ async def test_only_a_known_key_with_the_scope_reads(
             "kind=x": "kind",
             "from=2026-13-01": "from",
             "from=0": "from",
+            "team=Vefa": "team",
+            "crisis=a%00b": "crisis",
+            "overdue=perhaps": "overdue",
+            "paused=2": "paused",
+            "escalated=": "escalated",
+            "legal_due_before=1.12.2026": "legal_due_before",
             "to=2026-11-24T10:00:00": "to",
             "from=2026-11-02&to=2026-11-01": "to",
             "q=%00": "q",
@@ -91,6 +99,10 @@ async def test_only_a_known_key_with_the_scope_reads(
         ("/v1/requests", "cursor=abc", "cursor"),
         ("/v1/requests", "cursor=1.2.%F0%9F", "cursor"),
         ("/v1/requests/7XK2", "", "request_id"),
+        (f"/v1/requests/{random_request_id()}.0", "", "request_id"),
+        ("/v1/requests", "parent=7XK2", "parent"),
+        ("/v1/requests", "parts=some", "parts"),
+        ("/v1/reports/summary", "parts=true", "parts"),
         ("/v1/reports/volume", "interval=year", "interval"),
         ("/v1/reports/summary", "cursor=abc", "cursor"),
     ],
@@ -102,6 +114,35 @@ async def test_what_cannot_be_meant_is_refused_by_name(
 
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"][0]["field"].split(".")[0] == field
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("", "team"),
+        ("team=Vefa%202", "team"),
+        ("department=nowhere", "department"),
+        ("department=zabita&day=25.11.2026", "day"),
+        ("department=zabita&format=xlsx", "format"),
+        ("department=zabita&colour=red", "colour"),
+    ],
+)
+async def test_a_visit_list_that_cannot_be_meant_is_refused_by_name(
+    client: httpx.AsyncClient, query: str, field: str
+) -> None:
+    answer = await client.get(f"/v1/visits?{query}", headers={"X-API-Key": "crew"})
+
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize(("key", "department"), [("reader", "zabita"), ("crew", "fen-isleri")])
+async def test_a_visit_list_needs_its_scope_and_its_department(
+    client: httpx.AsyncClient, key: str, department: str
+) -> None:
+    answer = await client.get(f"/v1/visits?department={department}", headers={"X-API-Key": key})
+
+    assert answer.status_code == 403
 
 
 async def test_a_database_that_is_away_is_a_503_and_not_ready(client: httpx.AsyncClient) -> None:

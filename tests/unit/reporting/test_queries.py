@@ -15,6 +15,7 @@ from services.reporting.projections import place_of
 from services.reporting.queries import (
     Filter,
     Interval,
+    Match,
     TooManyBuckets,
     buckets,
     folded,
@@ -22,9 +23,10 @@ from services.reporting.queries import (
     volume_rows,
     widened,
 )
-from services.reporting.views import ReportParameters
+from services.reporting.views import ListParameters, ReportParameters
 
 SECRET = b"a secret of some length"
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 def test_days_without_events_are_there_with_zero() -> None:
@@ -79,13 +81,13 @@ def test_open_and_closed_are_words_for_many_states() -> None:
 @pytest.mark.parametrize("text", ["ÇUKUR", "çukur", "Cukur"])
 def test_a_service_is_found_with_and_without_turkish_letters(text: str) -> None:
     assert folded(text) == "cukur"
-    assert "yol-cukur" in str(match(Filter(q=text)))
+    assert "yol-cukur" in str(match(Filter(q=text), NOW))
 
 
 def test_a_whole_number_is_found_however_it_is_written() -> None:
     number = random_request_id()
 
-    assert match(Filter(q=f"{number[:4]}-{number[4:8]}-{number[8:]}".lower())) == {
+    assert match(Filter(q=f"{number[:4]}-{number[4:8]}-{number[8:]}".lower()), NOW) == {
         "registered": True,
         "_id": number,
         "place": {"$gte": ""},
@@ -93,12 +95,42 @@ def test_a_whole_number_is_found_however_it_is_written() -> None:
 
 
 def test_the_shown_filter_is_the_filter() -> None:
-    asked = {"department": "zabita,fen-isleri", "status": "resolved", "from": "2026-11-01", "q": "çukur"}
-    parameters = ReportParameters.model_validate(
-        {name: [text] if name in ("department", "status") else text for name, text in asked.items()}
-    )
+    asked = {
+        "department": "zabita,fen-isleri",
+        "status": "resolved",
+        "team": "vefa-1,vefa-2",
+        "crisis": "salgin",
+        "overdue": "true",
+        "paused": "false",
+        "escalated": "true",
+        "legal_due_before": "2026-12-01",
+        "from": "2026-11-01",
+        "q": "çukur",
+    }
+    lists = ("department", "status", "team", "crisis")
+    given_so = {name: [text] if name in lists else text for name, text in asked.items()}
+    number = random_request_id()
+    family = {"parent": number, "parts": "true"}
 
-    assert parameters.filter().as_query() == asked
+    assert ReportParameters.model_validate(given_so).filter().as_query() == asked
+    assert ListParameters.model_validate(given_so | family).filter().as_query() == asked | family
+
+
+def test_parts_are_meant_only_if_they_are_asked_for() -> None:
+    number = random_request_id()
+
+    every: Match = {"work": {"$gte": ""}}
+    requests: Match = {"place": {"$gte": ""}}  # what is no request has no place
+    asked: list[tuple[ListParameters, Match]] = [
+        (ListParameters(), requests),
+        (ListParameters(parts=True), every),
+        (ListParameters(parent=number.lower()), every | {"parent_id": number}),
+        (ListParameters(q=number), requests | {"_id": number}),
+        (ListParameters(q=f"{number}.2"), every | {"_id": f"{number}.2"}),
+    ]
+
+    for parameters, found in asked:
+        assert match(parameters.filter(), NOW) == {"registered": True} | found
 
 
 @given(
@@ -121,7 +153,7 @@ def test_places_sort_like_times(one: datetime, other: datetime) -> None:
     ],
 )
 def test_a_day_is_the_day_in_istanbul(moment: datetime, inside: bool) -> None:
-    days = match(Filter(first_day=date(2026, 11, 24), last_day=date(2026, 11, 24)))["place"]
+    days = match(Filter(first_day=date(2026, 11, 24), last_day=date(2026, 11, 24)), NOW)["place"]
 
     assert (days["$gte"] <= place_of(moment, random_request_id()) < days["$lt"]) is inside
 
