@@ -17,7 +17,6 @@ from services.common.contracts.crises import Crisis, Declared, crises
 from services.common.contracts.envelope import encode
 from services.common.contracts.events import CrisisDeclared
 from services.common.kit.clock import Clock
-from services.common.kit.logs import logger
 from services.common.kit.publisher import Publisher
 from services.intake.domain import Refused, metadata
 from services.intake.guard import Breaker
@@ -32,7 +31,6 @@ from services.intake.schemas import (
     NewCrisis,
 )
 
-log = logger(__name__)
 SHOWN: Final = 20
 
 
@@ -109,7 +107,6 @@ class Declarations:
         record = encode(topics.CRISES, metadata(row.id, event.crisis, row.id, event.declared_at), event)
         await self._mongo.call(lambda: self._audit.note_crisis(row))
         await self._publisher.publish(record)
-        log.info("a crisis was declared", crisis=event.crisis, audit=row.id)
         await self._mongo.call(lambda: self._audit.note_declared(row.id))
         return CrisisTaken(
             crisis=event.crisis, starts_at=event.starts_at, ends_at=event.ends_at, declared_at=event.declared_at

@@ -3,13 +3,16 @@ Intake's repository on the real MongoDB protocol.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.common.contracts.events import CrisisDeclared
 from services.common.contracts.vocabulary import Status
 from services.common.kit.mongo import connect
 from services.common.kit.settings import MongoSettings
+from services.intake.crises import AuditRow
 from services.intake.keys import StoredKey
 from services.intake.read_model import CaseState, Outcome
 from services.intake.repository import AWAY, Repository
@@ -48,6 +51,41 @@ async def test_a_higher_seq_wins_whatever_comes_last(repository: Repository) -> 
     assert case == state(5)
     assert await repository.case("unknown") is None
     assert await repository.case(f"{RID}3") == state(1)
+
+
+async def test_a_part_is_a_case_of_its_own(repository: Repository) -> None:
+    part = f"{RID}.1"
+    await repository.apply(
+        {RID: state(3), part: state(5, Status.RESOLVED)}, {(part, "u"): Outcome(part, "applied", 5)}, NOW
+    )
+    assert await repository.case(RID) == state(3)
+    assert await repository.case(part) == state(5, Status.RESOLVED)
+    assert await repository.update_result(RID, "u") is None
+    result = await repository.update_result(part, "u")
+    assert result is not None
+    assert (result.result, result.seq) == ("applied", 5)
+
+
+def declared(number: int, crisis: str = "salgin") -> AuditRow:
+    at = NOW + timedelta(minutes=number)
+    event = CrisisDeclared(crisis=crisis, starts_at=at, reason=f"{number}", declared_by="Kaymakam", declared_at=at)
+    return AuditRow(f"{crisis}-{number}", event, "desk")
+
+
+async def test_the_audit_of_crises_tells_the_last_that_kafka_has_and_all_tries_newest_first(
+    repository: Repository,
+) -> None:
+    assert await repository.last_declared("salgin") is None
+    rows = [declared(number) for number in (1, 3, 2)]
+    for row in (*rows, declared(9, "deprem")):
+        await repository.note_crisis(row)
+    assert await repository.last_declared("salgin") is None
+    for row in rows[1:]:
+        await repository.note_declared(row.id)
+    assert await repository.last_declared("salgin") == declared(3).event
+    found = await repository.crisis_rows("salgin", 2)
+    assert found == [replace(declared(number), state="declared") for number in (3, 2)]
+    assert (await repository.crisis_rows("salgin", 9))[-1] == declared(1)
 
 
 async def test_it_is_known_when_the_read_model_was_fresh(repository: Repository) -> None:

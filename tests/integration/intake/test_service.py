@@ -3,6 +3,9 @@ Intake with its real parts: Kafka, the MongoDB protocol, the key file.
 """
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +14,17 @@ import httpx
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from deploy.stack.config import ROOT
 from deploy.stack.stack import Stack
 from services.common.contracts import topics
 from services.common.contracts.envelope import Received, decode
-from services.common.contracts.events import ContactChanged, RequestReceived
+from services.common.contracts.events import (
+    CitizenReplied,
+    ContactChanged,
+    CrisisDeclared,
+    RequestReceived,
+    UpdateSubmitted,
+)
 from services.common.contracts.vocabulary import Status
 from services.common.kit.auth import KeyVerifier, key_hash
 from services.common.kit.mongo import connect
@@ -67,9 +77,9 @@ async def http(settings: IntakeSettings, repository: Repository) -> AsyncIterato
         yield client
 
 
-def about(request_id: str, topic: str, servers: str) -> list[Received]:
+def about(subject: str, topic: str, servers: str) -> list[Received]:
     """
-    Every record of the topic whose subject is the request.
+    Every record of the topic about the request, part or crisis.
     """
     with KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False, auto_offset_reset="earliest") as consumer:
         places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
@@ -79,7 +89,7 @@ def about(request_id: str, topic: str, servers: str) -> list[Received]:
         found: list[Received] = []
         while any(consumer.position(place) < ends[place] for place in places):
             for records in consumer.poll(timeout_ms=200).values():
-                ours = [record for record in records if ("ce_subject", request_id.encode()) in record.headers]
+                ours = [record for record in records if ("ce_subject", subject.encode()) in record.headers]
                 found += [decode(topic, record.key, record.value, record.headers) for record in ours]
     return found
 
@@ -131,6 +141,66 @@ async def test_what_the_worker_keeps_is_what_updates_are_judged_by(
     taken = await http.post(path, json={"action": "accept", "department": "fen-isleri"})
     assert taken.status_code == 202
     assert (await http.get(f"{path}/{taken.json()['update_id']}")).json()["result"] == "pending"
+
+
+async def test_what_is_done_with_a_part_and_what_its_citizen_replies_stand_in_kafka_in_order(
+    http: httpx.AsyncClient, settings: IntakeSettings
+) -> None:
+    request_id = (await http.post("/v1/requests", json={"channel": "web", "text": "çukur"})).json()["request_id"]
+    path = f"/v1/requests/{request_id}.1"
+    ask = {"action": "ask", "department": "zabita", "question": "Hangi sokak?"}
+    asked = await http.post(f"{path}/updates", json=ask)
+    reply = {"text": "Çınar Sokak", "channel": "whatsapp", "external_id": "wamid.1"}
+    replied = [await http.post(f"{path}/replies", json=reply) for _ in range(2)]
+    assert {answer.status_code for answer in (asked, *replied)} == {202}
+    assert replied[0].json() == replied[1].json()
+    servers = settings.kafka.bootstrap_servers
+    first, second = await asyncio.to_thread(about, f"{request_id}.1", topics.UPDATES.name, servers)
+    assert isinstance(first.data, UpdateSubmitted)
+    assert isinstance(second.data, CitizenReplied)
+    assert (first.data.question, second.data.text) == ("Hangi sokak?", "Çınar Sokak")
+    assert first.meta.correlation_id == second.meta.correlation_id == request_id
+
+
+async def test_a_crisis_is_declared_over_http_and_ended_by_the_command_line_with_one_audit(
+    http: httpx.AsyncClient, settings: IntakeSettings
+) -> None:
+    who = {"reason": "Vaka sayısı", "declared_by": "Kaymakam"}
+    assert (await http.post("/v1/crises/salgin", json=who)).status_code == 202
+    assert "salgin  ON" in await asyncio.to_thread(command, settings, "list")
+    ended = await asyncio.to_thread(command, settings, "end", "salgin", "--reason", "Bitti", "--by", "Vali")
+    assert ended.startswith("declared: salgin")
+    shown = next(one for one in (await http.get("/v1/crises")).json()["crises"] if one["name"] == "salgin")
+    assert shown["on"] is False
+    assert [(row["state"], row["reason"], row["declared_by"], row["adapter"]) for row in shown["audit"]] == [
+        ("declared", "Bitti", "Vali", "command-line"),
+        ("declared", "Vaka sayısı", "Kaymakam", "test"),
+    ]
+    servers = settings.kafka.bootstrap_servers
+    events = [one.data for one in await asyncio.to_thread(about, "salgin", topics.CRISES.name, servers)]
+    assert [event.reason for event in events if isinstance(event, CrisisDeclared)][-2:] == ["Vaka sayısı", "Bitti"]
+
+
+def command(settings: IntakeSettings, *words: str) -> str:
+    """
+    What ``python -m services.intake crises …`` prints.
+    """
+    environment = {
+        **os.environ,
+        "INTAKE_DATABASE": settings.database,
+        "MONGODB_URI": settings.mongo.uri,
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+    }
+    run = subprocess.run(
+        [sys.executable, "-m", "services.intake", "crises", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
 
 
 async def test_other_services_recognise_a_key_through_intake(http: httpx.AsyncClient) -> None:
