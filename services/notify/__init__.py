@@ -1,3 +1,4 @@
 """
-Tells citizens what became of their requests: one outcome for every message that is due, and no message twice.
+Tells citizens what becomes of their requests, and staff when time runs out: one outcome for every message that is due,
+and no message twice.
 """

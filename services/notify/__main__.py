@@ -16,12 +16,17 @@ from services.notify.channels.smtp import SmtpSender, SmtpSettings
 from services.notify.handler import worker_spec
 from services.notify.messages import BrokenTemplates, load_templates
 from services.notify.settings import NotifySettings
+from services.notify.staff import BrokenStaff, load_staff
 
 
 def senders(settings: NotifySettings) -> Mapping[NotifyVia, Sender]:
     """
-    The senders by channel: mail over SMTP, the others into files.
+    The senders by channel: mail over SMTP if there is a server, all else into files.
     """
+    files = (NotifyVia.EMAIL, NotifyVia.SMS, NotifyVia.WHATSAPP)
+    found: dict[NotifyVia, Sender] = {channel: FileSender(settings.outbox_dir, channel) for channel in files}
+    if not settings.smtp_host:
+        return found
     password = settings.smtp_password
     mail = SmtpSettings(
         host=settings.smtp_host,
@@ -33,27 +38,23 @@ def senders(settings: NotifySettings) -> Mapping[NotifyVia, Sender]:
         password=password.get_secret_value() if password else None,
         connections=settings.smtp_connections,
     )
-    return {
-        NotifyVia.EMAIL: SmtpSender(mail),
-        NotifyVia.SMS: FileSender(settings.outbox_dir, NotifyVia.SMS),
-        NotifyVia.WHATSAPP: FileSender(settings.outbox_dir, NotifyVia.WHATSAPP),
-    }
+    return {**found, NotifyVia.EMAIL: SmtpSender(mail)}
 
 
 def main() -> None:
     """
-    Check settings and templates, then run until SIGTERM. Exits 2 on a wrong command line or a broken template.
+    Check settings, templates and staff, then run until SIGTERM. Exits 2 on a wrong command line or a broken file.
     """
     settings = NotifySettings()
     match sys.argv[1:]:
         case []:
             logs.configure(settings.logs, "notify")
             try:
-                templates = load_templates()
-            except BrokenTemplates as error:
+                templates, staff = load_templates(), load_staff(settings.staff_file)
+            except (BrokenTemplates, BrokenStaff) as error:
                 print(f"notify does not start: {error}", file=sys.stderr)
                 sys.exit(2)
-            spec = worker_spec(settings, templates, lambda: senders(settings))
+            spec = worker_spec(settings, templates, staff, lambda: senders(settings))
             run_worker(spec, settings.kafka, settings.logs, settings.worker)
         case ["api"]:
             logs.configure(settings.logs, "notify-api")

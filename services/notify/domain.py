@@ -3,7 +3,8 @@ What to tell whom, when and how: pure functions over one ``Telling``, everything
 
 A telling is one document, so "received" and "assigned" can be merged in one write. A message (``Row``) is parked until
 its contact has arrived, waits until it is due, is in somebody's hand while it is sent, and ends exactly once: sent,
-failed or suppressed. The event that says so is put into ``outbox``, as bytes, by the same write.
+failed or suppressed. The event that says so is put into ``outbox``, as bytes, by the same write. Staff hear in the same
+way; who they are stands in a file (``staff.py``), so a message to them is never parked.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,17 +25,15 @@ from services.common.contracts.events import (
     NotificationQueued,
     NotificationSent,
     NotificationSuppressed,
-    RequestAssigned,
-    RequestRegistered,
+    RequestEscalated,
 )
 from services.common.contracts.ids import CONTACT_NONE, derived_id
 from services.common.contracts.topics import NOTIFICATIONS
-from services.common.contracts.vocabulary import CLOSED, Language, NotifyVia, Outcome, Status
+from services.common.contracts.vocabulary import TRIAGE_DEPARTMENT, Language, NotifyVia, Status
+from services.notify.transitions import ASSIGNED, CLOSING, RECEIVED, Facts, facts_of, transition_of
 
 SOURCE: Final = "/notify"
-RECEIVED: Final = "received"
-ASSIGNED: Final = "assigned"
-CLOSING: Final = "closed"
+STAFF: Final = "staff:"
 QUEUED_AFTER: Final = timedelta(seconds=1)  # what is sent within a second is published together with its outcome
 
 
@@ -65,6 +64,7 @@ class Reason(StrEnum):
     PHONE_ONLY = "phone_only"
     ERASED = "erased"
     MERGED = "merged"
+    INTERNAL = "internal"
     TOO_OLD = "too_old"
     CONTACT_MISSING = "contact_missing"
     BAD_ADDRESS = "bad_address"
@@ -196,26 +196,12 @@ def choose(contact: Contact) -> NotifyVia | Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """
-    What the text of a message is made from. Nothing that a citizen wrote.
-    """
-
-    status: Status | None
-    department: str | None = None
-    service_code: str | None = None
-    outcome: Outcome | None = None
-    answer: str | None = None
-    emergency: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """
     One message: its identity (transition, recipient, attempt), its state, and what it says.
 
     ``due_at`` is when to look at it next: to send it, to look for its contact, or because its sender has not come back.
-    After ``give_up_at`` it fails. ``claim`` is the token of who has it in hand.
+    After ``give_up_at`` it fails. ``claim`` is the token of who has it in hand. ``at`` is when what it tells happened.
     """
 
     transition: str
@@ -225,6 +211,7 @@ class Row:
     correlation_id: str
     facts: Facts
     state: State
+    at: datetime | None = None
     due_at: datetime | None = None
     give_up_at: datetime | None = None
     attempt: int = 1
@@ -234,6 +221,20 @@ class Row:
     reason: str | None = None
     superseded_by: str | None = None
     provider_id: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """
+        The transition without its number.
+        """
+        return self.transition.partition(".")[0]
+
+    @property
+    def for_staff(self) -> bool:
+        """
+        Whether it goes to a member of staff.
+        """
+        return self.recipient.startswith(STAFF)
 
     @property
     def untouched(self) -> bool:
@@ -247,7 +248,7 @@ class Row:
         Whether it may go out on this channel although it is unknown if it went out already (design.md 4): a mail as a
         mail, for it has the same Message-ID; what is urgent or the last word on every channel.
         """
-        if self.facts.emergency or self.transition.partition(".")[0] == CLOSING:
+        if self.facts.emergency or self.kind == CLOSING:
             return True
         return self.channel is NotifyVia.EMAIL and channel in (NotifyVia.EMAIL, None)
 
@@ -269,6 +270,14 @@ class Telling:
         The first attempt at telling a transition.
         """
         return next((row for row in self.rows if row.transition == transition and row.attempt == 1), None)
+
+    @property
+    def received_at(self) -> datetime | None:
+        """
+        When the request came in, if that is to be told or was.
+        """
+        received = self.find(RECEIVED)
+        return received.at if received else None
 
     @property
     def next_at(self) -> datetime | None:
@@ -352,19 +361,6 @@ def _merge(telling: Telling, row: Row, into: str, now: datetime) -> Telling:
 # --- what happened ---
 
 
-def transition_of(event: Lifecycle) -> str | None:
-    """
-    What of an event a citizen is told: ``received``, ``assigned`` (then ``assigned.2`` …), ``closed`` (``closed.2`` …).
-    """
-    if isinstance(event, RequestRegistered):
-        return RECEIVED
-    if isinstance(event, RequestAssigned):
-        return ASSIGNED if event.assignments <= 1 else f"{ASSIGNED}.{event.assignments}"
-    if event.status in CLOSED and event.previous_status not in CLOSED:
-        return CLOSING if event.closings <= 1 else f"{CLOSING}.{event.closings}"
-    return None
-
-
 def absorb(
     telling: Telling, meta: Metadata, event: Lifecycle, contact: Contact | None, now: datetime, rules: Rules
 ) -> Telling:
@@ -372,7 +368,8 @@ def absorb(
     Add what is to be told of an event; a repeat changes nothing (the same object comes back).
 
     ``received`` waits ``rules.hold`` for the department's name. If the first assignment comes before it left the house,
-    the two become one message and ``assigned`` ends as merged, in whichever order they arrive.
+    the two become one message and ``assigned`` ends as merged, in whichever order they arrive. A request that comes
+    back to triage is nothing new for its citizen: the department is looked for again.
     """
     transition = transition_of(event)
     if transition is None or telling.find(transition) is not None:
@@ -383,25 +380,26 @@ def absorb(
         seq=event.seq,
         cause=meta.id,
         correlation_id=meta.correlation_id,
-        facts=Facts(
-            event.status,
-            event.department,
-            event.service_code,
-            event.outcome,
-            event.public_text if transition.startswith(CLOSING) else None,
-            event.emergency,
-        ),
+        facts=facts_of(event, telling.received_at),
         state=State.WAITING,
+        at=event.occurred_at,
     )
+    if isinstance(event, RequestEscalated):
+        row = replace(row, recipient=f"{STAFF}{event.department or TRIAGE_DEPARTMENT}:{event.level}")
+    if row.kind == ASSIGNED and event.status is Status.TRIAGE and transition != ASSIGNED:
+        return _suppress(telling, row, Reason.INTERNAL, now)
     if now - event.occurred_at > rules.max_age:
         return _suppress(telling, row, Reason.TOO_OLD, now)
     if row.recipient == CONTACT_NONE:
         return _suppress(telling, row, Reason.NO_CONTACT, now)
+    if row.for_staff:
+        return _queue(telling, row, NotifyVia.EMAIL, now, now)
     due_at = now
     if transition == RECEIVED:
         assigned = telling.find(ASSIGNED)
         if assigned is None:
-            due_at = max(now, event.occurred_at + rules.hold) if len(telling.rows) == 0 else now
+            alone = all(other.for_staff for other in telling.rows)
+            due_at = max(now, event.occurred_at + rules.hold) if alone else now
         elif assigned.untouched:
             row = replace(row, facts=assigned.facts)
             telling = _merge(telling, assigned, RECEIVED, now)
@@ -431,8 +429,15 @@ def _address(
     choice = choose(contact)
     if isinstance(choice, Reason):
         return _suppress(telling, row, choice, now)
+    return _queue(telling, row, choice, due_at, now)
+
+
+def _queue(telling: Telling, row: Row, channel: NotifyVia, due_at: datetime, now: datetime) -> Telling:
+    """
+    Let the row wait for its time to be sent.
+    """
     end = row.give_up_at if row.tries else None
-    waiting = replace(row, state=State.WAITING, channel=choice, due_at=due_at, give_up_at=end)
+    waiting = replace(row, state=State.WAITING, channel=channel, due_at=due_at, give_up_at=end)
     telling = _put(telling, waiting)
     return telling if row.channel else _say(telling, waiting, NotificationQueued, now)  # what has a channel was queued
 
@@ -453,7 +458,8 @@ def take(telling: Telling, contacts: Mapping[str, Contact], claim: str, now: dat
     Take the first message that is due into hand, under the token ``claim``. What cannot be sent ends here: its contact
     did not come, was erased, or does not want to hear. A message whose sender did not come back is taken again if it
     may be repeated, and fails as unknown otherwise. A contact that is not in ``contacts`` has not been looked up or has
-    not come, for an erased one is there: its message is parked.
+    not come, for an erased one is there: its message is parked. Staff that is not there does not exist: its message
+    fails.
     """
     if any(row.state is State.SENDING and row.due_at and row.due_at > now for row in telling.rows):
         return telling
@@ -465,6 +471,9 @@ def take(telling: Telling, contacts: Mapping[str, Contact], claim: str, now: dat
         choice = None if contact is None else choose(contact)
         if row.state is State.SENDING and not row.repeats_on(choice if isinstance(choice, NotifyVia) else None):
             telling = _end(telling, row, State.FAILED, now, Reason.UNKNOWN)
+            continue
+        if contact is None and row.for_staff:
+            telling = _end(telling, row, State.FAILED, now, Reason.NO_ADDRESS)
             continue
         if contact is None or choice is None:
             late = row.state is State.PARKED and row.give_up_at is not None and row.give_up_at <= now

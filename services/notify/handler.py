@@ -7,7 +7,7 @@ again by the next process, through ``next_at`` and ``publish_at``.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +32,8 @@ from services.notify.domain import Away, Contact, Handed, Reason, Refused, Resul
 from services.notify.messages import House, Templates
 from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
+from services.notify.staff import Staff
+from services.notify.transitions import transition_of
 
 log = logger(__name__)
 T = TypeVar("T")
@@ -110,6 +112,7 @@ class Notifier:
         kafka: Kafkaesque,
         senders: Mapping[NotifyVia, Sender],
         templates: Templates,
+        staff: Staff,
         house: House,
         rules: Rules,
         *,
@@ -122,6 +125,7 @@ class Notifier:
         self._kafka = kafka
         self._senders = senders
         self._templates = templates
+        self._staff = staff
         self._house = house
         self._rules = rules
         self._batch = batch
@@ -144,7 +148,7 @@ class Notifier:
             if delivery.topic != LIFECYCLE.name or delivery.received is None:
                 continue
             event = delivery.event.data
-            if isinstance(event, Lifecycle) and domain.transition_of(event) is not None:
+            if isinstance(event, Lifecycle) and transition_of(event) is not None:
                 events.setdefault(event.request_id, []).append((delivery.event.meta, event))
         if events:
             known = await self._repository.contacts(
@@ -161,7 +165,7 @@ class Notifier:
             self._unpublished.ring()
         self._due.ring()
 
-    # --- to citizens ---
+    # --- to citizens and staff ---
 
     async def deliver(self) -> None:
         """
@@ -188,7 +192,7 @@ class Notifier:
         due = await self._repository.due(now, self._batch)
         if not due:
             return False, []
-        contacts = await self._repository.contacts(row.recipient for one in due.values() for row in one.rows)
+        contacts = await self._reached(row for one in due.values() for row in one.rows)
         written = await self._repository.change(
             due, lambda telling: domain.take(telling, contacts, claim, now, self._rules), known=due
         )
@@ -196,6 +200,17 @@ class Notifier:
         pairs = [(telling, telling.in_hand(claim)) for telling in written.values()]
         progress = any(written[key] is not telling for key, telling in due.items())
         return progress, [Hand(telling, row, contacts[row.recipient]) for telling, row in pairs if row is not None]
+
+    async def _reached(self, rows: Iterable[Row]) -> dict[str, Contact]:
+        """
+        How the recipients are reached, as far as they are known: citizens by what has arrived, staff by the file.
+        """
+        wanted = {row.recipient: row.for_staff for row in rows}
+        found = await self._repository.contacts(recipient for recipient, staff in wanted.items() if not staff)
+        for recipient in (recipient for recipient, staff in wanted.items() if staff):
+            if (person := self._staff.contact(recipient)) is not None:
+                found[recipient] = person
+        return found
 
     async def fly(self, hands: Sequence[Hand]) -> None:
         """
@@ -299,11 +314,12 @@ def _count(record: Record) -> None:
     transition = str(data["transition"]).partition(".")[0]
     metrics.notifications_total.labels(transition, data.get("channel", "none"), kind).inc()
     if kind == "failed":
-        log.error("a citizen was not told", request_id=data["request_id"], transition=transition, reason=data["reason"])
+        who = "staff" if str(data["recipient"]).startswith(domain.STAFF) else "a citizen"
+        log.error(f"{who} was not told", request_id=data["request_id"], transition=transition, reason=data["reason"])
 
 
 def worker_spec(
-    settings: NotifySettings, templates: Templates, senders: Callable[[], Mapping[NotifyVia, Sender]]
+    settings: NotifySettings, templates: Templates, staff: Staff, senders: Callable[[], Mapping[NotifyVia, Sender]]
 ) -> WorkerSpec:
     """
     The worker: consumer group ``notify`` on contacts and requests.lifecycle.
@@ -321,6 +337,7 @@ def worker_spec(
                 kafka,
                 out,
                 templates,
+                staff,
                 settings.house,
                 settings.rules,
                 batch=settings.batch,

@@ -5,22 +5,44 @@ The words: templates from ``templates/``, checked when they are read, filled wit
 import html
 import re
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from string import Template
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import grouped
-from services.common.contracts.vocabulary import Language, Outcome, Status
-from services.notify.domain import ASSIGNED, CLOSING, RECEIVED, Row
+from services.common.contracts.vocabulary import Clock, Language, Level, Outcome, Status
+from services.notify.domain import Row
+from services.notify.transitions import (
+    ACCEPTED,
+    ASKED,
+    ASSIGNED,
+    CLOSING,
+    ESCALATED,
+    EXTENDED,
+    FOLLOWED,
+    IN_PROGRESS,
+    RECEIVED,
+    REMINDED,
+    REOPENED,
+    SCHEDULED,
+    WAITING,
+    Facts,
+)
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 SHORT_LIMIT: Final = 300
+ISTANBUL: Final = ZoneInfo("Europe/Istanbul")
 _COMMON: Final = frozenset({"number", "url", "municipality", "phone"})
-_ENDINGS: Final = (CLOSING, *(f"{CLOSING}_{outcome}" for outcome in Outcome))
+_MAIL_ONLY: Final = frozenset({"neighbourhood", "since", "role"})  # a short message has no room for them
+_SUBJECT: Final = frozenset({"number", "urgent"})
+_STAFF: Final = frozenset({"department", "service", "neighbourhood", "since", "day", "late", "urgent", "role"})
+_ANSWER: Final = frozenset({"answer"})
 # Which placeholders each template may, and for those named here must, have.
 EXPECTED: Final[dict[str, frozenset[str]]] = {
     RECEIVED: frozenset(),
@@ -28,7 +50,27 @@ EXPECTED: Final[dict[str, frozenset[str]]] = {
     f"{RECEIVED}_triage": frozenset(),
     ASSIGNED: frozenset({"department"}),
     f"{ASSIGNED}_triage": frozenset(),
-    **dict.fromkeys(_ENDINGS, frozenset({"answer"})),
+    ACCEPTED: frozenset({"department", "answer"}),
+    IN_PROGRESS: frozenset({"department", "answer"}),
+    SCHEDULED: frozenset({"day", "answer"}),
+    ASKED: frozenset({"question", "answer"}),
+    REMINDED: frozenset({"question"}),
+    WAITING: frozenset({"body", "answer"}),
+    EXTENDED: frozenset({"day", "answer"}),
+    CLOSING: _ANSWER,
+    **{f"{CLOSING}_{outcome}": _ANSWER for outcome in Outcome},
+    f"{CLOSING}_{Outcome.REFERRED}": frozenset({"body", "answer"}),
+    # What routing writes by itself here is Turkish alone and says what the template says in both languages.
+    f"{CLOSING}_{Outcome.DUPLICATE}": frozenset(),
+    f"{CLOSING}_{Outcome.NO_REPLY}": frozenset(),
+    REOPENED: frozenset({"department"}),
+    f"{FOLLOWED}_{Status.SCHEDULED}": frozenset({"day", "answer"}),
+    f"{FOLLOWED}_{Status.RESOLVED}": _ANSWER,
+    f"{FOLLOWED}_{Status.REJECTED}": _ANSWER,
+    f"{FOLLOWED}_{Status.REFERRED}": _ANSWER,
+    f"{FOLLOWED}_{CLOSING}": _ANSWER,
+    f"{FOLLOWED}_{Status.REOPENED}": frozenset(),
+    **{f"{ESCALATED}_{clock}": _STAFF for clock in Clock},
 }
 
 
@@ -103,7 +145,11 @@ def _check(place: str, texts: _Texts, special: frozenset[str]) -> None:
         names = set(template.get_identifiers())
         if unknown := names - _COMMON - special:
             raise BrokenTemplates(f"{place}: {part}: unknown ${min(unknown)}")
-        needed = {"number"} if part == "subject" else {"number", "url"} | special
+        needed = {
+            "subject": _SUBJECT & ({"number"} | special),
+            "mail": {"number", "url"} | special,
+            "short": {"number", "url"} | special - _MAIL_ONLY,
+        }[part]
         if missing := needed - names:
             raise BrokenTemplates(f"{place}: {part}: ${min(missing)} is missing")
     if "\n" in texts.subject or "\n" in texts.short:
@@ -114,12 +160,17 @@ def template_for(row: Row) -> str:
     """
     The name of the template that says what the row is about.
     """
-    facts, base = row.facts, row.transition.partition(".")[0]
-    if base == CLOSING:
+    facts, kind = row.facts, row.kind
+    if kind == CLOSING:
         return f"{CLOSING}_{facts.outcome}" if facts.outcome else CLOSING
-    if facts.status is Status.TRIAGE:
-        return f"{base}_triage"
-    return f"{RECEIVED}_assigned" if base == RECEIVED and facts.department else base
+    if kind == FOLLOWED:
+        name = f"{FOLLOWED}_{facts.status}"
+        return name if name in EXPECTED else f"{FOLLOWED}_{CLOSING}"
+    if kind == ESCALATED:
+        return f"{ESCALATED}_{facts.clock}"
+    if kind in (RECEIVED, ASSIGNED) and facts.status is Status.TRIAGE:
+        return f"{kind}_triage"
+    return f"{RECEIVED}_assigned" if kind == RECEIVED and facts.department else kind
 
 
 def department_name(slug: str, language: Language) -> str:
@@ -132,15 +183,167 @@ def department_name(slug: str, language: Language) -> str:
     return re.sub(r"\s*\(.*?\)", "", department.tr if language is Language.TR else department.en).strip()
 
 
-def _tidy(text: str) -> str:
+def service_name(code: str, language: Language) -> str:
     """
-    No blank line twice, none at the ends: an empty answer leaves no hole.
+    The service as the catalogue calls it; a code that is no longer there stands for itself.
     """
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    service = catalogue().services.get(code)
+    if service is None:
+        return code
+    return service.tr if language is Language.TR else service.en
+
+
+# --- times ---
+
+_MONTHS: Final = {
+    Language.TR: (
+        "Ocak", "Şubat", "Mart", "Nisan", "Mayıs", "Haziran",
+        "Temmuz", "Ağustos", "Eylül", "Ekim", "Kasım", "Aralık",
+    ),
+    Language.EN: (
+        "January", "February", "March", "April", "May", "June",
+        "July", "August", "September", "October", "November", "December",
+    ),
+}  # fmt: skip
+_WEEKDAYS: Final = {
+    Language.TR: ("Pazartesi", "Salı", "Çarşamba", "Perşembe", "Cuma", "Cumartesi", "Pazar"),
+    Language.EN: ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+}
+_UNITS: Final = {
+    Language.TR: (("gün", "gün"), ("saat", "saat"), ("dakika", "dakika")),
+    Language.EN: (("day", "days"), ("hour", "hours"), ("minute", "minutes")),
+}
+
+
+def day_in_words(day: date, language: Language) -> str:
+    """
+    ``3 Haziran 2026 Çarşamba``; ``Wednesday, 3 June 2026``.
+    """
+    written = f"{day.day} {_MONTHS[language][day.month - 1]} {day.year}"
+    weekday = _WEEKDAYS[language][day.weekday()]
+    return f"{written} {weekday}" if language is Language.TR else f"{weekday}, {written}"
+
+
+def time_in_words(moment: datetime, language: Language) -> str:
+    """
+    The day and the time in Istanbul; midnight means that no time was given.
+    """
+    local = moment.astimezone(ISTANBUL)
+    day = day_in_words(local.date(), language)
+    if (local.hour, local.minute) == (0, 0):
+        return day
+    return f"{day}, {local:%H.%M}" if language is Language.TR else f"{day}, {local:%H:%M}"
+
+
+def span_in_words(span: timedelta, language: Language) -> str:
+    """
+    The two largest units of a length of time, down to minutes: ``2 gün 3 saat``, ``15 minutes``. Empty below a minute.
+    """
+    minutes = int(span.total_seconds()) // 60
+    counts = (minutes // 1_440, minutes // 60 % 24, minutes % 60)
+    words = [
+        f"{count} {one if count == 1 else many}"
+        for count, (one, many) in zip(counts, _UNITS[language], strict=True)
+        if count
+    ]
+    return " ".join(words[:2])
+
+
+def _late(due: datetime | None, at: datetime | None, language: Language) -> str:
+    """
+    How the time that it should have been done by lies to the moment of telling.
+    """
+    if due is None or at is None:
+        return ""
+    span = span_in_words(abs(at - due), language)
+    if not span:
+        return "süresi şimdi doldu" if language is Language.TR else "due now"
+    if at > due:
+        return f"süresi {span} önce doldu" if language is Language.TR else f"{span} overdue"
+    return f"süresinin dolmasına {span} var" if language is Language.TR else f"due in {span}"
+
+
+# --- what fills the templates ---
+
+_URGENT: Final = {Language.TR: "ACİL", Language.EN: "URGENT"}
+_ROLES: Final = {
+    Language.TR: {
+        Level.DEPARTMENT: "ilgilenen birim",
+        Level.HEAD: "birim müdürü",
+        Level.DEPUTY_MAYOR: "birimin bağlı olduğu başkan yardımcısı",
+    },
+    Language.EN: {
+        Level.DEPARTMENT: "the department in charge",
+        Level.HEAD: "the head of the department",
+        Level.DEPUTY_MAYOR: "the deputy mayor above the department",
+    },
+}
+_REFERENCE: Final = {Language.TR: "sayı", Language.EN: "ref."}
+
+
+def _other_body(facts: Facts, language: Language) -> str:
+    """
+    ``SASKİ (1 Haziran 2026 Pazartesi, sayı 2026/4411)``, as far as it is known.
+    """
+    known = [
+        day_in_words(facts.written_on, language) if facts.written_on else "",
+        f"{_REFERENCE[language]} {facts.reference}" if facts.reference else "",
+    ]
+    more = ", ".join(filter(None, known))
+    return f"{facts.body or ''} ({more})" if more else facts.body or ""
+
+
+def _words(house: House, request_id: str, row: Row, language: Language) -> dict[str, str]:
+    facts = row.facts
+    whole_days = row.kind == EXTENDED or facts.clock is Clock.LEGAL  # the law counts days
+    day = facts.day.astimezone(ISTANBUL) if facts.day else None
+    return {
+        "number": grouped(request_id),
+        "url": f"{house.public_url.rstrip('/')}/t/{request_id}",
+        "municipality": house.names[language],
+        "phone": house.phone,
+        "department": department_name(facts.department or "", language),
+        "service": service_name(facts.service_code or "", language),
+        "neighbourhood": facts.neighbourhood or "",
+        "since": time_in_words(facts.since, language) if facts.since else "",
+        "day": "" if day is None else (day_in_words(day, language) if whole_days else time_in_words(day, language)),
+        "late": _late(facts.day, row.at, language),
+        "urgent": _URGENT[language] if facts.emergency else "",
+        "role": _ROLES[language][facts.level] if facts.level else "",
+        "body": _other_body(facts, language),
+        "question": (facts.question or "").strip()[:4_000],
+        "answer": (facts.answer or "").strip()[:4_000],
+    }
+
+
+def _fill(text: str, words: dict[str, str]) -> str:
+    """
+    The template filled. A line of it whose placeholders are all empty is left out, and no blank line stands twice.
+    """
+    lines = []
+    for line in text.splitlines():
+        names = Template(line).get_identifiers()
+        if not names or any(words[name] for name in names):
+            lines.append(Template(line).substitute(words))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
 def _line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _shorten(text: str, words: dict[str, str]) -> str:
+    """
+    The template filled, in one line of at most ``SHORT_LIMIT`` characters: what a department wrote is cut, its question
+    last.
+    """
+    template, words = Template(text), {name: _line(word) for name, word in words.items()}
+    for name in ("answer", "body", "question"):
+        over = len(_line(template.substitute(words))) - SHORT_LIMIT
+        if over > 0 and words[name]:
+            kept = words[name][: max(0, len(words[name]) - over - 1)].rstrip()
+            words[name] = f"{kept}…" if kept else ""
+    return _line(template.substitute(words))
 
 
 def _html(text: str, url: str) -> str:
@@ -163,28 +366,15 @@ class Templates:
         Write the message. The same row always gives the same words.
         """
         texts = self.texts[language, template_for(row)]
-        url = f"{house.public_url.rstrip('/')}/t/{request_id}"
-        answer = (row.facts.answer or "").strip()
-        words = {
-            "number": grouped(request_id),
-            "url": url,
-            "municipality": house.names[language],
-            "phone": house.phone,
-            "department": department_name(row.facts.department or "", language),
-            "answer": answer[:4_000],
-        }
+        words = _words(house, request_id, row, language)
         subject = _line(Template(texts.subject).substitute(words))
-        text = _tidy(Template(texts.mail).substitute(words))
-        brief = Template(texts.short)
-        room = SHORT_LIMIT - len(_line(brief.substitute({**words, "answer": ""}))) - 1
-        cut = _line(answer)
-        cut = cut if len(cut) <= room else cut[: max(0, room - 1)].rstrip() + "…"
-        short = _line(brief.substitute({**words, "answer": cut}))
+        text = _fill(texts.mail, words)
+        short = _shorten(texts.short, words)
         page = self.layout.substitute(
             lang=language,
             title=html.escape(subject),
             municipality=html.escape(house.names[language]),
             phone=html.escape(house.phone),
-            body=_html(text, url),
+            body=_html(text, words["url"]),
         )
         return Message(subject, f"{text}\n-- \n{house.names[language]} · İLKİM {house.phone}\n", page, short)

@@ -6,7 +6,7 @@ A telling is written only if nobody wrote it since it was read; who comes second
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -14,9 +14,10 @@ from pymongo import IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from services.common.contracts.envelope import Record
-from services.common.contracts.vocabulary import Language, NotifyVia, Outcome, Status
+from services.common.contracts.vocabulary import Clock, Language, Level, NotifyVia, Outcome, Status
 from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
-from services.notify.domain import Contact, Facts, Row, State, Telling
+from services.notify.domain import Contact, Row, State, Telling
+from services.notify.transitions import Facts
 
 KEEP_TELLINGS: Final = timedelta(days=90)  # longer than topics and dead letters are kept: a replay finds what was told
 KEEP_AUDIT: Final = timedelta(days=730)
@@ -29,8 +30,16 @@ def utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone(UTC)
 
 
+def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}
+
+
 def _row_to(row: Row) -> dict[str, Any]:
-    return {key: value for key, value in asdict(row).items() if value is not None}
+    raw = asdict(row)
+    facts = raw["facts"]
+    if row.facts.written_on is not None:
+        facts["written_on"] = row.facts.written_on.isoformat()  # BSON has no day without a time
+    return _known({**raw, "facts": _known(facts)})
 
 
 def _row_from(raw: Mapping[str, Any]) -> Row:
@@ -43,10 +52,16 @@ def _row_from(raw: Mapping[str, Any]) -> Row:
                     **facts,
                     "status": Status(facts["status"]) if facts.get("status") else None,
                     "outcome": Outcome(facts["outcome"]) if facts.get("outcome") else None,
+                    "clock": Clock(facts["clock"]) if facts.get("clock") else None,
+                    "level": Level(facts["level"]) if facts.get("level") else None,
+                    "day": utc(facts.get("day")),
+                    "since": utc(facts.get("since")),
+                    "written_on": date.fromisoformat(facts["written_on"]) if facts.get("written_on") else None,
                 }
             ),
             "state": State(raw["state"]),
             "channel": NotifyVia(raw["channel"]) if raw.get("channel") else None,
+            "at": utc(raw.get("at")),
             "due_at": utc(raw.get("due_at")),
             "give_up_at": utc(raw.get("give_up_at")),
         }

@@ -13,6 +13,7 @@ from services.common.contracts.vocabulary import Language
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
 from services.notify.domain import Rules
 from services.notify.messages import House
+from services.notify.staff import STAFF_FILE
 
 _TIMES = Rules()  # the times stand in the core once
 
@@ -22,7 +23,8 @@ class NotifySettings(BaseSettings):
     ``hold``: how long "received" waits for the department's name. ``parking``: how long a message waits for its
     contact. ``retry_for``: how long a provider that is away is tried. ``max_age``: what is older is not told any more,
     so that a new group name or a rebuilt topic does not write to everybody again. ``lease`` must be longer than
-    ``send_timeout``: after it another process may send a message whose sender died.
+    ``send_timeout``: after it another process may send a message whose sender died. Without an ``smtp_host`` mails go
+    into files, as the other channels do.
     """
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", frozen=True)
@@ -47,6 +49,7 @@ class NotifySettings(BaseSettings):
     batch: int = Field(default=25, ge=1, le=500)
     flights: int = Field(default=4, ge=1, le=32)
 
+    staff_file: Path = STAFF_FILE
     outbox_dir: Path = Path(".run/outbox")
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(default=8025, ge=1, le=65535)

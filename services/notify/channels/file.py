@@ -25,6 +25,8 @@ class FileSender:
         Write the file, readable by its owner alone.
         """
         body = {"channel": self._channel, "to": to, "text": message.short}
+        if self._channel is NotifyVia.EMAIL:
+            body |= {"subject": message.subject, "text": message.text}
         await asyncio.to_thread(self._write, key, json.dumps(body, ensure_ascii=False, indent=1) + "\n")
         return key
 

@@ -10,9 +10,20 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP as Server
 
+from services.common.contracts.vocabulary import NotifyVia
+from services.common.kit.clock import FrozenClock
+from services.common.kit.mongo import connect
+from services.common.kit.settings import MongoSettings
+from services.common.kit.testing import FakePublisher
 from services.notify.channels.base import PermanentError, TemporaryError
 from services.notify.channels.smtp import SmtpSender, SmtpSettings
-from services.notify.messages import Message
+from services.notify.domain import Rules
+from services.notify.handler import Notifier
+from services.notify.messages import Message, load_templates
+from services.notify.repository import NotifyRepository
+from services.notify.settings import NotifySettings
+from services.notify.staff import load_staff
+from tests.unit.notify.lives import EVENTS, NOON, contact, delivery, escalated
 
 pytestmark = pytest.mark.integration
 MESSAGE = Message("7XK2-9MQ4-T3BD-5 numaralı başvurunuz", "Düz yazı: şğİı\n", "<p>şğİı</p>", "kısa")
@@ -105,3 +116,43 @@ async def test_a_server_that_is_away_is_a_temporary_error() -> None:
     for _ in range(2):
         with pytest.raises(TemporaryError):
             await sender.send("ayse@example.com", MESSAGE, "k")
+
+
+async def test_a_whole_life_arrives_as_mails_to_the_citizen_and_to_staff(
+    post: tuple[Postman, SmtpSender], mongo_uri: str, database: str
+) -> None:
+    postman, sender = post
+    client, clock = connect(MongoSettings(uri=mongo_uri)), FrozenClock(NOON)
+    repository = NotifyRepository(client, database)
+    notifier = Notifier(
+        repository,
+        FakePublisher(),
+        {NotifyVia.EMAIL: sender},
+        load_templates(),
+        load_staff(),
+        NotifySettings().house,
+        Rules(),
+        clock=clock,
+    )
+    try:
+        await notifier.handle([delivery(event) for event in (contact(), *EVENTS)])
+        await notifier.handle([delivery(escalated(seq=30, emergency=True))])
+        progress = True
+        while progress:
+            progress, hands = await notifier.take()
+            await notifier.fly(hands)
+    finally:
+        client.close()
+    by_reader: dict[str, list[str]] = {}
+    for mail in postman.mails:
+        by_reader.setdefault(mail["To"], []).append(mail["Subject"])
+    assert by_reader.keys() == {
+        "ayse@example.com", "temizlik-isleri@example.org", "mudur.temizlik-isleri@example.org",
+    }  # fmt: skip
+    assert len(by_reader["ayse@example.com"]) == 13
+    ordinary, urgent = by_reader["mudur.temizlik-isleri@example.org"]
+    assert "ACİL" not in ordinary
+    assert urgent.startswith("ACİL 7XK2-9MQ4-T3BD-5: ")
+    for mail in postman.mails:
+        if mail["To"].endswith("@example.org"):
+            assert "ayse" not in mail.as_string()

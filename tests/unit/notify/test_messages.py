@@ -2,9 +2,10 @@
 The words: complete, checked, and safe to put into a mail.
 """
 
+import json
 import shutil
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -12,49 +13,119 @@ import pytest
 from pydantic import ValidationError
 
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.vocabulary import CLOSED, Language, NotifyVia, Outcome, Status
+from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, NotifyVia, Outcome, Status
+from services.notify.__main__ import senders
 from services.notify.channels.base import PermanentError
 from services.notify.channels.file import FileSender
-from services.notify.channels.smtp import SmtpSettings, build_mail
-from services.notify.domain import Facts, Row, State
-from services.notify.messages import EXPECTED, SHORT_LIMIT, TEMPLATES, BrokenTemplates, House, load_templates
+from services.notify.channels.smtp import SmtpSender, SmtpSettings, build_mail
+from services.notify.domain import Row, State
+from services.notify.messages import (
+    EXPECTED,
+    SHORT_LIMIT,
+    TEMPLATES,
+    BrokenTemplates,
+    House,
+    Message,
+    department_name,
+    load_templates,
+    service_name,
+    span_in_words,
+    template_for,
+    time_in_words,
+)
 from services.notify.settings import NotifySettings
+from services.notify.transitions import Facts
+from services.routing.policy import Policy
 from tests.unit.notify.lives import CONTACT, NOON, REQUEST
 
 HOUSE = House(
     {Language.TR: "İlkadım Belediyesi", Language.EN: "İlkadım Municipality"}, "444 55 01", "https://ilkim.example/"
 )
 ANSWER = "Konteyner boşaltıldı & yıkandı <b>."
-ROW = Row("closed", CONTACT, 3, "cause", "corr", Facts(Status.RESOLVED, outcome=Outcome.RESOLVED), State.SENDING)
+ROW = Row(
+    "closed", CONTACT, 3, "cause", "corr", Facts(Status.RESOLVED, outcome=Outcome.RESOLVED), State.SENDING, at=NOON
+)
 TEXTS = load_templates()
+WEDNESDAY = datetime(2026, 9, 30, 10, 30, tzinfo=UTC)
+WIDEST = Facts(
+    Status.ASSIGNED,
+    department=max(catalogue().departments, key=lambda slug: len(department_name(slug, Language.TR))),
+    service_code=max(catalogue().services, key=lambda code: len(service_name(code, Language.TR))),
+    answer="Ekibimiz sokağınıza geldi, konteyneri yıkadı ve yerine koydu. " * 12,
+    question="Çöp konteyneri apartmanınızın hangi kapısının önünde duruyor? " * 12,
+    emergency=True,
+    day=WEDNESDAY,
+    body="Samsun Büyükşehir Belediyesi Su ve Kanalizasyon İdaresi Genel Müdürlüğü (SASKİ)",
+    written_on=date(2026, 9, 30),
+    reference="E-73612948-622.03-2026/118842",
+    neighbourhood="Kazım Karabekir",
+    since=NOON,
+    level=Level.DEPUTY_MAYOR,
+)
+"""The longest values that are likely."""
 
 
-def every_row() -> list[Row]:
-    facts = [
-        ("received", Facts(Status.RECEIVED)),
-        ("received", Facts(Status.ASSIGNED, "sosyal-destek")),
-        ("received", Facts(Status.TRIAGE, "basin-halkla-iliskiler")),
-        ("assigned.2", Facts(Status.ASSIGNED, "zabita")),
-        ("assigned", Facts(Status.TRIAGE, "basin-halkla-iliskiler")),
-        *(("closed", Facts(Status.RESOLVED, "zabita", outcome=o, answer=ANSWER)) for o in [*Outcome, None]),
+def every_row(facts: Facts) -> dict[str, Row]:
+    """
+    One row for each template, all from these facts.
+    """
+    triage, followed = replace(facts, status=Status.TRIAGE), (Status.SCHEDULED, Status.REOPENED, *CLOSED)
+    late = NOON + timedelta(days=120, hours=23, minutes=59)
+    rows = [
+        ("received", replace(facts, status=Status.RECEIVED, department=None), NOON),
+        ("received", facts, NOON),
+        ("received", triage, NOON),
+        ("assigned.2", facts, NOON),
+        ("assigned", triage, NOON),
+        *((f"{kind}.5", facts, NOON) for kind in ("accepted", "in_progress", "scheduled", "asked", "reminded")),
+        *((f"{kind}.5", facts, NOON) for kind in ("waiting", "extended", "reopened")),
+        *(("closed", replace(facts, outcome=outcome), NOON) for outcome in (*Outcome, None)),
+        *(("followed.6", replace(facts, status=status), NOON) for status in followed),
+        *(("escalated.7", replace(facts, clock=clock, day=NOON), late) for clock in Clock),
     ]
-    return [replace(ROW, transition=transition, facts=fact) for transition, fact in facts]
+    found = [replace(ROW, transition=transition, facts=fact, at=at) for transition, fact, at in rows]
+    return {template_for(row): row for row in found}
 
 
-@pytest.mark.parametrize("language", list(Language))
-def test_every_message_has_number_and_link_and_fits_a_short_message(language: Language) -> None:
-    subjects = set()
-    for row in every_row():
-        message = TEXTS.render(HOUSE, REQUEST, row, language)
-        assert "7XK2-9MQ4-T3BD-5" in message.subject
-        for text in (message.text, message.html, message.short):
-            assert "7XK2-9MQ4-T3BD-5" in text
-            assert f"https://ilkim.example/t/{REQUEST}" in text
-            assert "$" not in text
-        assert "\n\n\n" not in message.text
-        assert len(message.short) <= SHORT_LIMIT
-        subjects.add((message.subject, message.short))
-    assert len(subjects) == len(every_row())
+def test_there_is_a_row_for_every_template() -> None:
+    assert every_row(WIDEST).keys() == EXPECTED.keys()
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_message_has_its_words_and_fits_a_short_message(name: str, language: Language) -> None:
+    row = every_row(WIDEST)[name]
+    message = TEXTS.render(HOUSE, f"{REQUEST}.10", row, language)
+    assert "7XK2-9MQ4-T3BD-5.10" in message.subject
+    for text in (message.text, message.html, message.short):
+        assert "7XK2-9MQ4-T3BD-5.10" in text
+        assert f"https://ilkim.example/t/{REQUEST}.10" in text
+        assert "$" not in text
+        assert "None" not in text
+    assert "\n\n\n" not in message.text
+    assert len(message.short) <= SHORT_LIMIT
+    words = {"question": "apartmanınızın", "body": "SASKİ", "day": "2026", "answer": "Ekibimiz"}
+    expected = [word for key, word in words.items() if key in EXPECTED[name]]
+    assert all(word in message.text for word in expected)
+    assert all(word in message.short for word in expected if word != "Ekibimiz" or len(expected) == 1)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_no_two_messages_read_the_same(language: Language) -> None:
+    read = [TEXTS.render(HOUSE, REQUEST, row, language) for row in every_row(WIDEST).values()]
+    assert len({message.text for message in read}) == len({message.short for message in read}) == len(EXPECTED)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_is_not_known_leaves_no_hole(name: str, language: Language) -> None:
+    rows = every_row(Facts(Status.ASSIGNED, "zabita", "hatali-park", question="Nerede?", body="SASKİ"))
+    message = TEXTS.render(HOUSE, REQUEST, rows[name], language)
+    assert "\n\n\n" not in message.text
+    assert "()" not in message.text + message.short
+    assert "  " not in message.subject + message.short
+    for label in ("Öncelik", "Mahalle", "Geliş", "Priority", "Neighbourhood", "Came in"):
+        assert f"{label}:" not in message.text
 
 
 def test_the_department_is_named_without_the_catalogues_remarks() -> None:
@@ -126,6 +197,134 @@ def test_the_expected_templates_cover_every_outcome() -> None:
     assert {f"closed_{outcome}" for outcome in Outcome} <= set(EXPECTED)
 
 
+# --- times ---
+
+
+@pytest.mark.parametrize(
+    ("moment", "tr", "en"),
+    [
+        (
+            datetime(2026, 6, 3, 6, 0, tzinfo=UTC),
+            "3 Haziran 2026 Çarşamba, 09.00",
+            "Wednesday, 3 June 2026, 09:00",
+        ),
+        (datetime(2026, 6, 2, 21, 0, tzinfo=UTC), "3 Haziran 2026 Çarşamba", "Wednesday, 3 June 2026"),
+        (
+            datetime(2026, 12, 31, 21, 5, tzinfo=UTC),
+            "1 Ocak 2027 Cuma, 00.05",
+            "Friday, 1 January 2027, 00:05",
+        ),
+    ],
+)
+def test_a_date_is_written_out_in_istanbuls_time_and_midnight_is_no_time(moment: datetime, tr: str, en: str) -> None:
+    assert time_in_words(moment, Language.TR) == tr
+    assert time_in_words(moment, Language.EN) == en
+
+
+@pytest.mark.parametrize(
+    ("minutes", "tr", "en"),
+    [
+        (0, "", ""),
+        (1, "1 dakika", "1 minute"),
+        (75, "1 saat 15 dakika", "1 hour 15 minutes"),
+        (1_440, "1 gün", "1 day"),
+        (1_445, "1 gün 5 dakika", "1 day 5 minutes"),
+        (3_070, "2 gün 3 saat", "2 days 3 hours"),
+    ],
+)
+def test_a_length_of_time_has_its_two_largest_units(minutes: int, tr: str, en: str) -> None:
+    assert span_in_words(timedelta(minutes=minutes), Language.TR) == tr
+    assert span_in_words(timedelta(minutes=minutes), Language.EN) == en
+
+
+# --- what stands in which message ---
+
+
+def told(kind: str, facts: Facts, language: Language = Language.TR) -> Message:
+    return TEXTS.render(HOUSE, REQUEST, replace(ROW, transition=f"{kind}.5", facts=facts), language)
+
+
+def test_a_plan_names_its_day_and_a_longer_term_its_last_day_without_a_time() -> None:
+    day = datetime(2026, 7, 10, 20, 59, 59, tzinfo=UTC)
+    assert "10 Temmuz 2026 Cuma, 23.59\n" in told("scheduled", Facts(Status.SCHEDULED, day=day)).text
+    assert "10 Temmuz 2026 Cuma\n" in told("extended", Facts(Status.TRIAGE, day=day)).text
+
+
+def test_a_question_says_how_to_answer() -> None:
+    message = told("asked", Facts(Status.WAITING_CITIZEN, question="Hangi kapı?"))
+    for text in (message.text, message.short):
+        assert "Hangi kapı?" in text
+        assert "444 55 01" in text
+        assert "yanıtla" in text
+
+
+def test_another_body_is_named_with_its_day_and_number() -> None:
+    facts = Facts(
+        Status.REFERRED, outcome=Outcome.REFERRED, body="SASKİ", written_on=date(2026, 6, 1), reference="4411"
+    )
+    assert "Kurum: SASKİ (1 Haziran 2026 Pazartesi, sayı 4411)\n" in told("closed", facts).text
+    alone = replace(facts, written_on=None, reference=None)
+    assert "Kurum: SASKİ\n" in told("closed", alone).text
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NO_REPLY, Outcome.CANCELLED])
+@pytest.mark.parametrize("language", Language)
+def test_who_may_have_a_request_opened_again_reads_for_how_long(outcome: Outcome, language: Language) -> None:
+    message = told("closed", Facts(Status.CANCELLED, outcome=outcome), language)
+    days = {Language.TR: f"{Policy().reopening_days} gün", Language.EN: f"{Policy().reopening_days} days"}[language]
+    assert days in message.text
+    assert days in message.short
+
+
+LATE = Facts(
+    Status.ASSIGNED,
+    "fen-isleri",
+    "yol-cokme",
+    day=NOON - timedelta(hours=2, minutes=15),
+    neighbourhood="Kadıköy",
+    since=NOON - timedelta(days=1),
+    clock=Clock.ACCEPTANCE,
+    level=Level.HEAD,
+)
+
+
+def test_staff_read_which_request_it_is_since_when_and_how_late() -> None:
+    message = told("escalated", LATE)
+    for line in (
+        "Konu: Yol çökmesi, göçük",
+        "Mahalle: Kadıköy",
+        "Geliş: 31 Mayıs 2026 Pazar, 12.00",
+        "Üstlenmek için son vakit: 1 Haziran 2026 Pazartesi, 09.45",
+        "Bu iletiyi birim müdürü olarak alıyorsunuz.",
+    ):
+        assert f"{line}\n" in message.text
+    assert (
+        "Fen İşleri Müdürlüğü aşağıdaki başvuruyu henüz üstlenmedi; süresi 2 saat 15 dakika önce doldu." in message.text
+    )
+    assert "ACİL" not in message.subject + message.text + message.short
+
+
+@pytest.mark.parametrize(
+    ("due", "late"),
+    [
+        (NOON + timedelta(days=2, hours=1, minutes=5), "süresinin dolmasına 2 gün 1 saat var"),
+        (NOON - timedelta(seconds=20), "süresi şimdi doldu"),
+        (NOON - timedelta(days=1), "süresi 1 gün önce doldu"),
+    ],
+)
+def test_how_late_it_is_stands_in_the_subject(due: datetime, late: str) -> None:
+    assert told("escalated", replace(LATE, day=due)).subject.endswith(f", {late}")
+
+
+@pytest.mark.parametrize(("language", "word"), [(Language.TR, "ACİL"), (Language.EN, "URGENT")])
+@pytest.mark.parametrize("clock", Clock)
+def test_an_emergency_says_so_at_once(clock: Clock, language: Language, word: str) -> None:
+    message = told("escalated", replace(LATE, clock=clock, emergency=True), language)
+    assert message.subject.startswith(f"{word} 7XK2-9MQ4-T3BD-5")
+    assert message.short.startswith(f"{word} 7XK2-9MQ4-T3BD-5")
+    assert f": {word}\n" in message.text
+
+
 # --- mail and files ---
 
 SMTP = SmtpSettings("127.0.0.1", 25, "ilkim@ilkadim.example", "İlkadım Belediyesi")
@@ -162,6 +361,12 @@ def test_an_address_that_is_none_is_refused_and_smuggles_no_header(address: str)
         build_mail(SMTP, address, MESSAGE, "k", lambda: NOON)
 
 
+async def test_a_mail_in_a_file_has_its_subject_and_whole_text(tmp_path: Path) -> None:
+    await FileSender(tmp_path, NotifyVia.EMAIL).send("ayse@example.com", MESSAGE, "key")
+    kept = json.loads((tmp_path / "email" / "key.json").read_text(encoding="utf-8"))
+    assert (kept["subject"], kept["text"]) == (MESSAGE.subject, MESSAGE.text)
+
+
 async def test_a_repeat_writes_the_same_file_again(tmp_path: Path) -> None:
     sender = FileSender(tmp_path, NotifyVia.SMS)
     for _ in range(2):
@@ -170,6 +375,11 @@ async def test_a_repeat_writes_the_same_file_again(tmp_path: Path) -> None:
     assert file.name == "key.json"
     assert file.stat().st_mode & 0o077 == 0
     await sender.close()
+
+
+def test_without_a_mail_server_mails_go_into_files_like_the_rest() -> None:
+    assert {type(sender) for sender in senders(NotifySettings(smtp_host="")).values()} == {FileSender}
+    assert type(senders(NotifySettings())[NotifyVia.EMAIL]) is SmtpSender
 
 
 def test_a_lease_that_sending_could_outlast_is_refused() -> None:
