@@ -4,7 +4,8 @@ The one acknowledgement loop. Everything that consumes from Kafka runs through `
 Faust acknowledges an event in a ``finally``, so a handler that raises loses it (deploy/decisions/0001). Here a record
 is acknowledged only by the last line of the loop, in order, after its effects are safe; an error without a name stops
 the process, the supervisor starts it again, and the records come back. Records are taken in batches that grow with the
-backlog: one at a time when quiet, up to ``batch_size`` when busy.
+backlog: one at a time when quiet, up to ``batch_size`` when busy. A worker whose spec says what is urgent reads far
+ahead, and takes what is urgent first (deploy/decisions/0007).
 """
 
 import asyncio
@@ -24,50 +25,20 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, for_code
 from mode.supervisors import CrashingSupervisor
 
-from services.common.contracts.envelope import ContractError, Headers, Received, Record, decode
-from services.common.contracts.topics import TOPICS_BY_NAME, dlq_of
+from services.common.contracts.envelope import ContractError, Received, Record
+from services.common.contracts.topics import dlq_of
 from services.common.kit import metrics
 from services.common.kit.dead_letters import Ceiling, TooManyDeadLetters, dead_letter
+from services.common.kit.delivery import Decode, Delivery, decode_delivery
 from services.common.kit.errors import Rejected, Retryable
 from services.common.kit.logs import logger, logging_config
 from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.ops import Health, serve_ops
+from services.common.kit.read_ahead import Read, ReadAhead
 from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSettings
 
 log = logger(__name__)
 RETRY = (Retryable, KafkaError, *UNAVAILABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """
-    One consumed record: its place, its bytes, and what it says once decoded.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    received: Received | None = None
-
-    @property
-    def is_tombstone(self) -> bool:
-        """
-        A key without a value on a topic that knows erasing: the handler of such a topic must look for it.
-        """
-        topic = TOPICS_BY_NAME.get(self.topic)
-        return self.value is None and bool(self.key) and topic is not None and topic.tombstones
-
-    @property
-    def event(self) -> Received:
-        """
-        The decoded event; the loop hands on only deliveries that have one.
-        """
-        if self.received is None:
-            raise ContractError("not decoded")
-        return self.received
 
 
 class Sender:
@@ -98,20 +69,13 @@ Handle = Callable[[Sequence[Delivery]], Awaitable[None]]
 Lifespan = Callable[[Sender, Health], AbstractAsyncContextManager[Handle]]
 """Make what the handler needs, inside the running loop. A background task that fails must raise here."""
 
-Decode = Callable[[Delivery], Received]
-
-
-def decode_delivery(delivery: Delivery) -> Received:
-    """
-    Decode by the contracts. Raises ``ContractError``.
-    """
-    return decode(delivery.topic, delivery.key, delivery.value, delivery.headers)
-
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
     """
     A worker: its consumer group (the same name for ever: a new one reads history again), its topics, its handler.
+
+    ``urgent``: whether a decoded record goes before those that are not; asked once for each, so cheap and pure.
     """
 
     group: str
@@ -119,6 +83,7 @@ class WorkerSpec:
     lifespan: Lifespan
     ops_port: int
     decode: Decode = decode_delivery
+    urgent: Callable[[Received], bool] | None = None
 
 
 async def within_budget(call: Callable[[], Awaitable[None]], seconds: float) -> None:
@@ -140,7 +105,8 @@ async def within_budget(call: Callable[[], Awaitable[None]], seconds: float) -> 
 
 class Loop:
     """
-    Decodes a batch, hands it to the handler, sends dead letters. Independent of Faust, so it is tested purely.
+    Decodes what is not decoded yet, hands the batch to the handler, sends dead letters. Independent of Faust, so it is
+    tested purely.
     """
 
     def __init__(
@@ -167,7 +133,7 @@ class Loop:
         good: list[Delivery] = []
         dead: list[tuple[Delivery, Exception]] = []
         for delivery in batch:
-            if delivery.is_tombstone:
+            if delivery.is_tombstone or delivery.received is not None:
                 good.append(delivery)
                 continue
             try:
@@ -245,35 +211,99 @@ def _delivery(event: Any) -> Delivery:
     return Delivery(message.topic, message.partition, message.offset, message.key, message.value, tuple(pairs))
 
 
-@asynccontextmanager
-async def _backlog(stream: Any, limit: int) -> AsyncIterator[Callable[[], Awaitable[list[Any]]]]:
+def look(spec: WorkerSpec, delivery: Delivery) -> tuple[Delivery, bool]:
     """
-    Read ahead from ``stream.noack().events()`` and give out what is there: at least one event, at most ``limit``.
+    The record decoded, and whether it is urgent, if the spec asks for that; what cannot be decoded stays as it is, the
+    loop makes a dead letter of it.
     """
-    queue: asyncio.Queue[Any] = asyncio.Queue(limit)
-
-    async def feed() -> None:
-        async for event in stream.noack().events():
-            await queue.put(event)
-
-    feeder = asyncio.create_task(feed())
-
-    async def take() -> list[Any]:
-        first = asyncio.ensure_future(queue.get())
-        await asyncio.wait({first, feeder}, return_when=asyncio.FIRST_COMPLETED)
-        if not first.done():
-            first.cancel()
-            feeder.result()
-            return []
-        batch = [first.result()]
-        while len(batch) < limit and not queue.empty():
-            batch.append(queue.get_nowait())
-        return batch
-
+    if spec.urgent is None or delivery.is_tombstone:
+        return delivery, False
     try:
-        yield take
-    finally:
-        feeder.cancel()
+        received = spec.decode(delivery)
+    except (ContractError, Rejected):
+        return delivery, False
+    return replace(delivery, received=received), spec.urgent(received)
+
+
+def _bounds(spec: WorkerSpec, settings: WorkerSettings) -> ReadAhead:
+    """
+    Far ahead if something may be urgent, else one batch beside the one in hand.
+    """
+    records = 2 * settings.batch_size if spec.urgent is None else settings.read_ahead
+    return ReadAhead(records, settings.read_ahead_bytes)
+
+
+class Reader:
+    """
+    Reads ahead from ``stream.noack().events()`` while its context lasts; gives out batches, acknowledges them.
+
+    When Faust suspends its flow (a rebalance, the end) it waits until nothing is unacknowledged, then it forgets what
+    it read and reads from what is committed. So what has not begun by then is given back: Faust takes an event that is
+    marked as acknowledged for done, but commits only what went through ``ack``.
+    """
+
+    def __init__(self, stream: Any, read_ahead: ReadAhead, look: Callable[[Delivery], tuple[Delivery, bool]]) -> None:
+        self._stream = stream
+        self._read_ahead = read_ahead
+        self._look = look
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+
+    async def __aenter__(self) -> "Reader":
+        self._feeder = asyncio.create_task(self._feed())
+        metrics.read_ahead.set_function(lambda: len(self._read_ahead))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._feeder.cancel()
+
+    async def _feed(self) -> None:
+        async for event in self._stream.noack().events():
+            delivery, urgent = self._look(_delivery(event))
+            while self._read_ahead.full:
+                self._room.clear()
+                await self._room.wait()
+            read = Read(event, delivery)
+            if self._is_current(event):
+                self._read_ahead.put(read, urgent=urgent)
+                self._arrived.set()
+            else:
+                self._give_back([read])
+            await asyncio.sleep(0)  # decoding thousands must not keep the loop from the batch in hand
+
+    def _is_current(self, event: Any) -> bool:
+        app = self._stream.app
+        return bool(app.flow_control.is_active() and event.message.generation_id == app.consumer_generation_id)
+
+    def _give_back(self, reads: Sequence[Read]) -> None:
+        for read in reads:
+            read.event.message.acked = True
+
+    async def take(self, limit: int) -> list[Read]:
+        """
+        What is there: at least one record, at most ``limit``; none when the stream has ended.
+        """
+        while True:
+            if not self._stream.app.flow_control.is_active():
+                self._give_back(self._read_ahead.drop())
+                self._room.set()
+            if batch := self._read_ahead.take(limit):
+                return batch
+            self._arrived.clear()
+            arrival = asyncio.ensure_future(self._arrived.wait())
+            await asyncio.wait({arrival, self._feeder}, return_when=asyncio.FIRST_COMPLETED)
+            if not arrival.done():
+                arrival.cancel()
+                self._feeder.result()
+                return []
+
+    async def ack(self, batch: Sequence[Read]) -> None:
+        """
+        The batch had its effect: acknowledge what has nothing unhandled before it.
+        """
+        for read in self._read_ahead.handled(batch):
+            await self._stream.ack(read.event)
+        self._room.set()
 
 
 async def group_lag(group: str, topics: Sequence[str], admin: Any, probe: Any) -> dict[TopicPartition, int]:
@@ -346,19 +376,18 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
             serve_ops(health, spec.ops_port, settings.ops_host),
             asyncio.TaskGroup() as background,
             spec.lifespan(sender, health) as handle,
-            _backlog(stream, settings.batch_size) as take,
+            Reader(stream, _bounds(spec, settings), lambda delivery: look(spec, delivery)) as reader,
         ):
             watcher = background.create_task(_watch_lag(spec, kafka, health))
             loop = Loop(handle, sender.publish, dlq=dlq_of(spec.group).name, settings=settings, decode=spec.decode)
             health.ready = True
-            while batch := await take():
+            while batch := await reader.take(settings.batch_size):
                 health.in_hand_since = monotonic()
                 try:
-                    await loop.process([_delivery(event) for event in batch])
+                    await loop.process([read.delivery for read in batch])
                 except TooManyDeadLetters as reason:
                     await _stand_still(health, reason)
-                for event in batch:
-                    await stream.ack(event)
+                await reader.ack(batch)
                 health.in_hand_since = None
             watcher.cancel()
 
@@ -434,6 +463,7 @@ __all__ = (
     "WorkerSpec",
     "background",
     "build_worker",
+    "decode_delivery",
     "run_worker",
     "within_budget",
 )

@@ -1,0 +1,287 @@
+"""
+What is read ahead: the order in which it is taken, and what may be acknowledged after it.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.contracts.envelope import Received
+from services.common.contracts.events import RequestReceived
+from services.common.kit.delivery import Delivery
+from services.common.kit.errors import Rejected
+from services.common.kit.read_ahead import Read, ReadAhead
+from services.common.kit.settings import WorkerSettings
+from services.common.kit.testing import FakePublisher
+from services.common.kit.worker import Loop, Reader, WorkerSpec, look
+from tests.builders import delivery, request
+
+UNBOUNDED = 10**9
+
+
+def read(offset: int, key: bytes = b"", partition: int = 0, topic: str = "t", value: bytes = b"v") -> Read:
+    return Read(None, Delivery(topic, partition, offset, key or b"%d" % offset, value, ()))
+
+
+def offsets(reads: list[Read]) -> list[int]:
+    return [one.delivery.offset for one in reads]
+
+
+def filled(*reads: tuple[Read, bool]) -> ReadAhead:
+    ahead = ReadAhead(UNBOUNDED, UNBOUNDED)
+    for one, urgent in reads:
+        ahead.put(one, urgent=urgent)
+    return ahead
+
+
+def test_urgent_ones_come_first_and_each_group_in_order_of_arrival() -> None:
+    ahead = filled(*((read(n), n % 2 == 1) for n in range(6)))
+    assert [offsets(ahead.take(2)) for _ in range(4)] == [[1, 3], [5], [0, 2], [4]]
+    assert ahead.take(2) == []
+
+
+def test_what_waits_with_the_same_key_goes_before_an_urgent_one() -> None:
+    ahead = filled((read(0, b"a"), False), (read(1, b"b"), False), (read(2, b"a"), False), (read(3, b"a"), True))
+    assert offsets(ahead.take(9)) == [0, 2, 3]
+    assert offsets(ahead.take(9)) == [1]
+
+
+def test_the_same_key_on_another_topic_waits() -> None:
+    ahead = filled((read(0, b"a", topic="other"), False), (read(1, b"a"), True))
+    assert offsets(ahead.take(9)) == [1]
+
+
+def test_only_what_has_nothing_unhandled_before_it_is_acknowledged() -> None:
+    reads = [read(n) for n in range(4)]
+    ahead = filled((reads[0], False), (reads[1], True), (reads[2], False), (reads[3], True))
+    assert ahead.handled(ahead.take(9)) == []
+    assert ahead.handled(ahead.take(1)) == reads[:2]
+    assert ahead.handled(ahead.take(1)) == reads[2:]
+    assert len(ahead) == 0
+
+
+def test_a_partition_does_not_hold_another_back() -> None:
+    waiting, urgent = read(0, partition=0), read(7, partition=1)
+    ahead = filled((waiting, False), (urgent, True))
+    assert ahead.handled(ahead.take(9)) == [urgent]
+
+
+def test_what_is_held_back_counts_until_it_is_acknowledged() -> None:
+    ahead = ReadAhead(2, UNBOUNDED)
+    ahead.put(read(0), urgent=False)
+    assert not ahead.full
+    ahead.put(read(1), urgent=True)
+    ahead.handled(ahead.take(9))
+    assert (ahead.full, len(ahead)) == (True, 2)
+    ahead.handled(ahead.take(9))
+    assert (ahead.full, len(ahead)) == (False, 0)
+
+
+def test_bytes_are_bounded_too() -> None:
+    ahead = ReadAhead(UNBOUNDED, 10)
+    ahead.put(read(0, value=b"0123456789"), urgent=False)
+    assert ahead.full
+    ahead.handled(ahead.take(1))
+    assert not ahead.full
+
+
+def test_dropping_gives_back_what_waits_and_what_is_held_back() -> None:
+    ahead = filled((read(0), False), (read(1), True), (read(2), True))
+    ahead.handled(ahead.take(1))
+    assert sorted(offsets(ahead.drop())) == [0, 1, 2]
+    assert (len(ahead), ahead.take(9)) == (0, [])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 2), st.booleans()), max_size=40),
+    st.lists(st.one_of(st.just("put"), st.integers(1, 5)), max_size=80),
+)
+def test_nothing_overtakes_its_key_and_each_partition_is_acknowledged_from_its_beginning(
+    records: list[tuple[bytes, int, bool]], steps: list[Any]
+) -> None:
+    ahead, arriving = ReadAhead(UNBOUNDED, UNBOUNDED), iter(enumerate(records))
+    arrived: dict[int, list[Read]] = defaultdict(list)
+    taken: list[Read] = []
+    acknowledged: dict[int, list[Read]] = defaultdict(list)
+
+    def handle(limit: int) -> int:
+        batch = ahead.take(limit)
+        taken.extend(batch)
+        for one in ahead.handled(batch):
+            acknowledged[one.delivery.partition].append(one)
+        for partition, done in acknowledged.items():
+            assert done == arrived[partition][: len(done)]
+            assert all(one in taken for one in done)
+        return len(batch)
+
+    for step in [*steps, *["put"] * len(records)]:
+        if step != "put":
+            handle(step)
+        elif (following := next(arriving, None)) is not None:
+            offset, (key, partition, urgent) = following
+            arrived[partition].append(one := read(offset, key + b"%d" % partition, partition))
+            ahead.put(one, urgent=urgent)
+    while handle(3):
+        pass
+    assert acknowledged == arrived
+    for place in {one.place for one in taken}:
+        of_place = offsets([one for one in taken if one.place == place])
+        assert of_place == sorted(of_place)
+
+
+# -- what is read ------------------------------------------------------------------------------------------------------
+
+
+def is_urgent(received: Received) -> bool:
+    return isinstance(received.data, RequestReceived) and received.data.service_code == "yol-cukur"
+
+
+def spec(**more: Any) -> WorkerSpec:
+    def no_life(*_: Any) -> Any:
+        raise NotImplementedError
+
+    return WorkerSpec("routing", ("requests.received",), no_life, 0, **more)
+
+
+def raw(service_code: str = "yol-cukur", offset: int = 0) -> Delivery:
+    full = delivery(request(service_code=service_code), offset)
+    return Delivery(full.topic, 0, offset, full.key, full.value, full.headers)
+
+
+def test_a_record_is_decoded_once_and_asked_whether_it_is_urgent() -> None:
+    seen, urgent = look(spec(urgent=is_urgent), raw())
+    assert urgent
+    assert seen.event.data == request(seen.event.data.key)
+    assert not look(spec(urgent=is_urgent), raw("yol-kaldirim"))[1]
+
+
+def test_without_something_urgent_nothing_is_decoded_ahead() -> None:
+    record = raw()
+    assert look(spec(), record) == (record, False)
+
+
+def test_what_cannot_be_decoded_and_a_tombstone_are_left_to_the_loop() -> None:
+    def refuse(_: Delivery) -> Received:
+        raise Rejected("too long")
+
+    junk, erased = Delivery("requests.received", 0, 0, b"k", b"junk", ()), Delivery("contacts", 0, 0, b"c", None, ())
+    assert look(spec(urgent=is_urgent), junk) == (junk, False)
+    assert look(spec(urgent=is_urgent), erased) == (erased, False)
+    assert look(spec(urgent=is_urgent, decode=refuse), raw())[1] is False
+
+
+async def test_the_loop_does_not_decode_again() -> None:
+    def refuse(_: Delivery) -> Received:
+        raise Rejected("asked twice")
+
+    handled: list[Delivery] = []
+
+    async def handle(batch: Any) -> None:
+        handled.extend(batch)
+
+    publisher = FakePublisher()
+    loop = Loop(handle, publisher.publish, dlq="routing.dlq", settings=WorkerSettings(), decode=refuse)
+    await loop.process([delivery(request())])
+    assert (len(handled), publisher.on("routing.dlq")) == (1, [])
+
+
+@dataclass
+class Stream:
+    """
+    As much of Faust's stream and app as a reader uses; remembers what was acknowledged.
+    """
+
+    arriving: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
+    acknowledged: list[int] = field(default_factory=list)
+    active: bool = True
+    consumer_generation_id: int = 1
+
+    @property
+    def app(self) -> Any:
+        return SimpleNamespace(
+            flow_control=SimpleNamespace(is_active=lambda: self.active),
+            consumer_generation_id=self.consumer_generation_id,
+        )
+
+    def noack(self) -> "Stream":
+        return self
+
+    async def events(self) -> AsyncIterator[Any]:
+        while True:
+            yield await self.arriving.get()
+
+    async def ack(self, event: Any) -> None:
+        self.acknowledged.append(event.message.offset)
+
+    def send(self, offset: int) -> Any:
+        """
+        An event of the group's present generation arrives.
+        """
+        message = SimpleNamespace(
+            topic="t", partition=0, offset=offset, key=b"%d" % offset, value=b"v", headers=[], acked=False
+        )
+        message.generation_id = self.consumer_generation_id
+        event = SimpleNamespace(message=message)
+        self.arriving.put_nowait(event)
+        return event
+
+
+def reader(stream: Stream, ahead: ReadAhead) -> Reader:
+    return Reader(stream, ahead, lambda delivery: (delivery, delivery.offset % 2 == 1))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(10_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not come true")
+
+
+async def test_a_reader_gives_what_is_urgent_first_and_acknowledges_in_order() -> None:
+    stream, ahead = Stream(), ReadAhead(UNBOUNDED, UNBOUNDED)
+    for offset in range(4):
+        stream.send(offset)
+    async with reader(stream, ahead) as one:
+        await until(lambda: len(ahead) == 4)
+        batch = await one.take(9)
+        assert offsets(batch) == [1, 3]
+        await one.ack(batch)
+        assert stream.acknowledged == []
+        await one.ack(await one.take(9))
+        assert stream.acknowledged == [0, 1, 2, 3]
+
+
+async def test_when_faust_suspends_its_flow_all_that_waits_is_given_back() -> None:
+    stream, ahead = Stream(), ReadAhead(3, UNBOUNDED)
+    events = [stream.send(offset) for offset in range(5)]
+    async with reader(stream, ahead) as one:
+        await until(lambda: len(ahead) == 3)
+        await one.ack(await one.take(9))
+        assert len(ahead) == 3, "1 was handled and is held back, 0 and 2 wait, 3 waits for room"
+        stream.active = False
+        taking = asyncio.ensure_future(one.take(9))
+        await until(lambda: all(event.message.acked for event in events[:4]))
+        assert stream.acknowledged == []
+        stream.active, stream.consumer_generation_id = True, 2
+        stream.send(0)
+        assert offsets(await taking) == [0]
+
+
+async def test_a_reader_raises_what_ended_its_stream() -> None:
+    stream, ahead = Stream(), ReadAhead(UNBOUNDED, UNBOUNDED)
+
+    def broken(_: Delivery) -> tuple[Delivery, bool]:
+        raise KeyError("a rule with a fault")
+
+    async with Reader(stream, ahead, broken) as one:
+        stream.send(0)
+        with pytest.raises(KeyError):
+            await one.take(9)
