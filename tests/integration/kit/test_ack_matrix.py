@@ -33,8 +33,12 @@ WAYS = {
     ("noack-take_events+crashing", 10): True,
     ("noack_take+crashing", 10): True,
     ("noack_take+crashing", 20_000): False,
+    ("out-of-turn+crashing", 10): True,
+    ("out-of-turn+crashing", 20_000): True,
     ("ours", 10): False,
     ("ours", 20_000): False,
+    ("ours-urgent", 10): False,
+    ("ours-urgent", 20_000): False,
 }  # way of consuming and number of events -> does it lose any
 
 
@@ -67,7 +71,7 @@ def run(way: str, count: int, servers: str, folder: Path) -> Row:
         admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
     with KafkaProducer(bootstrap_servers=servers) as producer:
         for value in events:
-            producer.send(name, value=value, partition=0)
+            producer.send(name, key=value, value=value, partition=0)
         producer.flush()
     handled, crashed = folder / f"{name}.handled", folder / f"{name}.crashed"
     command = [sys.executable, "-m", "tests.integration.kit.ack_worker", way, servers, name, name, handled, crashed]
@@ -76,25 +80,26 @@ def run(way: str, count: int, servers: str, folder: Path) -> Row:
     def seen() -> set[bytes]:
         return set(handled.read_bytes().split()) if handled.exists() else set()
 
-    def round_(done: Callable[[], bool]) -> int | None:
+    def round_() -> int | None:
         with (folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [str(part) for part in command], stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": "."}
             )
-            until(lambda: process.poll() is not None or done(), 60)
+            with KafkaConsumer(bootstrap_servers=servers, group_id=name, enable_auto_commit=False) as watcher:
+                place = TopicPartition(name, 0)
+                until(lambda: process.poll() is not None or watcher.committed(place) == count, 60)
             ended = process.poll()
             if ended is None:
-                until(lambda: process.poll() is not None, 3)  # the last commit comes within a second
                 process.send_signal(signal.SIGTERM)
                 if not until(lambda: process.poll() is not None, 15):
                     process.kill()
             process.wait()
         return ended
 
-    first = round_(lambda: crashed.exists() and events[-1] in seen())
+    first = round_()
     committed = committed_offset(servers, name)
     if committed is None or committed < count:
-        round_(lambda: events[-1] in seen())
+        round_()
     return Row(way, count, first, committed, sorted(int(value) for value in set(events) - seen()))
 
 
