@@ -68,7 +68,9 @@ EXPECTED: Final[dict[str, frozenset[str]]] = {
     f"{FOLLOWED}_{Status.RESOLVED}": _ANSWER,
     f"{FOLLOWED}_{Status.REJECTED}": _ANSWER,
     f"{FOLLOWED}_{Status.REFERRED}": _ANSWER,
-    f"{FOLLOWED}_{CLOSING}": _ANSWER,
+    # What was written to the master's citizen here (you withdrew, you did not answer) is not for the duplicate's.
+    f"{FOLLOWED}_{Status.CANCELLED}": frozenset(),
+    f"{FOLLOWED}_{Status.DUPLICATE}": frozenset(),
     f"{FOLLOWED}_{Status.REOPENED}": frozenset(),
     **{f"{ESCALATED}_{clock}": _STAFF for clock in Clock},
 }
@@ -164,8 +166,7 @@ def template_for(row: Row) -> str:
     if kind == CLOSING:
         return f"{CLOSING}_{facts.outcome}" if facts.outcome else CLOSING
     if kind == FOLLOWED:
-        name = f"{FOLLOWED}_{facts.status}"
-        return name if name in EXPECTED else f"{FOLLOWED}_{CLOSING}"
+        return f"{FOLLOWED}_{facts.status}"
     if kind == ESCALATED:
         return f"{ESCALATED}_{facts.clock}"
     if kind in (RECEIVED, ASSIGNED) and facts.status is Status.TRIAGE:

@@ -258,6 +258,12 @@ def test_a_question_says_how_to_answer() -> None:
         assert "yanıtla" in text
 
 
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.DUPLICATE])
+def test_what_was_written_to_the_masters_citizen_alone_is_not_told_to_the_duplicates(status: Status) -> None:
+    message = told("followed", Facts(status, answer="Yanıt vermediniz."))
+    assert "Yanıt vermediniz." not in message.text + message.html + message.short
+
+
 def test_another_body_is_named_with_its_day_and_number() -> None:
     facts = Facts(
         Status.REFERRED, outcome=Outcome.REFERRED, body="SASKİ", written_on=date(2026, 6, 1), reference="4411"
