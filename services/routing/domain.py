@@ -143,6 +143,8 @@ def _update(case: Case, now: Now, update: UpdateSubmitted) -> Case:
     if refusal is not None:
         return _refuse(case, now, update, *refusal)
     said: dict[str, Any] = {"update_id": update.update_id, "action": update.action}
+    if update.department != member.state.department:
+        said["also"] = [update.department]  # the desk, which reads there what became of its wish
     noted = {**said, "secrets": {"note": update.note_internal}}
     why = update.note_internal or update.note_public
     text = update.note_public

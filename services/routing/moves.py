@@ -2,6 +2,7 @@
 How a request gets from one state to the next, and what that does to its clocks, its family and its followers. Pure.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from services.common.contracts.events import Lifecycle, MasterChanged, RequestAssigned, RequestReopened, StatusChanged
@@ -57,17 +58,20 @@ def move(
     kind: type[Lifecycle] = StatusChanged,
     *,
     secrets: dict[str, Any] | None = None,
+    also: Sequence[str] = (),
     **extra: Any,
 ) -> Case:
     """
     Go to a new state and say so. The holder reads it on its topic, with ``secrets``; who lost the request reads it too,
-    without. Alarms and due times follow, the parent's as well.
+    and who is in ``also``, without. Alarms and due times follow, the parent's as well.
     """
     before = member.state
     member = member.with_state(**(dict.fromkeys(_OF_ONE_STATE) | changes))
     case = refreshed(case.put(member), member.request_id, now)
     losers = [before.department] if before.department not in (None, member.state.department) else []
-    case = emit(case, member.request_id, now, kind, previous=before.status, also=losers, secrets=secrets, **extra)
+    case = emit(
+        case, member.request_id, now, kind, previous=before.status, also=[*losers, *also], secrets=secrets, **extra
+    )
     return case if member.request_id == case.request_id else refreshed(case, case.request_id, now)
 
 

@@ -104,7 +104,7 @@ def parse_any_id(text: str) -> str:
     number, dot, part = text.strip().partition(".")
     if not dot:
         return parse_request_id(number)
-    if not (part.isascii() and part.isdigit() and 1 <= int(part) <= 99 and part[0] != "0"):
+    if not (part.isascii() and part.isdigit() and len(part) <= 2 and part[0] != "0"):
         raise IllFormedId("after the dot stands the number of the part, 1 to 99")
     return f"{parse_request_id(number)}.{part}"
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.contracts import ids
 from services.common.contracts.ids import (
     ALPHABET,
     IllFormedId,
@@ -77,3 +78,16 @@ def test_random_numbers_are_well_formed_and_differ() -> None:
 
 def test_derived_ids_do_not_mix_their_parts() -> None:
     assert derived_id("ab", "c") != derived_id("a", "bc")
+
+
+@pytest.mark.parametrize("typed", ["7XK2-9MQ4-T3BD-M.2", " 7xk29mq4t3bdm.2 "])
+def test_the_number_of_a_part_is_read_as_people_type_it(typed: str) -> None:
+    assert ids.parse_any_id(typed) == "7XK29MQ4T3BDM.2"
+    assert ids.family_of("7XK29MQ4T3BDM.2") == ids.family_of("7XK29MQ4T3BDM") == "7XK29MQ4T3BDM"
+    assert ids.grouped("7XK29MQ4T3BDM.2") == "7XK2-9MQ4-T3BD-M.2"
+
+
+@pytest.mark.parametrize("part", ["0", "01", "100", "", "x", "-1", "1.1", "²", "9" * 5_000])
+def test_what_stands_behind_the_dot_is_one_to_ninety_nine(part: str) -> None:
+    with pytest.raises(ids.IllFormedId):
+        ids.parse_any_id(f"7XK29MQ4T3BDM.{part}")

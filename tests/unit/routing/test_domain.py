@@ -222,6 +222,14 @@ def test_only_so_many_updates_wait_for_a_request_that_nobody_knows() -> None:
     assert lifecycle(one_more)[-1].reason == "unknown_request"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("action", ["note", "cancel", "reopen"])
+def test_the_desk_reads_on_its_own_topic_what_became_of_its_wish_but_no_note(action: str) -> None:
+    before = live(request(R)) if action != "reopen" else live(request(R), update(R, "resolve"))
+    wish = update(R, action, department="basin-halkla-iliskiler", update_id="wish", note_internal="Vatandaş aradı.")
+    heard = [event for event in on(live(wish, case=before), "basin-halkla-iliskiler") if event.update_id == "wish"]
+    assert [(type(event).__name__ == "UpdateRefused", event.note) for event in heard] == [(False, None)]
+
+
 def test_every_state_has_its_row_in_the_table_of_moves_and_closed_ones_only_reopen() -> None:
     assert set(MOVES) == set(Status)
     assert all(MOVES[status] == {Status.REOPENED} for status in CLOSED)
