@@ -18,7 +18,7 @@ from services.common.contracts.events import (
     UpdateRefused,
     UpdateSubmitted,
 )
-from services.common.contracts.vocabulary import Action, DecidedBy, Outcome, RefusalReason, Status
+from services.common.contracts.vocabulary import CLOSED, Action, DecidedBy, Outcome, RefusalReason, Status
 from services.routing.case import Asking, Case, Member, Now, State, command, emit
 from services.routing.choosing import placed
 from services.routing.moves import assign, close, move, refreshed
@@ -184,12 +184,14 @@ def _worth_telling(news: MasterChanged) -> bool:
 
 def _progress(case: Case, now: Now, news: MasterChanged) -> Case:
     """
-    Tell this request's citizen what the master told; and those who follow this one.
+    Tell this request's citizen what the master told; and those who follow this one. The time in which it can be
+    reopened runs from when its citizen hears of the end.
     """
     member = case.parent.with_state(public_text=news.public_text, planned_for=news.planned_for)
-    case = emit(
-        case.put(member), member.request_id, now, MasterProgressed, master_status=news.status, master_seq=news.seq
-    )
+    if news.status in CLOSED:
+        member = member.model_copy(update={"closed_at": now.at, "settled": False})
+    case = refreshed(case.put(member), member.request_id, now)
+    case = emit(case, member.request_id, now, MasterProgressed, master_status=news.status, master_seq=news.seq)
     onward = (news.model_copy(update={"request_id": f, "master": case.request_id}) for f in member.followers)
     return command(case, now, *onward)
 
