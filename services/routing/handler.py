@@ -33,6 +33,7 @@ from services.routing.case import Alarm, Case, Rules, timer_command
 from services.routing.domain import decide
 from services.routing.repository import CaseRepository, Conflict
 from services.routing.settings import RoutingSettings
+from services.routing.urgency import looks_urgent
 
 log = logger(__name__)
 ATTEMPTS = 5
@@ -217,4 +218,5 @@ def worker_spec(settings: RoutingSettings, rules: Rules) -> WorkerSpec:
         lifespan=lifespan,
         ops_port=settings.ops_port,
         decode=decode,
+        urgent=looks_urgent(rules.book),
     )

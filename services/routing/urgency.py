@@ -1,0 +1,32 @@
+"""
+What goes first when there is a backlog: asked of every record as it is read, long before it is decided.
+"""
+
+from collections.abc import Callable
+
+from services.common.contracts.envelope import Received
+from services.common.contracts.events import CrisisDeclared, RequestReceived
+from services.routing.choosing import question
+from services.routing.rules import RuleBook
+
+
+def looks_urgent(book: RuleBook) -> Callable[[Received], bool]:
+    """
+    Requests for an emergency service, said by the sender or by the first rule that matches the text; and what declares
+    a crisis, for it changes how the backlog is decided. Pure. Nothing is decided by it: it only changes the order.
+    """
+
+    def urgent(received: Received) -> bool:
+        if isinstance(received.data, CrisisDeclared):
+            return True
+        return isinstance(received.data, RequestReceived) and _is_emergency(received.data, book)
+
+    return urgent
+
+
+def _is_emergency(request: RequestReceived, book: RuleBook) -> bool:
+    known = book.catalogue.services
+    if request.service_code is not None and request.service_code in known:
+        return known[request.service_code].emergency
+    hit = book.first_service(question(request))
+    return hit is not None and known[hit.service].emergency
