@@ -225,12 +225,15 @@ def look(spec: WorkerSpec, delivery: Delivery) -> tuple[Delivery, bool]:
     return replace(delivery, received=received), spec.urgent(received)
 
 
-def _bounds(spec: WorkerSpec, settings: WorkerSettings) -> ReadAhead:
+def _bounds(spec: WorkerSpec, settings: WorkerSettings) -> tuple[ReadAhead, int]:
     """
-    Far ahead if something may be urgent, else one batch beside the one in hand.
+    How far to read ahead, and how many records to take at once. If something may be urgent: far, and few, because the
+    batch in hand is what an urgent record waits for. Else one batch beside the one in hand.
     """
-    records = 2 * settings.batch_size if spec.urgent is None else settings.read_ahead
-    return ReadAhead(records, settings.read_ahead_bytes)
+    if spec.urgent is None:
+        return ReadAhead(2 * settings.batch_size, settings.read_ahead_bytes), settings.batch_size
+    limit = min(settings.batch_size, settings.urgent_batch_size)
+    return ReadAhead(settings.read_ahead, settings.read_ahead_bytes), limit
 
 
 class Reader:
@@ -372,16 +375,17 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
 
     async def run(stream: Any) -> None:
         sender = Sender(app)
+        read_ahead, limit = _bounds(spec, settings)
         async with (
             serve_ops(health, spec.ops_port, settings.ops_host),
             asyncio.TaskGroup() as background,
             spec.lifespan(sender, health) as handle,
-            Reader(stream, _bounds(spec, settings), lambda delivery: look(spec, delivery)) as reader,
+            Reader(stream, read_ahead, lambda delivery: look(spec, delivery)) as reader,
         ):
             watcher = background.create_task(_watch_lag(spec, kafka, health))
             loop = Loop(handle, sender.publish, dlq=dlq_of(spec.group).name, settings=settings, decode=spec.decode)
             health.ready = True
-            while batch := await reader.take(settings.batch_size):
+            while batch := await reader.take(limit):
                 health.in_hand_since = monotonic()
                 try:
                     await loop.process([read.delivery for read in batch])
