@@ -363,17 +363,20 @@ def _refuse(case: Case, now: Now, update: UpdateSubmitted, reason: RefusalReason
 
 def _reply(case: Case, now: Now, reply: CitizenReplied) -> Case:
     """
-    The answer goes to who asked: the request, or those of its parts that wait. One that comes after the request was
-    closed for want of it opens it again; any other is kept for the holder to read.
+    The answer goes to who asked: the request, or those of its parts that wait. One that comes after what asked was
+    closed for want of it opens that again; any other is kept for the holder to read.
     """
     named = case.find(reply.request_id) or case.parent
     asked = [named] if named.state.status is Status.WAITING_CITIZEN or named.state.parent_id else case.parts
     waiting = [member for member in asked if member.state.status is Status.WAITING_CITIZEN]
     heard = {"reply": reply.text}
     if not waiting:
-        if named.state.outcome is Outcome.NO_REPLY and _cannot_reopen(case, named, now) is None:
-            return reopen(case, named, now, None, secrets=heard)
-        return emit(case, named.request_id, now, ReplyReceived, secrets=heard)
+        before = case
+        for number in dict.fromkeys(member.request_id for member in (*asked, named)):
+            member = case.find(number) or named  # a part opens its request again, which then needs nothing more
+            if member.state.outcome is Outcome.NO_REPLY and _cannot_reopen(case, member, now) is None:
+                case = reopen(case, member, now, None, secrets=heard)
+        return emit(case, named.request_id, now, ReplyReceived, secrets=heard) if case is before else case
     for member in waiting:
         status = Status.TRIAGE if member.state.with_the_desk else Status.IN_PROGRESS
         answered = member.model_copy(update={"held": now.at, "asked_at": None})
