@@ -15,13 +15,12 @@ from services.common.contracts.events import (
     MasterProgressed,
     PartAsked,
     RequestRegistered,
-    UpdateRefused,
     UpdateSubmitted,
 )
-from services.common.contracts.vocabulary import CLOSED, Action, DecidedBy, Outcome, RefusalReason, Status
+from services.common.contracts.vocabulary import CLOSED, Action, DecidedBy, Outcome, Status
 from services.routing.case import Asking, Case, Member, Now, State, command, emit
 from services.routing.choosing import placed
-from services.routing.moves import assign, close, move, refreshed
+from services.routing.moves import assign, close, move, refreshed, refuse_duplicate
 
 MAX_FOLLOWERS: Final = 500  # each closing of a master tells all of them, in one document
 HEARD_WITH: Final = "Bu konuda daha önce bir başvuru yapılmış; sonucu size de bildirilecek."
@@ -161,7 +160,7 @@ def master_changed(case: Case, now: Now, news: MasterChanged) -> Case:
         case = case.put(member)
         if news.refused is not None or news.status is None:
             return refuse_duplicate(case, now, asking, news.refused or "it did not agree")
-        if member.state.closed or case.open_parts:
+        if case.open_parts:
             return refuse_duplicate(case, now, asking, "this request changed meanwhile")
         case = close(
             case,
@@ -194,23 +193,6 @@ def _progress(case: Case, now: Now, news: MasterChanged) -> Case:
     case = emit(case, member.request_id, now, MasterProgressed, master_status=news.status, master_seq=news.seq)
     onward = (news.model_copy(update={"request_id": f, "master": case.request_id}) for f in member.followers)
     return command(case, now, *onward)
-
-
-def refuse_duplicate(case: Case, now: Now, asking: Asking, why: str) -> Case:
-    """
-    The department that wanted the request closed as a duplicate reads why it was not.
-    """
-    return emit(
-        case,
-        case.request_id,
-        now,
-        UpdateRefused,
-        concerns=[asking.department],
-        update_id=asking.update_id,
-        action=Action.DUPLICATE,
-        reason=RefusalReason.UNKNOWN_MASTER,
-        detail=f"master: {asking.master} cannot be followed: {why}",
-    )
 
 
 def _member(case: Case, request_id: str) -> Member:

@@ -5,16 +5,25 @@ How a request gets from one state to the next, and what that does to its clocks,
 from collections.abc import Sequence
 from typing import Any, Final
 
-from services.common.contracts.events import Lifecycle, MasterChanged, RequestAssigned, RequestReopened, StatusChanged
+from services.common.contracts.events import (
+    Lifecycle,
+    MasterChanged,
+    RequestAssigned,
+    RequestReopened,
+    StatusChanged,
+    UpdateRefused,
+)
 from services.common.contracts.vocabulary import (
     CLOSED,
     TRIAGE_DEPARTMENT,
     TRIAGE_SERVICE,
+    Action,
     DecidedBy,
     Outcome,
+    RefusalReason,
     Status,
 )
-from services.routing.case import Case, Member, Now, command, crew, emit
+from services.routing.case import Asking, Case, Member, Now, command, crew, emit
 from services.routing.choosing import Choice
 from services.routing.timing import next_turn, retime
 
@@ -140,7 +149,7 @@ def to_triage(case: Case, member: Member, now: Now, reason: str | None, **extra:
 def close(case: Case, member: Member, now: Now, outcome: Outcome, text: str, **extra: Any) -> Case:
     """
     End it, with an outcome and a text for the citizen. Open parts end with their request as cancelled; the last part to
-    end ends its request; followers are told.
+    end ends its request; followers are told. A question to a master that is still open is refused.
     """
     secrets = extra.pop("secrets", None)
     changes: dict[str, Any] = {
@@ -155,7 +164,9 @@ def close(case: Case, member: Member, now: Now, outcome: Outcome, text: str, **e
     if member.request_id == case.request_id:
         for part in case.open_parts:
             case = close(case, part, now, Outcome.CANCELLED, text)
-        return tell_followers(case, now)
+        case = tell_followers(case, now)
+        asking = member.asking
+        return refuse_duplicate(case, now, asking, "this request ended otherwise meanwhile") if asking else case
     parent = case.parent
     if parent.state.closed or case.open_parts or next_turn(case, parent, now.rules) is not None:
         return case
@@ -231,3 +242,20 @@ def tell_followers(case: Case, now: Now) -> Case:
         for follower in parent.followers
     )
     return command(case, now, *told)
+
+
+def refuse_duplicate(case: Case, now: Now, asking: Asking, why: str) -> Case:
+    """
+    The department that wanted the request closed as a duplicate reads why it was not.
+    """
+    return emit(
+        case,
+        case.request_id,
+        now,
+        UpdateRefused,
+        concerns=[asking.department],
+        update_id=asking.update_id,
+        action=Action.DUPLICATE,
+        reason=RefusalReason.UNKNOWN_MASTER,
+        detail=f"master: {asking.master} cannot be followed: {why}",
+    )
