@@ -206,7 +206,7 @@ def _pass_on(
 
 def _extend(case: Case, member: Member, now: Now, text: str | None, said: dict[str, Any]) -> Case:
     assert case.request is not None  # noqa: S101 - a registered case
-    longer = legal_clock(case.request.legal, member.since, now.rules.calendar, extended=True)
+    longer = legal_clock(case.request.legal, case.request.received_at, now.rules.calendar, extended=True)
     case = refreshed(case.put(member.with_state(legal=longer, public_text=text)), member.request_id, now)
     return emit(case, member.request_id, now, LegalExtended, **said)
 
