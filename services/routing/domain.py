@@ -51,6 +51,7 @@ from services.routing.timing import CLOCK_OF, UNACCEPTED, legal_clock, overdue, 
 MAX_EVENTS: Final = 2_000  # a case is one document of at most 16 MB, an event is about 2 kB
 MAX_BYTES: Final = 8_000_000
 MAX_PARKED: Final = 100
+NOT_ACCEPTED_TEXT: Final = "Süresinde üstlenilmedi. / Not accepted in time."  # the desk reads it as the reason
 NO_REPLY_TEXT: Final = "Sorumuza yanıt alamadığımız için başvurunuzu kapattık. Yanıt verirseniz yeniden açılır."
 """Turkish, as departments write: routing knows no citizen's language. Templates add the rest in both."""
 
@@ -414,7 +415,7 @@ def _timer(case: Case, now: Now, timer: TimerDue) -> Case:
             return close(case, member, now, Outcome.NO_REPLY, NO_REPLY_TEXT)
     step = step_of(alarm, now.rules)
     if isinstance(step, Step) and step.move is not None:
-        return to_triage(case, member, now, "not accepted in time", by=DecidedBy.RULE, rule="not-accepted-in-time")
+        return to_triage(case, member, now, NOT_ACCEPTED_TEXT, by=DecidedBy.RULE, rule="not-accepted-in-time")
     if step is None or step.tell is None:
         return case  # the policy has fewer steps than it had
     return emit(
