@@ -264,7 +264,7 @@ def _story(story: Story) -> Iterator[tuple[str, ...]]:
         must = list(words.expectations(story, step))
         yield (
             when.tr,
-            f"**{who.tr}.** {step.tr}",
+            f"**{who.tr}**<br>{step.tr}",
             "<br>".join(line.tr for line in must),
-            f"{when.en}. **{who.en}.** {step.en} → " + "<br>".join(line.en for line in must),
+            f"{when.en}, **{who.en}**: {step.en}<br>→ " + "<br>".join(line.en for line in must),
         )

@@ -148,13 +148,17 @@ def actor(step: Step) -> Words:
     """
     if step.update is not None:
         who, what = department(step.update["department"]), ACTIONS[Action(step.update["action"])]
-        return Words(tr=f"{who.tr} {what.tr}", en=f"{who.en} {what.en}")
-    if step.request is not None or step.reply is not None:
-        return Words(tr="Vatandaş yazar", en="The citizen writes")
+        return Words(tr=f"{who.tr} · {what.tr}", en=f"{who.en} · {what.en}")
+    if step.request is not None:
+        return Words(tr="Vatandaş · başvurur", en="Citizen · asks")
+    if step.reply is not None:
+        return Words(tr="Vatandaş · yazar", en="Citizen · writes")
     if step.crisis is not None:
-        return Words(tr="Yönetim kriz ilan eder", en="The management declares a crisis")
-    if step.rules is not None or step.reroute is not None:
-        return Words(tr="Kuralları düzenleyen görevli", en="Who edits the rules")
+        return Words(tr="Yönetim · kriz ilan eder", en="Management · declares a crisis")
+    if step.rules is not None:
+        return Words(tr="Görevli · kural dosyasını düzenler", en="Operator · edits the rules file")
+    if step.reroute is not None:
+        return Words(tr="Görevli · kuralları yeniden uygular", en="Operator · applies the rules again")
     if step.again:
         return Words(tr="Aynısı bir kez daha", en="The same once more")
     return Words(tr="Zaman geçer", en="Time passes")
@@ -173,8 +177,8 @@ def expectations(story: Story, step: Step) -> Iterator[Words]:
             continue
         head = story.name_of(name)
         yield Words(
-            tr=(f"{head.tr}: " if several else "") + "; ".join(line.tr for line in lines) + ".",
-            en=(f"{head.en}: " if several else "") + "; ".join(line.en for line in lines) + ".",
+            tr=(f"*{head.tr}*<br>" if several else "") + "<br>".join(line.tr for line in lines),
+            en=(f"*{head.en}*: " if several else "") + "; ".join(line.en for line in lines) + ".",
         )
 
 
