@@ -119,7 +119,8 @@ class Member(Part):
 
     ``since``: when its clocks began to run; ``held``: when its holder got it; ``sla``: the service whose times count;
     ``fired``: the names of the alarms that went off and must not again; ``passes``: how often in a row it was passed on
-    unaccepted; ``turns``: how many turns of a repeating need there were; ``settled``: it can no longer be reopened.
+    unaccepted; ``turns``: how many turns of a repeating need there were; ``heard``: the master's seq up to which this
+    duplicate has heard of it; ``settled``: it can no longer be reopened.
     """
 
     request_id: str
@@ -137,6 +138,7 @@ class Member(Part):
     asked_at: datetime | None = None
     closed_at: datetime | None = None
     asking: Asking | None = None
+    heard: int = 0
     followers: tuple[str, ...] = ()
     settled: bool = False
 

@@ -149,14 +149,14 @@ def _why_not(case: Case, follower: str) -> str | None:
 def master_changed(case: Case, now: Now, news: MasterChanged) -> Case:
     """
     The follower's side: close when the master agreed, say so when it refused, pass on what it tells later. News of a
-    master that is followed no longer leave nothing to do.
+    master that is followed no longer, or older than what was heard of it, leave nothing to do.
     """
     if not case.members:
         return case
     member = case.parent
     asking = member.asking
     if asking is not None and (asking.master, asking.update_id) == (news.master, news.update_id):
-        member = member.model_copy(update={"asking": None})
+        member = member.model_copy(update={"asking": None, "heard": news.seq})
         case = case.put(member)
         if news.refused is not None or news.status is None:
             return refuse_duplicate(case, now, asking, news.refused or "it did not agree")
@@ -174,7 +174,7 @@ def master_changed(case: Case, now: Now, news: MasterChanged) -> Case:
         )
         return _progress(case, now, news) if _worth_telling(news) else case
     follows = member.state.status is Status.DUPLICATE and member.state.master_id == news.master
-    return _progress(case, now, news) if follows and news.status is not None else case
+    return _progress(case, now, news) if follows and news.seq > member.heard else case
 
 
 def _worth_telling(news: MasterChanged) -> bool:
@@ -187,11 +187,13 @@ def _progress(case: Case, now: Now, news: MasterChanged) -> Case:
     reopened runs from when its citizen hears of the end.
     """
     member = case.parent.with_state(public_text=news.public_text, planned_for=news.planned_for)
+    member = member.model_copy(update={"heard": news.seq})
     if news.status in CLOSED:
         member = member.model_copy(update={"closed_at": now.at, "settled": False})
     case = refreshed(case.put(member), member.request_id, now)
     case = emit(case, member.request_id, now, MasterProgressed, master_status=news.status, master_seq=news.seq)
-    onward = (news.model_copy(update={"request_id": f, "master": case.request_id}) for f in member.followers)
+    own = {"master": case.request_id, "seq": case.parent.seq, "update_id": None}
+    onward = (news.model_copy(update={"request_id": follower, **own}) for follower in member.followers)
     return command(case, now, *onward)
 
 
