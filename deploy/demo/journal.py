@@ -1,65 +1,104 @@
 """
-What became of each request, folded from what stands on the topics; and whether all parts agree on it. Pure.
+What became of each request and of its parts, folded from what stands on the topics. Pure.
 """
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from deploy.demo.day import Line
 from deploy.observe import DEPARTMENT_TOPICS, Seen
 from services.common.contracts.events import (
+    CitizenReminded,
+    LegalExtended,
     Lifecycle,
+    MasterProgressed,
     Notification,
     NotificationQueued,
     RequestAssigned,
+    RequestEscalated,
     RequestRegistered,
+    RequestReopened,
+    StatusChanged,
     UpdateRefused,
 )
+from services.common.contracts.ids import family_of
 from services.common.contracts.topics import LIFECYCLE
-from services.common.contracts.vocabulary import STATUS_LABELS, Status
+from services.common.contracts.vocabulary import CLOSED, Status
 
-RECEIVED: Final = "received"
-CLOSED: Final = "closed"
+_STATES_TOLD = {
+    Status.SCHEDULED: "scheduled",
+    Status.WAITING_CITIZEN: "asked",
+    Status.WAITING_EXTERNAL: "waiting",
+}
+_EVENTS_TOLD = {
+    RequestReopened: "reopened",
+    LegalExtended: "extended",
+    CitizenReminded: "reminded",
+    RequestEscalated: "escalated",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """
-    How one message ended: Sent, Suppressed or Failed, on which channel and why.
+    How one message ended: Sent, Suppressed or Failed, on which channel, why, and to whom.
     """
 
     outcome: str
     channel: str | None
     reason: str | None
+    recipient: str
 
 
 @dataclass
 class Trace:
     """
-    One request as the topics show it. Sets of ce_id: a topic may hold an event twice, that is one event.
+    One request, or a part of one, as the topics show it. Sets of ce_id: a topic may hold an event twice, that is one
+    event. ``to_tell``: the transitions of which somebody must hear.
     """
 
     registered: set[str] = field(default_factory=set)
     first_assigned: set[str] = field(default_factory=set)
-    seq: int = 0
-    status: str | None = None
-    department: str | None = None
+    newest: Lifecycle | None = None
+    been: set[Status] = field(default_factory=set)
     stands_on: set[str] = field(default_factory=set)
     reached_department: float | None = None
+    escalations: dict[str, RequestEscalated] = field(default_factory=dict)
+    events: dict[str, str] = field(default_factory=dict)
+    master: MasterProgressed | None = None
+    heard: set[str] = field(default_factory=set)
+    to_tell: set[str] = field(default_factory=set)
     told: dict[tuple[str, int], Told] = field(default_factory=dict)
     outcomes: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
     queued: set[tuple[str, int]] = field(default_factory=set)
     updates: set[str] = field(default_factory=set)
 
     @property
+    def status(self) -> Status | None:
+        """
+        The state it is in.
+        """
+        return self.newest.status if self.newest else None
+
+    @property
+    def department(self) -> str | None:
+        """
+        Who holds it.
+        """
+        return self.newest.department if self.newest else None
+
+    @property
     def closed(self) -> bool:
         """
         Whether it is in a state in which nothing more is done.
         """
-        return self.status is not None and STATUS_LABELS[Status(self.status)].open311 == CLOSED
+        return self.status in CLOSED
+
+    def happened(self, kind: type[Lifecycle]) -> int:
+        """
+        How many events of this type there were.
+        """
+        return sum(name == kind.__name__ for name in self.events.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +123,6 @@ class Submitted:
     topic_of: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """
-    A request as reporting shows it.
-    """
-
-    status: str
-    department: str | None
-    channel: str | None
-
-
 class Journal:
     """
     Everything that is known of one run. Requests of others on the same stack are folded too, and never counted.
@@ -103,13 +131,14 @@ class Journal:
     def __init__(self) -> None:
         self.accepted: dict[str, Posted] = {}
         self.updates: dict[str, Submitted] = {}
+        self.replies: dict[str, str] = {}
         self.answered: set[tuple[str, str]] = set()
         self._refusals: dict[str, str] = {}
         self._traces: defaultdict[str, Trace] = defaultdict(Trace)
 
     def trace(self, request_id: str) -> Trace:
         """
-        What the topics said of this request so far.
+        What the topics said of this request or part so far.
         """
         return self._traces[request_id]
 
@@ -119,6 +148,27 @@ class Journal:
         The traces of this run's requests alone.
         """
         return {request_id: self._traces[request_id] for request_id in self.accepted}
+
+    @property
+    def parts(self) -> dict[str, Trace]:
+        """
+        The traces of the parts of this run's requests.
+        """
+        return {
+            number: trace
+            for number, trace in self._traces.items()
+            if family_of(number) != number and family_of(number) in self.accepted
+        }
+
+    @property
+    def families(self) -> defaultdict[str, list[Trace]]:
+        """
+        The traces of the parts by the number of their request; nothing for one without parts.
+        """
+        found: defaultdict[str, list[Trace]] = defaultdict(list)
+        for number, trace in self.parts.items():
+            found[family_of(number)].append(trace)
+        return found
 
     def accept(self, request_id: str, posted: Posted) -> None:
         """
@@ -131,6 +181,12 @@ class Journal:
         Intake took a department's update, or it stands on that department's topic.
         """
         self.updates[update_id] = Submitted(request_id, at, topic_of)
+
+    def reply(self, reply_id: str, request_id: str) -> None:
+        """
+        Intake took what a citizen wrote.
+        """
+        self.replies[reply_id] = request_id
 
     def refused(self, *, by_topic: bool) -> Counter[str]:
         """
@@ -154,13 +210,15 @@ class Journal:
         elif isinstance(data, Lifecycle) and seen.topic == LIFECYCLE.name:
             self._live(self._traces[data.request_id], data, event_id)
         elif isinstance(data, Lifecycle) and seen.topic in DEPARTMENT_TOPICS:
-            self._reach(DEPARTMENT_TOPICS[seen.topic], data, at)
+            self._reach(DEPARTMENT_TOPICS[seen.topic], data, event_id, at)
 
-    def _reach(self, department: str, data: Lifecycle, at: float) -> None:
+    def _reach(self, department: str, data: Lifecycle, event_id: str, at: float) -> None:
+        trace = self._traces[data.request_id]
         if data.update_id is not None:
             self.answered.add((department, data.update_id))
+        if data.reply is not None and data.department == department:
+            trace.heard.add(event_id)
         if isinstance(data, RequestAssigned) and data.department == department:
-            trace = self._traces[data.request_id]
             trace.stands_on.add(department)
             if trace.reached_department is None:
                 trace.reached_department = at
@@ -170,8 +228,18 @@ class Journal:
             trace.registered.add(event_id)
         if isinstance(data, RequestAssigned) and data.assignments == 1:
             trace.first_assigned.add(event_id)
-        if data.seq > trace.seq:
-            trace.seq, trace.status, trace.department = data.seq, data.status, data.department
+        if isinstance(data, RequestEscalated):
+            trace.escalations[event_id] = data
+        if isinstance(data, MasterProgressed) and (trace.master is None or data.seq > trace.master.seq):
+            trace.master = data
+        if data.status is not None:
+            trace.been.add(data.status)
+            trace.events[event_id] = type(data).__name__
+            if trace.newest is None or data.seq > trace.newest.seq:
+                trace.newest = data
+        transition = to_tell(data)
+        if transition is not None:
+            trace.to_tell.add(transition)
         if data.update_id is not None:
             trace.updates.add(data.update_id)
             if isinstance(data, UpdateRefused):
@@ -183,88 +251,31 @@ class Journal:
             trace.queued.add(key)
         elif not data.late:
             trace.outcomes[key].add(event_id)
-            trace.told[key] = Told(type(data).__name__.removeprefix("Notification"), data.channel, data.reason)
+            outcome = type(data).__name__.removeprefix("Notification")
+            trace.told[key] = Told(outcome, data.channel, data.reason, data.recipient)
 
 
-def on_topics(journal: Journal, posted: int) -> dict[str, list[str]]:
+def to_tell(data: Lifecycle) -> str | None:
     """
-    What the topics do not show (yet) of a day of so many requests: what is wrong, and the numbers of the requests it is
-    wrong for. Empty if every accepted request is registered, assigned and told, and every update answered.
+    The transition under which somebody must hear of this event, as a reader of the contract expects it: the citizen of
+    everything that changes for them, staff of escalations; of a part only questions and escalations.
     """
-    ours = journal.ours
-    checks = {
-        "not registered exactly once": [r for r, t in ours.items() if len(t.registered) != 1],
-        "not assigned exactly once at first": [r for r, t in ours.items() if len(t.first_assigned) != 1],
-        "not on the topic of the department that holds it": [
-            r for r, t in ours.items() if t.department not in t.stands_on
-        ],
-        "with an update neither applied nor refused": [
-            one.request_id for u, one in journal.updates.items() if u not in journal.trace(one.request_id).updates
-        ],
-        "with an update on a department's topic that is not answered there": [
-            one.request_id
-            for u, one in journal.updates.items()
-            if one.topic_of is not None and (one.topic_of, u) not in journal.answered
-        ],
-        "not told of being received": [r for r, t in ours.items() if (RECEIVED, 1) not in t.told],
-        "closed, but not told so": [r for r, t in ours.items() if t.closed and (CLOSED, 1) not in t.told],
-        "with a message that still waits": [r for r, t in ours.items() if t.queued - set(t.told)],
-        "told twice": [r for r, t in ours.items() if any(len(ids) > 1 for ids in t.outcomes.values())],
-    }
-    missing = posted - len(ours)
-    if missing:
-        checks[f"{missing} of {posted} not accepted by intake"] = [""]
-    return {what: numbers for what, numbers in checks.items() if numbers}
+    kind = _EVENTS_TOLD.get(type(data))
+    match data:
+        case StatusChanged(status=status) if status in CLOSED:
+            return _numbered("closed", data.closings) if data.parent_id is None else None
+        case StatusChanged(status=status) if status is not None:
+            kind = _STATES_TOLD.get(status)
+        case MasterProgressed(master_status=status) if status in CLOSED | {Status.SCHEDULED, Status.REOPENED}:
+            kind = "followed"
+        case RequestRegistered():
+            return "received" if data.parent_id is None else None
+        case RequestAssigned():
+            return _numbered("assigned", data.assignments) if data.parent_id is None else None
+    if kind is None or (data.parent_id is not None and kind not in ("asked", "reminded", "escalated")):
+        return None
+    return f"{kind}.{data.seq}"
 
 
-def in_reporting(journal: Journal, reported: Mapping[str, Reported], received_more: int) -> dict[str, list[str]]:
-    """
-    Where reporting does not show (yet) what the topics do, in the same form. ``received_more``: by how much
-    ``summary.received`` grew during the run.
-    """
-    ours = journal.ours
-    checks = {
-        "not in reporting": [r for r in ours if r not in reported],
-        "in another state in reporting": [
-            r
-            for r, t in ours.items()
-            if r in reported and (reported[r].status, reported[r].department) != (t.status, t.department)
-        ],
-    }
-    if received_more != len(ours):
-        checks[f"summary.received grew by {received_more} instead of {len(ours)}"] = [""]
-    return {what: numbers for what, numbers in checks.items() if numbers}
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """
-    The value that this share of all values does not exceed (nearest rank). NaN if there is none.
-    """
-    ranked = sorted(values)
-    return ranked[max(0, math.ceil(share * len(ranked)) - 1)] if ranked else math.nan
-
-
-def told_in_words(traces: Mapping[str, Trace]) -> Counter[str]:
-    """
-    How the first messages ended, as a person reads it: ``sent by email``, ``no_contact``, ``failed (refused)``.
-    """
-    return _words(trace.told[RECEIVED, 1] for trace in traces.values() if (RECEIVED, 1) in trace.told)
-
-
-def messages_in_words(traces: Mapping[str, Trace]) -> Counter[str]:
-    """
-    How all messages ended, in the same words.
-    """
-    return _words(told for trace in traces.values() for told in trace.told.values())
-
-
-def _words(endings: Iterable[Told]) -> Counter[str]:
-    words: Counter[str] = Counter()
-    for told in endings:
-        if told.outcome == "Sent":
-            words[f"sent by {told.channel}"] += 1
-        elif told.outcome == "Suppressed":
-            words[told.reason or "suppressed"] += 1
-        else:
-            words[f"failed ({told.reason})"] += 1
-    return words
+def _numbered(kind: str, number: int) -> str:
+    return kind if number == 1 else f"{kind}.{number}"

@@ -39,6 +39,17 @@ SERVICE_CODES: Final = 175
 WRONG_CODES: Final = 9
 CODED: Final = {"phone": 3.0, "walk_in": 3.0, "petition": 3.0, "web": 3.0, "open311": 9.0, "cimer": 1.0}  # others 0.3
 ANSWERED: Final = 14
+LAWS: Final = {
+    "bilgi-edinme": "4982",
+    "kvkk-basvuru": "kvkk",
+}  # services that are applications under a law of their own
+TOLD_TWICE: Final = 9  # requests about what a neighbour has reported already
+FORGOTTEN: Final = {
+    "emergency": (2, 30),
+    "petition": (1, 45 * 24),
+    "other": (3, 40 * 24),
+}  # how many, how many hours ago
+WEEKS: Final = 4
 
 FIRST_NAMES: Final = (
     "Ayşe", "Mehmet", "Fatma", "Ali", "Zeynep", "Hasan", "Elif", "Murat", "Hatice", "İbrahim", "Gülsüm", "Şükrü",
@@ -93,7 +104,61 @@ def make_day(messages: Sequence[Message], seed: int = SEED) -> list[dict[str, An
     rows.sort(key=lambda row: row["at"])
     for number, row in enumerate(rows, start=1):
         row["body"]["external_id"] = f"{row['body']['channel']}-{number:03}"
+    _weave(rows, random.Random(f"{seed} woven"))
     return rows
+
+
+def _weave(rows: list[dict[str, Any]], dice: random.Random) -> None:
+    """
+    Give some of the rows what makes their life longer: a law, a forgotten while, a need that comes again, a neighbour
+    who told of the same before.
+    """
+    for row in rows:
+        if row["service"] in LAWS:
+            legal = {"basis": LAWS[row["service"]], "record_no": f"2026/{dice.randint(1000, 9999)}"}
+            row["body"].setdefault("legal", {}).update(legal)
+        if row["service"] == "vefa-destek" and "alışveriş" in row["body"]["text"]:
+            row |= {"service": "vefa-alisveris", "weeks": WEEKS}
+            row["body"]["service_code"] = "vefa-alisveris"
+    for kind, (count, hours) in FORGOTTEN.items():
+        fit = [row for row in rows if _can_be_forgotten(row, kind)]
+        for row in dice.sample(fit, min(count, len(fit))):
+            row["hours_ago"] = hours
+    pairs = [(row, earlier) for number, row in enumerate(rows) for earlier in rows[:number] if _alike(row, earlier)]
+    told: set[str] = set()
+    for row, earlier in sorted(pairs, key=lambda pair: -len(_stems(pair[0]) & _stems(pair[1]))):
+        if len(told) < TOLD_TWICE and row["service"] not in told:
+            told.add(row["service"])
+            row["body"]["location"] = {"neighbourhood": earlier["body"]["location"]["neighbourhood"]}
+
+
+def _can_be_forgotten(row: dict[str, Any], kind: str) -> bool:
+    """
+    Whether it came to the right department and its time was over so many hours after it came in.
+    """
+    body, service = row["body"], catalogue().services[row["service"]]
+    if body.get("service_code") != row["service"] or "answered" in body or "weeks" in row or row["service"] in LAWS:
+        return False
+    if kind == "petition":
+        return "legal" in body
+    return "legal" not in body and service.emergency == (kind == "emergency") and service.sla_hours <= 40
+
+
+def _alike(row: dict[str, Any], earlier: dict[str, Any]) -> bool:
+    """
+    Whether the row may tell of what the earlier one told, somewhere else than it was first thought to happen.
+    """
+    places = [one["body"].get("location", {}).get("neighbourhood") for one in (row, earlier)]
+    plain = not any({"hours_ago", "weeks"} & set(one) or "answered" in one["body"] for one in (row, earlier))
+    same = row["service"] == earlier["service"] and catalogue().services[row["service"]].public
+    return same and plain and all(places) and not _named(row["body"]["text"])
+
+
+def _stems(row: dict[str, Any]) -> set[str]:
+    """
+    What its words begin with: Turkish inflects at the end.
+    """
+    return {word[:5] for word in row["body"]["text"].lower().translate(_TO_ASCII).split() if len(word) > 4}
 
 
 def _draw(messages: Sequence[Message], dice: random.Random) -> list[tuple[str, Message]]:
@@ -215,8 +280,7 @@ def _citizen(channel: str, message: Message, dice: random.Random) -> dict[str, A
 
 def _place(channel: str, message: Message, dice: random.Random) -> dict[str, Any]:
     service = catalogue().services[message["service"]]
-    said = message["text"].replace("I", "ı").lower().translate(_TO_ASCII)
-    named = [n for n in NEIGHBOURHOODS if re.search(rf"\b{n.lower().replace('i̇', 'i').translate(_TO_ASCII)}", said)]
+    named = _named(message["text"])
     place: dict[str, Any] = {}
     if named and (service.location_required or dice.random() < 0.5):
         place["neighbourhood"] = max(named, key=len)
@@ -227,6 +291,14 @@ def _place(channel: str, message: Message, dice: random.Random) -> dict[str, Any
         place["lat"] = round(dice.uniform(SOUTH_WEST[0], NORTH_EAST[0]), 6)
         place["lon"] = round(dice.uniform(SOUTH_WEST[1], NORTH_EAST[1]), 6)
     return place
+
+
+def _named(text: str) -> list[str]:
+    """
+    The neighbourhoods that a text names.
+    """
+    said = text.replace("I", "ı").lower().translate(_TO_ASCII)
+    return [n for n in NEIGHBOURHOODS if re.search(rf"\b{n.lower().replace('i̇', 'i').translate(_TO_ASCII)}", said)]
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
 """
-The run: post the day, let the departments work, watch the topics, wait until everything agrees.
+The run: post the day, let departments and citizens act, watch the topics, wait until everything agrees.
 """
 
 import asyncio
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
 from typing import Any, Final
 
@@ -15,25 +15,39 @@ import httpx
 from kafka.errors import KafkaError
 
 from deploy import dlq
+from deploy.demo.agreement import (
+    CRISIS,
+    TEAM,
+    TEAM_OF,
+    Differences,
+    Reported,
+    in_reporting,
+    of_the_day,
+    on_topics,
+)
 from deploy.demo.broker import Away, left_out, restart
-from deploy.demo.day import Line, due
+from deploy.demo.citizens import Call, reaction
+from deploy.demo.client import RETRY_SECONDS, Client, DemoError
+from deploy.demo.day import ISTANBUL, Line, due
 from deploy.demo.departments import OWN_SYSTEMS, Step, answer, update_on_topic
-from deploy.demo.journal import Journal, Posted, Reported, in_reporting, on_topics
+from deploy.demo.journal import Journal, Posted
 from deploy.department.talk import update_record
 from deploy.observe import DEPARTMENT_TOPICS, Observer, Seen
 from deploy.stack.stack import Stack
 from services.common.contracts.envelope import Record
-from services.common.contracts.events import Lifecycle, RequestAssigned, UpdateRefused
+from services.common.contracts.events import Lifecycle, NotificationSent, UpdateRefused
+from services.common.contracts.ids import family_of
 from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED
 from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.common.kit.settings import KafkaSettings
 
 AT_ONCE: Final = 8
-RETRY_SECONDS: Final = 30.0
 STILL_SECONDS: Final = 45.0  # so long may nothing happen; notify holds a message back for 30 at most
 LOOK_EVERY: Final = 10  # of so many requests one is looked for in reporting, to time it
-PAGE: Final = 200
 ASK_AGAIN: Final = 10
+CRISIS_AT: Final = time_of_day(6)
+CRISIS_OVER_AT: Final = time_of_day(23)
+CRISIS_AT_MOST: Final = timedelta(hours=1)  # if the demo is interrupted before it ends the crisis
 BAD_RECORD_AT: Final = time_of_day(11)
 BAD_RECORD: Final = b"\x00 no request at all"
 READ_BY: Final = ("routing", "reporting")  # the groups that consume requests.received
@@ -43,24 +57,19 @@ AWAY_SECONDS: Final = 5.0
 Show = Callable[[Mapping[str, int]], None]
 
 
-class DemoError(Exception):
-    """
-    The run cannot go on; the message says why.
-    """
-
-
 @dataclass
 class Result:
     """
     What a run measured. ``differences`` is empty if everything agrees. ``bad_record``: when one was put on
     requests.received; ``dead_letters``: why, by the group that has it in its dead letters. ``visible``: when a request
-    was sent, and how long it took reporting to show it.
+    was sent, and how long it took reporting to show it. ``visits``: the visit list of the crisis's first team.
     """
 
     journal: Journal
     reported: dict[str, Reported] = field(default_factory=dict)
     received_more: int = 0
-    differences: dict[str, list[str]] = field(default_factory=dict)
+    visits: list[str] = field(default_factory=list)
+    differences: Differences = field(default_factory=dict)
     bad_record: float | None = None
     dead_letters: dict[str, str] = field(default_factory=dict)
     away: Away | None = None
@@ -87,7 +96,7 @@ class Run:
         self._result = Result(Journal())
         self._journal = self._result.journal
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._answered: set[str] = set()
+        self._acted: set[str] = set()
         self._waiting: dict[tuple[str, str], asyncio.Future[bool]] = {}
         self._unsent: list[str] = []
         self._work: set[asyncio.Task[None]] = set()
@@ -99,10 +108,8 @@ class Run:
         Do all of it; ``show`` is called now and then with how far each part is.
         """
         began = time.perf_counter()
-        headers = {"X-API-Key": self._env["API_KEY"]}
-        limits = httpx.Limits(max_connections=4 * AT_ONCE, max_keepalive_connections=4 * AT_ONCE)
-        async with httpx.AsyncClient(headers=headers, limits=limits, timeout=10) as self._http:
-            self._received_before = await self._received()
+        async with Client(self._env, 4 * AT_ONCE) as self._client:
+            self._received_before = await self._client.received()
             files_before = self._files()
             departments, watcher = await asyncio.gather(
                 asyncio.to_thread(Observer, self._servers, DEPARTMENT_TOPICS, from_now=True),
@@ -111,7 +118,7 @@ class Run:
             await self._publisher.start((RECEIVED.name,))
             reading = [
                 asyncio.create_task(self._read(departments, self._to_departments)),
-                asyncio.create_task(self._read(watcher, self._journal.add)),
+                asyncio.create_task(self._read(watcher, self._to_everybody)),
                 asyncio.create_task(self._show(show)),
             ]
             try:
@@ -135,6 +142,8 @@ class Run:
         began = time.perf_counter()
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._at(CRISIS_AT, self._declare_crisis))
+                group.create_task(self._at(CRISIS_OVER_AT, self._end_crisis))
                 group.create_task(self._at(BAD_RECORD_AT, self._put_bad_record))
                 self._result.left_out = left_out(self._stack.config.kind)
                 if not self._result.left_out:
@@ -149,7 +158,7 @@ class Run:
     async def _post(self, line: Line, *, look: bool) -> None:
         try:
             sent = time.perf_counter()
-            taken = await self._send("/v1/requests", line.body_for(self._run), None)
+            taken = await self._client.send("/v1/requests", line.body_for(self._run, datetime.now(UTC)))
             if taken.status_code != httpx.codes.ACCEPTED:
                 self._result.refused_at_once.append(f"{line.name}: {taken.status_code}")
                 return
@@ -160,23 +169,57 @@ class Run:
         if look:
             await self._look_for(request_id, sent)
 
-    async def _send(self, path: str, body: dict[str, Any], key: str | None) -> httpx.Response:
+    def _to_everybody(self, seen: Seen, at: float) -> None:
         """
-        Post until intake says yes or no: a 503 or a broken connection is tried again, which the key makes harmless.
+        What stands on the topics without a department; a message that went out is read by its citizen.
         """
-        deadline = time.perf_counter() + RETRY_SECONDS
-        while True:
-            try:
-                headers = {"Idempotency-Key": key} if key else {}
-                response = await self._http.post(self._env["INTAKE_URL"] + path, json=body, headers=headers)
-                if response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-                    return response
-                why = f"status {response.status_code}"
-            except httpx.TransportError as error:
-                why = type(error).__name__
-            if time.perf_counter() > deadline:
-                raise DemoError(f"intake did not take {path} for {RETRY_SECONDS:.0f} s ({why})")
-            await asyncio.sleep(0.5)
+        self._journal.add(seen, at)
+        event = seen.event.data if seen.event else None
+        if isinstance(event, NotificationSent) and not event.late and not event.recipient.startswith("staff:"):
+            self._begin(seen, self._react(event))
+
+    def _begin(self, seen: Seen, acting: Coroutine[None, None, None]) -> None:
+        """
+        Let somebody act on an event, once, however often it is read.
+        """
+        event_id = f"{seen.topic} {seen.event.meta.id if seen.event else ''}"
+        if event_id in self._acted:
+            acting.close()
+            return
+        self._acted.add(event_id)
+        task = asyncio.create_task(acting)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _posted(self, request_id: str) -> Posted | None:
+        """
+        What of ours this is, or a part of it; intake's answer to whoever posted it may still be on its way.
+        """
+        await asyncio.sleep(0.2)
+        return self._journal.accepted.get(family_of(request_id))
+
+    async def _react(self, event: NotificationSent) -> None:
+        posted = await self._posted(event.request_id)
+        call = reaction(posted.line, event.transition) if posted else None
+        if posted is None or call is None:
+            return
+        await asyncio.sleep(call.after)
+        key = f"{self._run}-{posted.line.name}-{call.name}"
+        try:
+            if call.to == "updates":
+                await self._by_http(event.request_id, call.body, key)
+            else:
+                await self._reply(event.request_id, call, key)
+        except DemoError:
+            self._unsent.append(event.request_id)
+
+    async def _reply(self, request_id: str, call: Call, key: str) -> None:
+        async with self._slots:
+            taken = await self._client.send(f"/v1/requests/{request_id}/replies", call.body, key)
+        if taken.status_code != httpx.codes.ACCEPTED:
+            self._result.refused_at_once.append(f"{request_id} reply: {taken.status_code}")
+            return
+        self._journal.reply(str(taken.json()["reply_id"]), request_id)
 
     async def _look_for(self, request_id: str, sent: float) -> None:
         """
@@ -184,7 +227,7 @@ class Run:
         """
         pause = 0.02
         while time.perf_counter() - sent < STILL_SECONDS:
-            if (await self._report(f"/v1/requests/{request_id}")).status_code == httpx.codes.OK:
+            if (await self._client.report(f"/v1/requests/{request_id}")).status_code == httpx.codes.OK:
                 self._result.visible.append((sent, time.perf_counter() - sent))
                 return
             await asyncio.sleep(pause)
@@ -201,6 +244,21 @@ class Run:
         self._result.bad_record = time.perf_counter()
         self._say(f"a bad record stands on {RECEIVED.name}")
 
+    async def _declare_crisis(self) -> None:
+        body = {"reason": "Salgın: evden çıkamayanlara destek verilecek", "declared_by": "Başkanlık makamı"}
+        until = (datetime.now(UTC) + CRISIS_AT_MOST).isoformat()
+        await self._crisis(CRISIS, {**body, "ends_at": until})
+
+    async def _end_crisis(self) -> None:
+        body = {"reason": "Kısıtlama sona erdi", "declared_by": "Başkanlık makamı"}
+        await self._crisis(f"{CRISIS}/end", body)
+
+    async def _crisis(self, path: str, body: dict[str, Any]) -> None:
+        taken = await self._client.send(f"/v1/crises/{path}", body)
+        if taken.status_code != httpx.codes.ACCEPTED:
+            raise DemoError(f"intake did not take the crisis {path} ({taken.status_code})")
+        self._say(f"the crisis {CRISIS} is {'over' if path != CRISIS else 'declared'}")
+
     async def _restart(self) -> None:
         self._say("Kafka is being restarted")
         self._result.away = await asyncio.to_thread(restart, self._stack, AWAY_SECONDS)
@@ -210,7 +268,7 @@ class Run:
     def _bad_key(self) -> bytes:
         return f"{self._run}-bad".encode()
 
-    def _dead_letters(self) -> dict[str, list[str]]:
+    def _dead_letters(self) -> Differences:
         """
         Note the reasons that stand with the bad record in the dead letters; where it is missing, in the form of the
         journal's checks.
@@ -246,35 +304,29 @@ class Run:
         department = DEPARTMENT_TOPICS[seen.topic]
         if seen.event is None:
             return
-        event, event_id = seen.event.data, seen.event.meta.id
-        if (
-            isinstance(event, Lifecycle)
-            and event.update_id is not None
-            and (department, event.update_id) in self._waiting
-        ):
+        event = seen.event.data
+        if not isinstance(event, Lifecycle):
+            return
+        if event.update_id is not None and (department, event.update_id) in self._waiting:
             waiting = self._waiting.pop((department, event.update_id))
             if not waiting.done():
                 waiting.set_result(not isinstance(event, UpdateRefused))
-        if event_id in self._answered:
-            return
-        if isinstance(event, RequestAssigned) and event.department == department:
-            self._answered.add(event_id)
-            task = asyncio.create_task(self._answer(department, event, event_id))
-            self._work.add(task)
-            task.add_done_callback(self._work.discard)
+        self._begin(seen, self._answer(department, event, seen.event.meta.id))
 
-    async def _answer(self, department: str, event: RequestAssigned, event_id: str) -> None:
-        await asyncio.sleep(0.2)  # intake's answer to whoever posted it may still be on its way
-        posted = self._journal.accepted.get(event.request_id)
+    async def _answer(self, department: str, event: Lifecycle, event_id: str) -> None:
+        posted = await self._posted(event.request_id)
         if posted is None:
             return  # somebody else's request
-        for number, step in enumerate(answer(department, event, posted.line)):
+        line, part = posted.line, event.request_id.partition(".")[2]
+        master = next((r for r, one in self._journal.accepted.items() if one.line.name == line.again), None)
+        today = datetime.now(ISTANBUL).date()
+        for number, step in enumerate(answer(department, event, line, today, master)):
             await asyncio.sleep(step.after)
             try:
                 if department in OWN_SYSTEMS:
                     done = await self._by_topic(department, event.request_id, event_id, number, step)
                 else:
-                    key = f"{self._run}-{posted.line.name}-{event.seq}-{number}"
+                    key = f"{self._run}-{line.name}-{part}-{event.seq}-{number}"
                     done = await self._by_http(event.request_id, {"department": department, **step.body}, key)
             except DemoError:
                 self._unsent.append(event.request_id)
@@ -305,7 +357,7 @@ class Run:
         """
         for _ in range(ASK_AGAIN):
             async with self._slots:
-                taken = await self._send(f"/v1/requests/{request_id}/updates", body, key)
+                taken = await self._client.send(f"/v1/requests/{request_id}/updates", body, key)
             if taken.status_code != httpx.codes.CONFLICT:
                 break
             self._result.asked_again += 1
@@ -335,7 +387,7 @@ class Run:
     async def _show(self, show: Show) -> None:
         while True:
             with suppress(httpx.HTTPError, DemoError):
-                self._result.received_more = await self._received() - self._received_before
+                self._result.received_more = await self._client.received() - self._received_before
             for _ in range(6):  # the summary is the dearest question of all
                 show(self._progress())
                 await asyncio.sleep(0.5)
@@ -362,55 +414,24 @@ class Run:
             for task in reading:
                 if task.done():
                     task.result()
-            found = {f"{len(self._work)} departments still at work": [""]} if self._work else {}
+            found = {f"{len(self._work)} departments and citizens still at work": [""]} if self._work else {}
             if self._unsent:
                 found["with an update that nobody took"] = list(self._unsent)
-            found |= on_topics(self._journal, len(self._day))
+            found |= on_topics(self._journal, len(self._day)) | of_the_day(self._journal)
             over = time.perf_counter() - max(began, self._last_record) > STILL_SECONDS
             if not found or over:
-                self._result.received_more = await self._received() - self._received_before
-                self._result.reported = await self._reported()
-                found |= in_reporting(self._journal, self._result.reported, self._result.received_more)
+                result = self._result
+                result.received_more = await self._client.received() - self._received_before
+                result.reported = await self._client.reported(self._journal.accepted.keys() | self._journal.parts)
+                result.visits = await self._client.visits(TEAM_OF, TEAM)
+                found |= in_reporting(self._journal, result.reported, result.received_more, result.visits)
                 found |= await asyncio.to_thread(self._dead_letters)
+                if await self._client.crisis_is_on(CRISIS):
+                    found[f"the crisis {CRISIS} is not over"] = [""]
             self._result.differences = found
             if not found or over:
                 return
             await asyncio.sleep(0.5)
-
-    async def _report(self, path: str, query: Mapping[str, str | int] | None = None) -> httpx.Response:
-        """
-        Ask reporting; a connection that it closed just then, and a 503, are tried again.
-        """
-        for pause in (0.2, 0.5, 1.0, 2.0, 4.0):
-            with suppress(httpx.TransportError):
-                answered = await self._http.get(self._env["REPORTING_URL"] + path, params=query)
-                if answered.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                    return answered
-            await asyncio.sleep(pause)
-        raise DemoError(f"reporting does not answer {path}")
-
-    async def _received(self) -> int:
-        answered = await self._report("/v1/reports/summary")
-        answered.raise_for_status()
-        return int(answered.json()["rows"][0]["received"])
-
-    async def _reported(self) -> dict[str, Reported]:
-        """
-        This run's requests as the list shows them, newest first; stops where the run began.
-        """
-        found: dict[str, Reported] = {}
-        query: dict[str, str | int] = {"limit": PAGE}
-        for _ in range(3 + 2 * len(self._day) // PAGE):
-            answered = await self._report("/v1/requests", query)
-            answered.raise_for_status()
-            page = answered.json()
-            for row in page["items"]:
-                if row["request_id"] in self._journal.accepted:
-                    found[row["request_id"]] = Reported(row["status"], row["department"], row["channel"])
-            if len(found) == len(self._journal.accepted) or page["next_cursor"] is None:
-                break
-            query["cursor"] = page["next_cursor"]
-        return found
 
     def _files(self) -> tuple[int, int]:
         run_dir = self._stack.config.run_dir
