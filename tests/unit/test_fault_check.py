@@ -64,6 +64,12 @@ def test_a_wrong_total_is_found() -> None:
     assert [f.name for f in check(told, facts, reported, 2) if not f.ok] == ["summary.received (2) = registered (1)"]
 
 
+def test_a_part_is_not_counted_as_a_request() -> None:
+    told, facts, reported, total = world()
+    facts.registered[f"{R}.1"] = {"c"}
+    assert all(finding.ok for finding in check(told, facts, reported, total))
+
+
 def test_a_citizen_with_a_contact_who_was_not_told_is_found() -> None:
     told, facts, reported, total = world()
     told.accepted[R] = "contact"
