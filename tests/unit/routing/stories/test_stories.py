@@ -28,7 +28,7 @@ from services.common.contracts.events import (
 from services.common.contracts.ids import family_of
 from services.common.contracts.topics import COMMANDS, LIFECYCLE, department_topic
 from services.notify import domain as notify
-from services.routing.case import Case, Member, Rules, timer_command
+from services.routing.case import Alarm, Case, Member, Rules, timer_command
 from services.routing.domain import decide
 from services.routing.rules import RuleBook, ServiceRule
 from tests.builders import read, received
@@ -60,6 +60,7 @@ class World:
         self.cases: dict[str, Case] = {}
         self.tellings: dict[str, notify.Telling] = {}
         self.numbers: dict[str, str] = {}
+        self.rung: set[tuple[str, Alarm]] = set()
         self.last: Event | None = None
         self.records: list[Record] = []
         self.happened: dict[str, Happened] = {}
@@ -114,7 +115,7 @@ class World:
 
     def until(self, at: datetime) -> None:
         """
-        Ring every alarm that is due by then, each at its time.
+        Ring every alarm that is due by then, each at its time and once.
         """
         while due := sorted(
             (alarm.due_at, number, alarm.name, alarm)
@@ -123,6 +124,8 @@ class World:
             if alarm.due_at <= at
         ):
             moment, number, _, alarm = due[0]
+            assert (number, alarm) not in self.rung, f"{alarm.name} rings for ever"
+            self.rung.add((number, alarm))
             self.deliver(read(timer_command(number, alarm)), moment)
 
     def deliver(self, item: Received, at: datetime) -> None:
@@ -155,10 +158,8 @@ class World:
         happened = self.happened.setdefault(number, Happened())
         happened.events.append(event)
         known = {row.transition for row in telling.rows}
-        happened.rows += [row for row in heard.rows if row.transition not in known and row.state is not SUPPRESSED]
-
-
-SUPPRESSED = notify.State.SUPPRESSED
+        new = [row for row in heard.rows if row.transition not in known]
+        happened.rows += [row for row in new if row.state is not notify.State.SUPPRESSED]
 
 
 def wall(given: dict[str, Any]) -> dict[str, Any]:
