@@ -54,6 +54,10 @@ check: install ## format, lint, types, unit and contract tests
 contracts: install ## write JSON Schemas and AsyncAPI from the models
 	@$(PY) -m services.common.contracts
 
+.PHONY: lifecycle
+lifecycle: install ## write deploy/lifecycle.md, the guide, from the code and the stories
+	@$(PY) -m deploy.lifecycle
+
 .PHONY: test
 test: install ## every test that is no long run; says on which broker and database it stands
 	@$(PY) -m pytest --cov --cov-report=term --durations=10
@@ -65,3 +69,11 @@ faults-short: install ## kill intake, routing, notify and projector under load, 
 .PHONY: faults-outage
 faults-outage: install ## Kafka stopped under load, intake killed meanwhile; a full spool; two instances at once (Apache Kafka)
 	@$(PY) -m tests.faults.outage
+
+.PHONY: faults-alarms
+faults-alarms: install ## 10,000 alarms due in one second, routing killed meanwhile: each goes off once; about 6 minutes
+	@$(PY) -m tests.faults.alarms
+
+.PHONY: faults-backlog
+faults-backlog: install ## emergencies over HTTP while routing works off 10,000 requests; about 3 minutes
+	@$(PY) -m tests.faults.backlog
