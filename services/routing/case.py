@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from pydantic import Field
+
 from services.common.contracts.catalogue import Service
 from services.common.contracts.crises import Crises, Crisis, Declared, crises
 from services.common.contracts.envelope import Metadata, Received, Record, caused, encode, pack, unpack
@@ -118,9 +120,9 @@ class Member(Part):
     One request of a family: its public state, and what only routing needs to know.
 
     ``since``: when its clocks began to run; ``held``: when its holder got it; ``sla``: the service whose times count;
-    ``fired``: the names of the alarms that went off and must not again; ``passes``: how often in a row it was passed on
-    unaccepted; ``turns``: how many turns of a repeating need there were; ``heard``: the master's seq up to which this
-    duplicate has heard of it; ``settled``: it can no longer be reopened.
+    ``fired``: when each alarm, by name, went off last; ``passes``: how often in a row it was passed on unaccepted;
+    ``turns``: how many turns of a repeating need there were; ``heard``: the master's seq up to which this duplicate has
+    heard of it; ``settled``: it can no longer be reopened.
     """
 
     request_id: str
@@ -131,7 +133,7 @@ class Member(Part):
     sla: str = TRIAGE_SERVICE
     pauses: tuple[Pause, ...] = ()
     alarms: tuple[Alarm, ...] = ()
-    fired: tuple[str, ...] = ()
+    fired: dict[str, datetime] = Field(default_factory=dict)
     passes: int = 0
     turns: int = 0
     reason: str | None = None

@@ -62,12 +62,14 @@ def decide(case: Case, item: Received, *, at: datetime, rules: Rules) -> Case:
     """
     The case after an input. An input that had its effect already gives the case back, marked to be published again.
 
-    Raises ``Rejected`` for an input that routing does not take and for a case that has grown past all bounds.
+    Raises ``Rejected`` for an input that routing does not take and for a case that has grown past all bounds. Alarms go
+    off even then: there are few of them while nothing else happens, and one that is not taken would ring for ever.
     """
     case = replace(case, touched=case.touched | {item.meta.id})
     if case.handled(item.meta.id):
         return case
-    if len(case.events) >= MAX_EVENTS or case.size > MAX_BYTES:
+    full = len(case.events) >= MAX_EVENTS or case.size > MAX_BYTES
+    if full and not isinstance(item.data, TimerDue):
         raise Rejected(f"a case has at most {MAX_EVENTS} events and {MAX_BYTES} bytes")
     now = Now(item.meta, at, rules)
     match item.data:
@@ -399,7 +401,8 @@ def _timer(case: Case, now: Now, timer: TimerDue) -> Case:
     alarm = Alarm(timer=timer.timer, step=timer.step, due_at=timer.due_at)
     if member is None or alarm not in member.alarms:
         return case
-    member = member.model_copy(update={"fired": tuple(sorted({*member.fired, alarm.name}))})
+    fired = {**member.fired, alarm.name: max(now.at, alarm.due_at)}  # the clock that rang may be ahead of ours
+    member = member.model_copy(update={"fired": fired})
     if alarm.timer is Timer.REOPENING:
         member = member.model_copy(update={"settled": True})
     case = refreshed(case.put(member), member.request_id, now)

@@ -35,17 +35,15 @@ def retime(case: Case, member: Member, at: datetime, rules: Rules) -> Member:
     """
     The member with its pauses, due times and alarms as they follow from its state at ``at``.
 
-    An alarm that went off does not go off again unless its time has moved into the future. One whose time is over but
+    An alarm that went off does not go off again unless its time has moved to after that. One whose time is over but
     that never went off (a request that came to a new holder late) goes off at once.
     """
     member = _paused(member, at)
     if not member.state.closed:
         member = member.with_state(due=due_times(member, rules))
-    planned = list(_alarms(case, member, rules))
-    due = {alarm.name: alarm.due_at for alarm in planned}
-    fired = tuple(name for name in member.fired if name not in due or due[name] <= at)
-    alarms = tuple(alarm for alarm in planned if alarm.name not in fired)
-    return member.model_copy(update={"alarms": alarms, "fired": fired})
+    fired, planned = member.fired, _alarms(case, member, rules)
+    alarms = tuple(alarm for alarm in planned if alarm.name not in fired or alarm.due_at > fired[alarm.name])
+    return member.model_copy(update={"alarms": alarms})
 
 
 def _paused(member: Member, at: datetime) -> Member:
