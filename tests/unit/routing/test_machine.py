@@ -36,7 +36,6 @@ from services.common.contracts.events import (
     UpdateRefused,
     UpdateSubmitted,
 )
-from services.common.contracts.ids import family_of
 from services.common.contracts.topics import LIFECYCLE, department_topic
 from services.common.contracts.vocabulary import (
     ANSWERS,
@@ -60,7 +59,7 @@ from services.routing.timing import WAITING, next_turn
 from tests.builders import CALENDAR, NOON, read, received, reply, request, update
 from tests.unit.routing.world import Handled, World, replayed
 
-EXAMPLES = 200 * (20 if os.environ.get("MACHINE") == "long" else 1)
+EXAMPLES = 120 * (20 if os.environ.get("MACHINE") == "long" else 1)
 BOOK = RuleBook(
     [ServiceRule(name="cukur", words=("çukur",), service="yol-cukur")],
     [AssignmentRule(name="kale", service=("gurultu",), neighbourhood=("Kale",), team="gece")],
@@ -284,18 +283,9 @@ replies = st.builds(Reply, family, part)
 rare = st.one_of(registers, st.builds(Reroute, family), st.builds(Declare, st.booleans()))
 follows = st.builds(Ask, family, st.just(Action.DUPLICATE), how=st.integers(0, 1))
 delivers, repeats = st.builds(Deliver, st.integers(0, 5)), st.builds(Repeat, st.integers(0, 60))
-often = [
-    st.just(Nothing()),
-    *(work,) * 9,
-    *(follows,) * 2,
-    *(waits,) * 2,
-    *(delivers,) * 2,
-    asks,
-    repeats,
-    replies,
-    rare,
-]
-steps = st.lists(st.sampled_from(often).flatmap(lambda kind: kind), min_size=30, max_size=60)
+often = [*(work,) * 9, *(follows,) * 2, *(waits,) * 2, *(delivers,) * 2, asks, repeats, replies, rare]
+"""Weighed so that most worlds have a reopening, a split, a duplicate and escalations; plain lists stay shallow."""
+steps = st.lists(st.sampled_from([st.just(Nothing()), *often]).flatmap(lambda kind: kind), min_size=30, max_size=60)
 openings = st.tuples(*[st.sampled_from([*sorted(REQUESTS), None])] * len(FAMILIES))
 
 
@@ -345,11 +335,6 @@ def parts_are_numbered_in_order_and_not_too_many(before: Case, after: Case, step
     assert not after.members or after.parent.state.parts == len(after.parts)
 
 
-def what_is_passed_on_too_often_in_a_row_is_with_the_desk(before: Case, after: Case, step: Handled) -> None:
-    for member in after.members:
-        assert member.passes < step.rules.policy.bounces_to_triage
-
-
 def _closed(case: Case, request_id: str) -> bool:
     member = case.find(request_id)
     return member is not None and member.state.closed
@@ -363,7 +348,6 @@ AT_EACH_INPUT: list[Callable[[Case, Case, Handled], None]] = [
     a_closed_request_has_no_open_part,
     the_end_of_the_last_part_is_the_end_of_the_request,
     parts_are_numbered_in_order_and_not_too_many,
-    what_is_passed_on_too_often_in_a_row_is_with_the_desk,
 ]
 
 
@@ -418,13 +402,25 @@ def nothing_is_reopened_too_often(world: World) -> None:
     assert all(life[-1].reopenings <= world.rules.policy.max_reopenings for life in world.lives.values())
 
 
+def what_is_passed_on_too_often_in_a_row_is_with_the_desk(world: World) -> None:
+    for life in world.lives.values():
+        in_a_row = 0
+        for before, after in pairwise(life):
+            if after.bounces > before.bounces:
+                in_a_row += 1
+            elif isinstance(after, RequestAssigned | RequestReopened) or after.action is Action.ACCEPT:
+                in_a_row = 0
+            if after.status is Status.TRIAGE:
+                in_a_row = 0
+            assert in_a_row < world.rules.policy.bounces_to_triage
+
+
 def an_open_request_whose_parts_have_all_ended_was_itself_reopened(world: World) -> None:
     for case in world.cases.values():
         if not case.parts or case.open_parts or next_turn(case, case.parent, world.rules) is not None:
             continue
-        if not case.parent.state.closed:
-            own = [event for event in _all_events(world, case.request_id) if event.request_id == case.request_id]
-            assert any(isinstance(event, RequestReopened) for event in own)
+        own = world.lives[case.request_id]
+        assert case.parent.state.closed or any(isinstance(event, RequestReopened) for event in own)
 
 
 def no_event_id_stands_twice(world: World) -> None:
@@ -440,11 +436,10 @@ def no_input_does_anything_when_it_comes_again(world: World) -> None:
     """
     But for the wish to apply the rules of the day, which leaves no trace where they change nothing.
     """
-    before = dict(world.cases)
-    for step in list(world.journal):
+    for step in world.journal:
         if not isinstance(step.item.data, RerouteAsked):
-            world.hand_in(step.item)
-    assert world.cases == before
+            case = world.case(step.item.data.key)
+            assert decide(case, step.item, at=world.now, rules=world.rules) == case
 
 
 def following_masters_never_leads_back(world: World) -> None:
@@ -577,10 +572,6 @@ def _question(world: World, refused: UpdateRefused) -> UpdateSubmitted:
     return next(one for one in asked if one.update_id == refused.update_id)
 
 
-def _all_events(world: World, family: str) -> list[Lifecycle]:
-    return [event for number, life in world.lives.items() if family_of(number) == family for event in life]
-
-
 IN_THE_END: list[Callable[[World], None]] = [
     seq_counts_from_one_without_a_gap,
     every_event_begins_where_the_one_before_ended,
@@ -588,6 +579,7 @@ IN_THE_END: list[Callable[[World], None]] = [
     what_lifecycle_says_last_is_what_the_case_is,
     assignments_closings_reopenings_and_followers_are_counted_right,
     nothing_is_reopened_too_often,
+    what_is_passed_on_too_often_in_a_row_is_with_the_desk,
     an_open_request_whose_parts_have_all_ended_was_itself_reopened,
     no_event_id_stands_twice,
     the_same_inputs_give_the_same_bytes,
@@ -673,8 +665,8 @@ def test_the_end_of_the_largest_family_is_bounded_and_fits_into_one_document() -
     quiet = Rules(BOOK, CALENDAR, Policy(acceptance=(), resolution=()))
     need = {"service_code": "vefa-alisveris", "repeat": {"every_days": 1, "until": date(2026, 12, 31)}}
     case, at = decide(Case(FAMILIES[0]), received(request(FAMILIES[0], **need)), at=NOON, rules=quiet), NOON
-    for number in range(MAX_FOLLOWERS):
-        asked = FollowerAsked(request_id=FAMILIES[0], follower=f"A{number:012}", update_id="u", department="zabita")
+    for follower in range(MAX_FOLLOWERS):
+        asked = FollowerAsked(request_id=FAMILIES[0], follower=f"A{follower:012}", update_id="u", department="zabita")
         case = decide(case, received(asked), at=at, rules=quiet)
     while case.alarms:
         number, alarm = case.alarms[0]
