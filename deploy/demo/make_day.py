@@ -119,7 +119,8 @@ def _weave(rows: list[dict[str, Any]], dice: random.Random) -> None:
             row["body"].setdefault("legal", {}).update(legal)
         if row["service"] == "vefa-destek" and "alışveriş" in row["body"]["text"]:
             row |= {"service": "vefa-alisveris", "weeks": WEEKS}
-            row["body"]["service_code"] = "vefa-alisveris"
+        if row["service"].startswith("vefa-") and "service_code" in row["body"]:
+            row["body"]["service_code"] = row["service"]  # in a crisis operators know its services
     for kind, (count, hours) in FORGOTTEN.items():
         fit = [row for row in rows if _can_be_forgotten(row, kind)]
         for row in dice.sample(fit, min(count, len(fit))):
@@ -137,7 +138,9 @@ def _can_be_forgotten(row: dict[str, Any], kind: str) -> bool:
     Whether it came to the right department and its time was over so many hours after it came in.
     """
     body, service = row["body"], catalogue().services[row["service"]]
-    if body.get("service_code") != row["service"] or "answered" in body or "weeks" in row or row["service"] in LAWS:
+    if body.get("service_code") != row["service"] or "answered" in body or row["service"] in LAWS:
+        return False
+    if row["service"].startswith("vefa-"):
         return False
     if kind == "petition":
         return "legal" in body

@@ -42,11 +42,11 @@ from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.common.kit.settings import KafkaSettings
 
 AT_ONCE: Final = 8
+ANSWER_SECONDS: Final = 120.0  # so long a department waits for what becomes of its update, Kafka's restart included
 STILL_SECONDS: Final = 45.0  # so long may nothing happen; notify holds a message back for 30 at most
 LOOK_EVERY: Final = 10  # of so many requests one is looked for in reporting, to time it
 ASK_AGAIN: Final = 10
 CRISIS_AT: Final = time_of_day(6)
-CRISIS_OVER_AT: Final = time_of_day(23)
 CRISIS_AT_MOST: Final = timedelta(hours=1)  # if the demo is interrupted before it ends the crisis
 BAD_RECORD_AT: Final = time_of_day(11)
 BAD_RECORD: Final = b"\x00 no request at all"
@@ -143,7 +143,6 @@ class Run:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._at(CRISIS_AT, self._declare_crisis))
-                group.create_task(self._at(CRISIS_OVER_AT, self._end_crisis))
                 group.create_task(self._at(BAD_RECORD_AT, self._put_bad_record))
                 self._result.left_out = left_out(self._stack.config.kind)
                 if not self._result.left_out:
@@ -345,7 +344,7 @@ class Run:
         await self._publish(update_record(department, update))
         self._journal.submit(update.update_id, request_id, time.perf_counter(), topic_of=department)
         try:
-            async with asyncio.timeout(STILL_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 return await waiting
         except TimeoutError:
             return False
@@ -405,11 +404,12 @@ class Run:
 
     async def _wait(self, reading: list[asyncio.Task[None]]) -> None:
         """
-        Return when the departments have nothing left to do and all parts agree, or when nothing happens any more.
+        Return when departments and citizens have nothing left to do and all parts agree, or when nothing happens any
+        more. The crisis ends with the day's work.
 
         Reporting is asked only when the topics are complete: its figures cost the database more than the day does.
         """
-        began = time.perf_counter()
+        began, crisis = time.perf_counter(), True
         while True:
             for task in reading:
                 if task.done():
@@ -419,6 +419,9 @@ class Run:
                 found["with an update that nobody took"] = list(self._unsent)
             found |= on_topics(self._journal, len(self._day)) | of_the_day(self._journal)
             over = time.perf_counter() - max(began, self._last_record) > STILL_SECONDS
+            if crisis and (not found or over):
+                await self._end_crisis()
+                crisis = False
             if not found or over:
                 result = self._result
                 result.received_more = await self._client.received() - self._received_before
