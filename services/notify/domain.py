@@ -272,14 +272,6 @@ class Telling:
         return next((row for row in self.rows if row.transition == transition and row.attempt == 1), None)
 
     @property
-    def received_at(self) -> datetime | None:
-        """
-        When the request came in, if that is to be told or was.
-        """
-        received = self.find(RECEIVED)
-        return received.at if received else None
-
-    @property
     def next_at(self) -> datetime | None:
         """
         When to look at the telling again. One message at a time: while one is being sent, the others wait for it.
@@ -380,7 +372,7 @@ def absorb(
         seq=event.seq,
         cause=meta.id,
         correlation_id=meta.correlation_id,
-        facts=facts_of(event, telling.received_at),
+        facts=facts_of(event),
         state=State.WAITING,
         at=event.occurred_at,
     )

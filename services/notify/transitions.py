@@ -135,7 +135,7 @@ def _kind_of(event: Lifecycle) -> str | None:
     return _OF_TYPE.get(type(event))
 
 
-def facts_of(event: Lifecycle, received_at: datetime | None) -> Facts:
+def facts_of(event: Lifecycle) -> Facts:
     """
     What the message about an event is made from. Staff read nothing that was written to a citizen.
     """
@@ -166,7 +166,7 @@ def facts_of(event: Lifecycle, received_at: datetime | None) -> Facts:
                 emergency=event.emergency,
                 day=_deadline(event),
                 neighbourhood=event.neighbourhood,
-                since=received_at,
+                since=event.received_at,
                 clock=clock,
                 level=level,
             )

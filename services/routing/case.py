@@ -57,6 +57,7 @@ class State(Part):
     outcome: Outcome | None = None
     public_text: str | None = None
     neighbourhood: str | None = None
+    received_at: datetime | None = None
     assignments: int = 0
     closings: int = 0
     reopenings: int = 0

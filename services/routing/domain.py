@@ -102,6 +102,7 @@ def _receive(case: Case, now: Now, request: RequestReceived) -> Case:
         status=Status.RECEIVED,
         neighbourhood=request.location.neighbourhood if request.location else None,
         contact_id=request.contact_id,
+        received_at=since,
         legal=legal_clock(request.legal, since, rules.calendar),
     )
     waiting = case.parked

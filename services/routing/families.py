@@ -57,6 +57,7 @@ def add_part(case: Case, now: Now, asked: PartAsked, by: DecidedBy) -> Case:
         status=Status.RECEIVED,
         neighbourhood=parent.state.neighbourhood,
         contact_id=parent.state.contact_id,
+        received_at=parent.state.received_at,
         parent_id=case.request_id,
     )
     repeats = request.repeat is not None

@@ -319,6 +319,7 @@ class Lifecycle(Event):
     priority: Priority | None = None
     emergency: bool = False
     occurred_at: Moment
+    received_at: Moment | None = Field(default=None, description="when the citizen's request came in")
     decided_by: DecidedBy | None = None
     due: Due | None = None
     outcome: Outcome | None = None

@@ -84,7 +84,7 @@ def parse_request_id(text: str) -> str:
 
 def grouped(request_id: str) -> str:
     """
-    Group a canonical number for the eye and the ear: ``7XK2-9MQ4-T3BD-5``, a part ``7XK2-9MQ4-T3BD-5.1``.
+    Group a canonical number for the eye and the ear: ``7XK2-9MQ4-T3BD-M``, a part ``7XK2-9MQ4-T3BD-M.1``.
     """
     number, dot, part = request_id.partition(".")
     return "-".join(number[start : start + 4] for start in range(0, len(number), 4)) + dot + part
@@ -92,7 +92,7 @@ def grouped(request_id: str) -> str:
 
 def family_of(request_id: str) -> str:
     """
-    The request that a sub-request (``7XK29MQ4T3BD5.2``) is a part of; a request is its own family.
+    The request that a sub-request (``7XK29MQ4T3BDM.2``) is a part of; a request is its own family.
     """
     return request_id.partition(".")[0]
 

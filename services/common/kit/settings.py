@@ -42,7 +42,7 @@ class WorkerSettings(BaseSettings):
 
     Of a worker that takes urgent records first: ``urgent_batch_size`` instead of ``batch_size``; ``read_ahead`` and
     ``read_ahead_bytes``: how many records, and how many bytes of their values, are read and not yet acknowledged. An
-    urgent record behind more than that waits. 20,000 usual requests take about 120 MB.
+    urgent record behind more than that waits. 20,000 usual requests take about 160 MB.
     ``ops_host``: where health and metrics are served; loopback but in a container.
     """
 

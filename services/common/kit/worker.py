@@ -261,7 +261,7 @@ class Reader:
         self._feeder.cancel()
 
     async def _feed(self) -> None:
-        async for event in self._stream.noack().events():
+        async for event in self._stream.noack().events():  # it lets the loop go before each event
             delivery, urgent = self._look(_delivery(event))
             while self._read_ahead.full:
                 self._room.clear()
@@ -272,7 +272,6 @@ class Reader:
                 self._arrived.set()
             else:
                 self._give_back([read])
-            await asyncio.sleep(0)  # decoding thousands must not keep the loop from the batch in hand
 
     def _is_current(self, event: Any) -> bool:
         app = self._stream.app

@@ -29,7 +29,7 @@ from services.common.contracts.vocabulary import Clock, Level, Outcome, Status
 from services.common.kit.worker import Delivery
 
 NOON = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
-REQUEST = "7XK29MQ4T3BD5"
+REQUEST = "7XK29MQ4T3BDM"
 CONTACT = "c_" + "0" * 32
 
 
@@ -176,6 +176,7 @@ def escalated(level: Level = Level.HEAD, seq: int = 15, **fields: Any) -> Reques
         "seq": seq,
         "status": Status.ASSIGNED,
         "neighbourhood": "Kadıköy",
+        "received_at": due - timedelta(hours=1),
         "clock": Clock.ACCEPTANCE,
         "level": level,
         "step": 1,

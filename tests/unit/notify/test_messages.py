@@ -96,9 +96,9 @@ def test_there_is_a_row_for_every_template() -> None:
 def test_every_message_has_its_words_and_fits_a_short_message(name: str, language: Language) -> None:
     row = every_row(WIDEST)[name]
     message = TEXTS.render(HOUSE, f"{REQUEST}.10", row, language)
-    assert "7XK2-9MQ4-T3BD-5.10" in message.subject
+    assert "7XK2-9MQ4-T3BD-M.10" in message.subject
     for text in (message.text, message.html, message.short):
-        assert "7XK2-9MQ4-T3BD-5.10" in text
+        assert "7XK2-9MQ4-T3BD-M.10" in text
         assert f"https://ilkim.example/t/{REQUEST}.10" in text
         assert "$" not in text
         assert "None" not in text
@@ -326,8 +326,8 @@ def test_how_late_it_is_stands_in_the_subject(due: datetime, late: str) -> None:
 @pytest.mark.parametrize("clock", Clock)
 def test_an_emergency_says_so_at_once(clock: Clock, language: Language, word: str) -> None:
     message = told("escalated", replace(LATE, clock=clock, emergency=True), language)
-    assert message.subject.startswith(f"{word} 7XK2-9MQ4-T3BD-5")
-    assert message.short.startswith(f"{word} 7XK2-9MQ4-T3BD-5")
+    assert message.subject.startswith(f"{word} 7XK2-9MQ4-T3BD-M")
+    assert message.short.startswith(f"{word} 7XK2-9MQ4-T3BD-M")
     assert f": {word}\n" in message.text
 
 

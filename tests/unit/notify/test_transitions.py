@@ -118,7 +118,7 @@ def test_a_closed_request_that_changes_to_another_closed_state_is_not_told_twice
 
 
 def test_a_duplicates_citizen_hears_the_masters_state() -> None:
-    assert facts_of(followed(Status.REJECTED), None).status is Status.REJECTED
+    assert facts_of(followed(Status.REJECTED)).status is Status.REJECTED
 
 
 @pytest.mark.parametrize("clock", Clock)
@@ -133,12 +133,12 @@ def test_staff_are_told_the_deadline_of_the_clock_and_else_when_the_step_was_due
         Clock.RESOLUTION: full.due.resolve_by,
         Clock.LEGAL: whole.legal.due_at,
     }
-    assert facts_of(full, None).day == deadlines[clock]
+    assert facts_of(full).day == deadlines[clock]
     bare = escalated(clock=clock, due=None)
-    assert facts_of(bare, None).day == bare.due_at
+    assert facts_of(bare).day == bare.due_at
 
 
 def test_another_body_comes_with_its_day_and_number() -> None:
     referral = {"body": "SASKİ", "on": "2026-06-01", "reference": "2026/4411"}
-    facts = facts_of(closed(status=Status.REFERRED, outcome=Outcome.REFERRED, referred_to=referral), None)
+    facts = facts_of(closed(status=Status.REFERRED, outcome=Outcome.REFERRED, referred_to=referral))
     assert (facts.body, str(facts.written_on), facts.reference) == ("SASKİ", "2026-06-01", "2026/4411")
