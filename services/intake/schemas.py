@@ -92,7 +92,7 @@ Day = Annotated[
 OtherRequest = Annotated[
     str,
     AfterValidator(parse_request_id),
-    WithJsonSchema({"type": "string", "examples": ["7XK2-9MQ4-T3BD-5"], "description": "a request's number"}),
+    WithJsonSchema({"type": "string", "examples": ["7XK2-9MQ4-T3BD-M"], "description": "a request's number"}),
 ]
 KnownService = Annotated[str, AfterValidator(_known_service), Field(examples=["yol-cukur"])]
 KnownDepartment = Annotated[str, AfterValidator(_known_department), Field(examples=["fen-isleri"])]
@@ -208,7 +208,7 @@ class RequestTaken(BaseModel):
     The request is kept and has its number.
     """
 
-    request_id: str = Field(examples=["7XK29MQ4T3BD5"])
+    request_id: str = Field(examples=["7XK29MQ4T3BDM"])
     status: Literal["received"] = "received"
     tracking_url: str
 

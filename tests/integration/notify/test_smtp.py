@@ -26,7 +26,7 @@ from services.notify.staff import load_staff
 from tests.unit.notify.lives import EVENTS, NOON, contact, delivery, escalated
 
 pytestmark = pytest.mark.integration
-MESSAGE = Message("7XK2-9MQ4-T3BD-5 numaralı başvurunuz", "Düz yazı: şğİı\n", "<p>şğİı</p>", "kısa")
+MESSAGE = Message("7XK2-9MQ4-T3BD-M numaralı başvurunuz", "Düz yazı: şğİı\n", "<p>şğİı</p>", "kısa")
 
 
 class Postman:
@@ -152,7 +152,7 @@ async def test_a_whole_life_arrives_as_mails_to_the_citizen_and_to_staff(
     assert len(by_reader["ayse@example.com"]) == 13
     ordinary, urgent = by_reader["mudur.temizlik-isleri@example.org"]
     assert "ACİL" not in ordinary
-    assert urgent.startswith("ACİL 7XK2-9MQ4-T3BD-5: ")
+    assert urgent.startswith("ACİL 7XK2-9MQ4-T3BD-M: ")
     for mail in postman.mails:
         if mail["To"].endswith("@example.org"):
             assert "ayse" not in mail.as_string()

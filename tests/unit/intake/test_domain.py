@@ -277,7 +277,7 @@ def test_a_time_of_receipt_is_kept_in_utc() -> None:
         {"received_at": "2026-06-01T09:00:00"},
         {"legal": {"basis": "none"}},
         {"answered": {"text": " "}},
-        {"request_id": "7XK29MQ4T3BD5"},
+        {"request_id": "7XK29MQ4T3BDM"},
         {"repeat": {"every_days": 0, "until": "2026-09-01"}},
         {"repeat": {"every_days": 32, "until": "2026-09-01"}},
         {"repeat": {"every_days": True, "until": "2026-09-01"}},
