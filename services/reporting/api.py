@@ -190,7 +190,7 @@ async def visit_list(request: Request, caller: Visitor, store: Store, parameters
         if not caller.serves(parameters.department):
             raise Problem(403, "This key does not serve this department.")
     as_of = await store.as_of()
-    found = visits.visits_of(await store.to_visit(departments, parameters.team), parameters.day)
+    found = visits.visits_of(await store.to_visit(departments), parameters)
     match parameters.format:
         case visits.Format.CSV:
             answer = Response(visits.as_csv(found), media_type="text/csv")

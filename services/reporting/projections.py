@@ -37,8 +37,6 @@ OUTCOMES: Final = {
     "NotificationFailed": "failed",
     "NotificationSuppressed": "suppressed",
 }
-_MOVES: Final = frozenset({"RequestRegistered", "RequestAssigned", "StatusChanged", "RequestReopened"})
-"""Lifecycle events that change the state; all others are remarks, which repeat it."""
 _RESPONDED: Final = CLOSED | {
     Status.ACCEPTED,
     Status.IN_PROGRESS,
@@ -222,12 +220,12 @@ def derive(facts: Mapping[str, Any]) -> Document:
     about each: a request that was reopened has the first one there, with the due time that held then.
 
     ``place`` and ``closed_day`` are where requests stand among all, so a part has none; ``work`` is where each stands.
+    ``visited_by`` is the department that has it open; what was split is visited in its parts.
     """
     request_id = facts["request_id"]
     parent_id = family_of(request_id)
     is_request = parent_id == request_id
     entries: list[Document] = sorted(facts["history"].values(), key=lambda entry: int(entry["seq"]))
-    moves = [entry for entry in entries if entry["type"] in _MOVES]
     registration = next((entry for entry in entries if entry["type"] == "RequestRegistered"), None)
     body: Document = facts["bodies"].get(facts["origin"] or "") or {}
     last: Document = entries[-1] if entries else {}
@@ -260,9 +258,10 @@ def derive(facts: Mapping[str, Any]) -> Document:
         "resolve_by": _latest(entries, "resolve_by"),
         "paused": not closed and "paused_since" in last,
         "pauses": _pauses(entries),
-        "assigned_at": next((entry["at"] for entry in moves if entry["type"] == "RequestAssigned"), None),
-        "first_response_at": next((entry["at"] for entry in moves if entry["status"] in _RESPONDED), None),
+        "assigned_at": next((entry["at"] for entry in entries if entry["type"] == "RequestAssigned"), None),
+        "first_response_at": next((entry["at"] for entry in entries if entry["status"] in _RESPONDED), None),
         "closed": closed,
+        "visited_by": last.get("department") if place and not closed and not last.get("parts") else None,
         "closed_at": closed_at,
         "closed_day": local_day(closed_at) if is_request else None,
         "closed_hour": local_hour(closed_at) if is_request else None,

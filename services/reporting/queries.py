@@ -133,16 +133,11 @@ def closed_match(filters: Filter, now: datetime) -> Match:
     return {**_match(filters, now), "closed_day": {"$gte": first, "$lte": last}}
 
 
-def visit_match(departments: Collection[str] | None, team: str | None) -> Match:
+def visit_match(departments: Collection[str] | None) -> Match:
     """
-    What is open with these departments (None: all) and this team (None: all). What was split is visited in its parts.
+    What these departments have open; None: all of them.
     """
-    found: Match = {"registered": True, "closed": False, "parts": 0}
-    if departments is not None:
-        found["department"] = {"$in": sorted(departments)} if len(departments) != 1 else next(iter(departments))
-    if team is not None:
-        found["team"] = team
-    return found
+    return {"visited_by": {"$gt": ""} if departments is None else {"$in": sorted(departments)}}
 
 
 def _midnight(day: date) -> datetime:

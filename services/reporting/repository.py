@@ -41,20 +41,17 @@ from services.reporting.queries import (
 ATTEMPTS: Final = 10
 PROJECTOR: Final = "projector"
 _REBUILD_BATCH: Final = 500
-FILTERED: Final = ("department", "status", "channel", "service_code", "neighbourhood", "kind", "team", "crisis")
+FILTERED: Final = ("department", "status", "channel", "service_code", "neighbourhood", "kind")
 REQUEST_INDEXES: Final = tuple(
-    IndexModel([(field, ASCENDING) for field in fields])
+    IndexModel(list(fields))
     for fields in (
         ("registered", "place"),
         ("registered", "closed_day"),
         *(("registered", field, "place") for field in FILTERED),
         ("registered", "work"),
         ("registered", "department", "work"),
-        ("registered", "team", "work"),
-        ("registered", "parent_id", "work"),
-        *(("registered", "closed", "parts", field) for field in ("department", "team")),
-        ("legal.on",),
-        ("parent_id",),
+        ("parent_id", "registered", "work"),
+        ("visited_by",),
     )
 )
 Write = InsertOne[Document] | ReplaceOne[Document]
@@ -215,12 +212,11 @@ class Repository:
             row async for row in self.requests.find(query, _HIDDEN).sort(order_of(filters), DESCENDING).limit(limit)
         ]
 
-    async def to_visit(self, departments: Collection[str] | None, team: str | None) -> list[Document]:
+    async def to_visit(self, departments: Collection[str] | None) -> list[Document]:
         """
-        What these departments (None: all) and this team (None: all) have open; in no order, without histories.
+        What these departments (None: all) have open; in no order, without histories.
         """
-        query = visit_match(departments, team)
-        return [row async for row in self.requests.find(query, {"history": False, "told": False})]
+        return [row async for row in self.requests.find(visit_match(departments), {"history": False, "told": False})]
 
     async def summary(self, filters: Filter, now: datetime) -> Row:
         """

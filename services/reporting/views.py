@@ -134,7 +134,7 @@ class ListParameters(Parameters):
     """
 
     parent: Annotated[str, AfterValidator(_number)] | None = Field(
-        default=None, description="the sub-requests of this request alone", examples=["7XK2-9MQ4-T3BD-5"]
+        default=None, description="the sub-requests of this request alone", examples=["7XK2-9MQ4-T3BD-M"]
     )
     parts: bool = Field(default=False, description="sub-requests too, beside the requests")
     cursor: str | None = Field(default=None, max_length=200, description="next_cursor of the page before")
@@ -201,8 +201,8 @@ class RequestRow(Answer):
     aloud. ``reopened``, ``followers`` and ``parts_count`` count. A sub-request has its parent's ``received_at``.
     """
 
-    request_id: str = Field(examples=["7XK29MQ4T3BD5"])
-    number: str = Field(examples=["7XK2-9MQ4-T3BD-5"])
+    request_id: str = Field(examples=["7XK29MQ4T3BDM"])
+    number: str = Field(examples=["7XK2-9MQ4-T3BD-M"])
     status: str = Field(examples=["scheduled"])
     status_label: StatusLabel
     department: str | None = Field(examples=["fen-isleri"])

@@ -10,7 +10,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from html import escape
 from typing import Annotated, Any, Final
@@ -76,8 +76,8 @@ class Visit(Answer):
     ``text`` and ``attributes`` are the citizen's own words and answers.
     """
 
-    request_id: str = Field(examples=["7XK29MQ4T3BD5.3"])
-    number: str = Field(examples=["7XK2-9MQ4-T3BD-5.3"])
+    request_id: str = Field(examples=["7XK29MQ4T3BDM.3"])
+    number: str = Field(examples=["7XK2-9MQ4-T3BD-M.3"])
     emergency: bool
     priority: str | None
     status: str
@@ -106,14 +106,15 @@ class VisitList(Answer):
     visits: list[Visit]
 
 
-def visits_of(documents: Iterable[Document], day: date | None) -> list[Visit]:
+def visits_of(documents: Iterable[Document], asked: VisitParameters) -> list[Visit]:
     """
-    The visits of open requests and parts, in order; with a day, those planned for it or earlier, or else due then.
+    Those of these open documents that are the team's and for that day (planned for it or earlier, or else due by it),
+    in the order to go there.
     """
-    last = day.isoformat() if day else "9"
+    last = asked.day.isoformat() if asked.day else "9"
+    mine = (one for one in documents if asked.team in (None, one["team"]))
     return sorted(
-        (_visit(one) for one in documents if (local_day(one["planned_for"] or one["resolve_by"]) or "") <= last),
-        key=_first,
+        (_visit(one) for one in mine if (local_day(one["planned_for"] or one["resolve_by"]) or "") <= last), key=_first
     )
 
 
@@ -256,7 +257,8 @@ h1 { font-size: 15pt; margin: 0 } p { margin: 1mm 0 4mm }
 table { border-collapse: collapse; width: 100%; table-layout: fixed }
 thead { display: table-header-group } tr { break-inside: avoid }
 th, td { border: 0.3mm solid #555; padding: 1.5mm; text-align: left; vertical-align: top; overflow-wrap: anywhere }
-th { background: #eee } .box { width: 8mm; text-align: center } .when { width: 43mm } .note { width: 30mm }
+th { background: #eee } .box { width: 8mm; text-align: center } .note { width: 30mm }
+.when { width: 46mm; font-size: 9pt; white-space: nowrap }
 .tick { display: inline-block; width: 5mm; height: 5mm; border: 0.4mm solid #000 }
 .words { white-space: pre-line } .quiet { color: #444 } .now { border: 0.4mm solid #000; padding: 0 1mm }
 .number { font-family: "Noto Sans Mono", monospace; font-size: 9pt }
@@ -274,4 +276,4 @@ _TABLE: Final = """
 _ROW: Final = """
 <tr><td class="box"><span class="tick"></span><br>{place}</td>
 <td><strong>{where}</strong><div>{address}</div><div class="number">{number}</div></td>
-<td><strong>{what}</strong>{text}</td><td>{when}{urgency}</td><td></td></tr>"""
+<td><strong>{what}</strong>{text}</td><td class="when">{when}{urgency}</td><td></td></tr>"""

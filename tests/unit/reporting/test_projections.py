@@ -309,8 +309,21 @@ def test_a_part_has_a_life_of_its_own_and_the_body_of_its_parent() -> None:
     assert (part["channel"], part["received_at"]) == ("phone", START)
     assert (part["neighbourhood"], part["department"], part["status"]) == ("Kadıköy", "fen-isleri", "resolved")
     assert part["bodies"][part["origin"]]["text"] == "duvar yıkıldı, araç da var"
+    assert (part["place"], part["closed_day"], part["work"] is None) == (None, None, False)
     assert (found[first.request_id]["status"], found[life.request_id]["status"]) == ("assigned", "in_progress")
     assert found[life.request_id]["parts"] == 2
+
+
+def test_a_part_keeps_the_body_that_counts_when_it_inherits_from_a_parent_as_it_was_before() -> None:
+    life = Life().receive().register().assign().split(2)
+    first = life.events[0]
+    assert isinstance(first.data, events.RequestReceived)
+    later = first.data.model_copy(update={"received_at": first.data.received_at + timedelta(seconds=7)})
+    before, after = fold(None, Received(first.topic, first.meta, later)), documents_of(life.events)
+    part, parent = after[life.parts[0].request_id], after[life.request_id]
+    assert before is not None
+
+    assert inherit(inherit(part, parent), before) == inherit(inherit(part, before), parent) == part
 
 
 def test_until_its_parents_body_is_here_a_part_came_when_it_was_registered() -> None:

@@ -29,11 +29,11 @@ def life(number: int = 0, *, address: str = "Lale Sk. 4", mahalle: str = "Kadık
     return asked.register().keep(team="vefa-2", priority="high").assign()
 
 
-def listed(*lives: Life, day: date | None = None) -> list[Visit]:
+def listed(*lives: Life, day: date | None = None, team: str | None = None) -> list[Visit]:
     documents: list[Document] = []
     for one in lives:
-        documents += documents_of(one.events).values()
-    return visits_of(random.Random(1).sample(documents, len(documents)), day)
+        documents += (found for found in documents_of(one.events).values() if found["visited_by"])
+    return visits_of(random.Random(1).sample(documents, len(documents)), VisitParameters(team=team, day=day))
 
 
 def cells(text: str) -> list[list[str]]:
@@ -72,6 +72,20 @@ def test_emergencies_come_first_then_priority_neighbourhood_and_house() -> None:
     order = [visit.request_id for visit in listed(calm, far, twelve, four, urgent, emergency)]
 
     assert order == [one.request_id for one in (emergency, urgent, four, twelve, far, calm)]
+
+
+def test_a_team_has_its_own_visits_alone() -> None:
+    mine, other, nobodys = life(1), life(2).keep(team="vefa-1").assign(), life(3).keep(team=None).assign()
+
+    assert [visit.request_id for visit in listed(mine, other, nobodys, team="vefa-2")] == [mine.request_id]
+    assert len(listed(mine, other, nobodys)) == 3
+
+
+def test_what_was_split_is_visited_in_its_parts_and_what_is_closed_not_at_all() -> None:
+    split = life(1).split(2)
+    split.parts[1].close()
+
+    assert [visit.request_id for visit in listed(split, life(2).close())] == [split.parts[0].request_id]
 
 
 def test_a_day_has_what_is_planned_by_then_or_else_due_by_then() -> None:
