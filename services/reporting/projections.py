@@ -216,8 +216,9 @@ def derive(facts: Mapping[str, Any]) -> Document:
     Everything that lists and figures need, as flat fields; every field is always there.
 
     Only what is ``registered`` counts anywhere. The body is the one that the registration names; until that body is
-    here, the registration's time stands in for ``received_at``. ``on_time`` is about the last closing, ``closings``
-    about each: a request that was reopened has the first one there, with the due time that held then.
+    here, the registration's time stands in for ``received_at``. A turn of a need that comes again began when its part
+    was registered, weeks after the citizen asked. ``on_time`` is about the last closing, ``closings`` about each: a
+    request that was reopened has the first one there, with the due time that held then.
 
     ``place`` and ``closed_day`` are where requests stand among all, so a part has none; ``work`` is where each stands.
     ``visited_by`` is the department that has it open; what was split is visited in its parts.
@@ -230,7 +231,9 @@ def derive(facts: Mapping[str, Any]) -> Document:
     body: Document = facts["bodies"].get(facts["origin"] or "") or {}
     last: Document = entries[-1] if entries else {}
     closed = last.get("status") in CLOSED
-    received_at = body.get("at") or (registration["at"] if registration else None)
+    began_at = registration["at"] if registration else None
+    is_turn = not is_request and body.get("repeats")
+    received_at = began_at if is_turn else body.get("at") or began_at
     stretch = _stretch(entries, closed=closed)
     closings = _closings(entries)
     closed_at = closings[-1]["at"] if closed else None
@@ -257,6 +260,7 @@ def derive(facts: Mapping[str, Any]) -> Document:
         "respond_by": _latest(entries, "respond_by"),
         "resolve_by": _latest(entries, "resolve_by"),
         "paused": not closed and "paused_since" in last,
+        "paused_since": None if closed else last.get("paused_since"),
         "pauses": _pauses(entries),
         "assigned_at": next((entry["at"] for entry in entries if entry["type"] == "RequestAssigned"), None),
         "first_response_at": next((entry["at"] for entry in entries if entry["status"] in _RESPONDED), None),
@@ -281,7 +285,7 @@ def derive(facts: Mapping[str, Any]) -> Document:
 
 
 _OF_THE_LAST: Final = (
-    "status", "department", "service_code", "priority", "decided_by", "accept_by", "paused_since", "planned_for",
+    "status", "department", "service_code", "priority", "decided_by", "accept_by", "planned_for",
     "question", "referred_to", "legal", "team", "crisis", "master_id",
 )  # fmt: skip
 """Every event carries the whole state, so what its last one does not have is over."""

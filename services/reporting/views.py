@@ -198,7 +198,8 @@ class LegalTerm(Answer):
 class RequestRow(Answer):
     """
     A request, or a sub-request (with a ``parent_id``), in a list. ``number`` is the request_id, grouped for reading
-    aloud. ``reopened``, ``followers`` and ``parts_count`` count. A sub-request has its parent's ``received_at``.
+    aloud. ``reopened``, ``followers`` and ``parts_count`` count. A sub-request has its parent's ``received_at``, but a
+    turn of a need that comes again has its own.
     """
 
     request_id: str = Field(examples=["7XK29MQ4T3BDM"])

@@ -72,7 +72,7 @@ class VisitedService(Answer):
 
 class Visit(Answer):
     """
-    A place to go to. ``since``: when the citizen asked. ``turn``: which time it is, of a need that comes again.
+    A place to go to. ``since``: when the citizen asked, or when this turn (``turn``) of a need that comes again began.
     ``text`` and ``attributes`` are the citizen's own words and answers.
     """
 

@@ -4,7 +4,7 @@ What a request's document says, and that only the set of events decides it.
 
 import random
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -261,7 +261,7 @@ def test_closing_ends_a_pause_and_is_judged_as_of_when_the_clock_stopped() -> No
     document = document_of(*life.events)
 
     assert (document["paused"], document["on_time"]) == (False, True)
-    assert document["pauses"][0]["until"] == life.now
+    assert (document["pauses"][0]["until"], document["paused_since"]) == (life.now, None)
 
 
 def test_an_escalation_is_told_with_its_clock_and_level() -> None:
@@ -312,6 +312,17 @@ def test_a_part_has_a_life_of_its_own_and_the_body_of_its_parent() -> None:
     assert (part["place"], part["closed_day"], part["work"] is None) == (None, None, False)
     assert (found[first.request_id]["status"], found[life.request_id]["status"]) == ("assigned", "in_progress")
     assert found[life.request_id]["parts"] == 2
+
+
+def test_a_turn_of_a_repeating_need_began_when_it_was_registered() -> None:
+    life = Life().receive(repeat=events.Repeat(every_days=7, until=date(2026, 12, 31))).register().assign()
+    life.now += timedelta(days=7)
+    life.split(1)
+
+    found = documents_of(life.events)
+
+    assert found[life.request_id]["received_at"] == START
+    assert found[life.parts[0].request_id]["received_at"] > START + timedelta(days=7)
 
 
 def test_a_part_keeps_the_body_that_counts_when_it_inherits_from_a_parent_as_it_was_before() -> None:
