@@ -394,13 +394,15 @@ def _reply(case: Case, now: Now, reply: CitizenReplied) -> Case:
 def _timer(case: Case, now: Now, timer: TimerDue) -> Case:
     """
     An alarm that is still set goes off, once. One that is not (the request moved on, or the command came again) leaves
-    nothing to do.
+    nothing to do; nor does one before whose turn it is: an earlier step of its clock is set, so both will be said again.
     """
     if timer.timer is Timer.PARKING:
         return _parking_over(case, now, timer.due_at)
     member = case.find(timer.request_id)
     alarm = Alarm(timer=timer.timer, step=timer.step, due_at=timer.due_at)
     if member is None or alarm not in member.alarms:
+        return case
+    if any(other.timer is alarm.timer and other.step < alarm.step for other in member.alarms):
         return case
     fired = {**member.fired, alarm.name: max(now.at, alarm.due_at)}  # the clock that rang may be ahead of ours
     member = member.model_copy(update={"fired": fired})
