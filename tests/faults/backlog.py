@@ -139,11 +139,14 @@ async def run(stack: Stack, backlog: int, emergencies: int, apart: float, consol
     sent = await submit(stack.env["INTAKE_URL"], stack.env["API_KEY"], emergencies, apart)
     submitted = time.time()
     wanted = {*ordinary, *sent}
+    missing = set(wanted)
 
     async def assigned() -> bool:
-        return wanted <= facts(await asyncio.to_thread(observer.catch_up)).assigned.keys()
+        new = await asyncio.to_thread(observer.poll)
+        missing.difference_update(one.event.data.key for one in new if one.event and one.topic in DEPARTMENT_TOPICS)
+        return not missing
 
-    await until(assigned, GIVE_UP_SECONDS, pause=2.0)
+    await until(assigned, GIVE_UP_SECONDS, pause=0.5)
     await asyncio.sleep(3)  # what comes twice comes late
     found = facts(await asyncio.to_thread(observer.catch_up))
     observer.close()

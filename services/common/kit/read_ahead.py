@@ -63,6 +63,13 @@ class ReadAhead:
         """
         return self._records >= self._max_records or self._bytes >= self._max_bytes
 
+    @property
+    def urgent(self) -> bool:
+        """
+        Whether urgent records wait.
+        """
+        return bool(self._urgent)
+
     def put(self, read: Read, *, urgent: bool) -> None:
         """
         Add a record. Waiting records of the same place go before an urgent one, whatever they are.

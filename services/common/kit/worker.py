@@ -38,6 +38,7 @@ from services.common.kit.read_ahead import Read, ReadAhead
 from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSettings
 
 log = logger(__name__)
+UNREAD = 500  # records: a fraction of a second's reading
 RETRY = (Retryable, KafkaError, *UNAVAILABLE)
 
 
@@ -243,12 +244,25 @@ class Reader:
     When Faust suspends its flow (a rebalance, the end) it waits until nothing is unacknowledged, then it forgets what
     it read and reads from what is committed. So what has not begun by then is given back: Faust takes an event that is
     marked as acknowledged for done, but commits only what went through ``ack``.
+
+    With ``urgent_first``, as long as it reads and more than ``UNREAD`` records stand unread, it gives out nothing else:
+    handling would take the processor from reading, and an urgent record may stand anywhere.
     """
 
-    def __init__(self, stream: Any, read_ahead: ReadAhead, look: Callable[[Delivery], tuple[Delivery, bool]]) -> None:
+    def __init__(
+        self,
+        stream: Any,
+        read_ahead: ReadAhead,
+        look: Callable[[Delivery], tuple[Delivery, bool]],
+        *,
+        urgent_first: bool,
+    ) -> None:
         self._stream = stream
         self._read_ahead = read_ahead
         self._look = look
+        self._urgent_first = urgent_first
+        self._unread: dict[tuple[str, int], int] = {}
+        self._read_at = 0.0
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
 
@@ -269,9 +283,21 @@ class Reader:
             read = Read(event, delivery)
             if self._is_current(event):
                 self._read_ahead.put(read, urgent=urgent)
+                self._note_unread(event.message)
                 self._arrived.set()
             else:
                 self._give_back([read])
+
+    def _note_unread(self, message: Any) -> None:
+        if self._urgent_first:
+            end = self._stream.app.consumer.highwater(message.tp) or 0
+            self._unread[message.topic, message.partition] = end - message.offset - 1
+            self._read_at = monotonic()
+
+    def _catches_up(self) -> bool:
+        if self._read_ahead.urgent or self._read_ahead.full:
+            return False
+        return monotonic() - self._read_at < 1 and sum(self._unread.values()) > UNREAD
 
     def _is_current(self, event: Any) -> bool:
         app = self._stream.app
@@ -288,7 +314,11 @@ class Reader:
         while True:
             if not self._stream.app.flow_control.is_active():
                 self._give_back(self._read_ahead.drop())
+                self._unread.clear()
                 self._room.set()
+            if self._catches_up():
+                await asyncio.sleep(0.02)
+                continue
             if batch := self._read_ahead.take(limit):
                 return batch
             self._arrived.clear()
@@ -379,7 +409,7 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
             serve_ops(health, spec.ops_port, settings.ops_host),
             asyncio.TaskGroup() as background,
             spec.lifespan(sender, health) as handle,
-            Reader(stream, read_ahead, lambda delivery: look(spec, delivery)) as reader,
+            Reader(stream, read_ahead, lambda one: look(spec, one), urgent_first=spec.urgent is not None) as reader,
         ):
             watcher = background.create_task(_watch_lag(spec, kafka, health))
             loop = Loop(handle, sender.publish, dlq=dlq_of(spec.group).name, settings=settings, decode=spec.decode)

@@ -201,6 +201,7 @@ class Stream:
     arriving: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
     acknowledged: list[int] = field(default_factory=list)
     active: bool = True
+    end: int = 0
     consumer_generation_id: int = 1
 
     @property
@@ -208,6 +209,7 @@ class Stream:
         return SimpleNamespace(
             flow_control=SimpleNamespace(is_active=lambda: self.active),
             consumer_generation_id=self.consumer_generation_id,
+            consumer=SimpleNamespace(highwater=lambda _tp: self.end),
         )
 
     def noack(self) -> "Stream":
@@ -225,7 +227,7 @@ class Stream:
         An event of the group's present generation arrives.
         """
         message = SimpleNamespace(
-            topic="t", partition=0, offset=offset, key=b"%d" % offset, value=b"v", headers=[], acked=False
+            tp=("t", 0), topic="t", partition=0, offset=offset, key=b"%d" % offset, value=b"v", headers=[], acked=False
         )
         message.generation_id = self.consumer_generation_id
         event = SimpleNamespace(message=message)
@@ -234,7 +236,7 @@ class Stream:
 
 
 def reader(stream: Stream, ahead: ReadAhead) -> Reader:
-    return Reader(stream, ahead, lambda delivery: (delivery, delivery.offset % 2 == 1))
+    return Reader(stream, ahead, lambda delivery: (delivery, delivery.offset % 2 == 1), urgent_first=True)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -275,13 +277,33 @@ async def test_when_faust_suspends_its_flow_all_that_waits_is_given_back() -> No
         assert offsets(await taking) == [0]
 
 
+async def test_while_much_is_unread_only_what_is_urgent_is_given_out() -> None:
+    stream, ahead = Stream(end=10_000), ReadAhead(UNBOUNDED, UNBOUNDED)
+    stream.send(0)
+    async with reader(stream, ahead) as one:
+        taking = asyncio.ensure_future(one.take(9))
+        await until(lambda: len(ahead) == 1)
+        stream.send(1)
+        assert offsets(await taking) == [1]
+        taking = asyncio.ensure_future(one.take(9))
+        stream.send(9_998)
+        assert offsets(await taking) == [0, 9_998]
+
+
+async def test_with_no_room_left_ordinary_ones_are_given_out_though_much_is_unread() -> None:
+    stream, ahead = Stream(end=10_000), ReadAhead(1, UNBOUNDED)
+    stream.send(0)
+    async with reader(stream, ahead) as one:
+        assert offsets(await one.take(9)) == [0]
+
+
 async def test_a_reader_raises_what_ended_its_stream() -> None:
     stream, ahead = Stream(), ReadAhead(UNBOUNDED, UNBOUNDED)
 
     def broken(_: Delivery) -> tuple[Delivery, bool]:
         raise KeyError("a rule with a fault")
 
-    async with Reader(stream, ahead, broken) as one:
+    async with Reader(stream, ahead, broken, urgent_first=True) as one:
         stream.send(0)
         with pytest.raises(KeyError):
             await one.take(9)
