@@ -394,7 +394,7 @@ def _reply(case: Case, now: Now, reply: CitizenReplied) -> Case:
 def _timer(case: Case, now: Now, timer: TimerDue) -> Case:
     """
     An alarm that is still set goes off, once. One that is not (the request moved on, or the command came again) leaves
-    nothing to do; nor does one before whose turn it is: an earlier step of its clock is set, so both will be said again.
+    nothing to do; nor does one whose turn it is not yet: an earlier step of its clock is set, and both come again.
     """
     if timer.timer is Timer.PARKING:
         return _parking_over(case, now, timer.due_at)
