@@ -170,6 +170,7 @@ def master_changed(case: Case, now: Now, news: MasterChanged) -> Case:
             Outcome.DUPLICATE,
             HEARD_WITH,
             master_id=news.master,
+            also=[asking.department],
             update_id=asking.update_id,
             action=Action.DUPLICATE,
         )
