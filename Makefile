@@ -48,7 +48,7 @@ check: install ## format, lint, types, unit and contract tests
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
-	@$(PY) -m pytest -q tests/unit tests/contract
+	@$(PY) -m pytest -q --numprocesses 2 --dist worksteal tests/unit tests/contract
 
 .PHONY: contracts
 contracts: install ## write JSON Schemas and AsyncAPI from the models
