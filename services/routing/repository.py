@@ -110,6 +110,13 @@ class CaseRepository:
         async for row in self._cases.find(untouched):
             yield case_from(row)
 
+    async def decided_by_people(self) -> AsyncIterator[Case]:
+        """
+        The cases whose service a person decided.
+        """
+        async for row in self._cases.find({"members.0.state.decided_by": "person"}):
+            yield case_from(row)
+
     async def declare(self, events: Iterable[CrisisDeclared]) -> None:
         """
         Remember the last word on each crisis. Repeats and older words change nothing.
