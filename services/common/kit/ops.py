@@ -1,8 +1,8 @@
 """
-The loopback port of a worker: /healthz (is it alive), /readyz (does it work now), /metrics.
+The loopback port of a worker: /healthz (is it alive), /readyz (does it work now), /metrics, and what the worker adds.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -43,9 +43,11 @@ class Health:
 
 
 @asynccontextmanager
-async def serve_ops(health: Health, port: int, host: str = "127.0.0.1") -> AsyncIterator[None]:
+async def serve_ops(
+    health: Health, port: int, host: str = "127.0.0.1", routes: Sequence[web.RouteDef] = ()
+) -> AsyncIterator[int]:
     """
-    Serve the three routes while the context lasts.
+    Serve the three routes, and those of the worker's own, while the context lasts. Gives the port: a free one for 0.
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -59,11 +61,11 @@ async def serve_ops(health: Health, port: int, host: str = "127.0.0.1") -> Async
         return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)])
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape), *routes])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, reuse_address=True).start()
-        yield
+        yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

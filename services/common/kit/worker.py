@@ -20,6 +20,7 @@ from time import monotonic, time
 from typing import Any
 
 import faust
+from aiohttp import web
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, for_code
@@ -77,6 +78,7 @@ class WorkerSpec:
     A worker: its consumer group (the same name for ever: a new one reads history again), its topics, its handler.
 
     ``urgent``: whether a decoded record goes before those that are not; asked once for each, so cheap and pure.
+    ``routes``: what the loopback port answers besides health and metrics; quick, for records wait meanwhile.
     """
 
     group: str
@@ -85,6 +87,7 @@ class WorkerSpec:
     ops_port: int
     decode: Decode = decode_delivery
     urgent: Callable[[Received], bool] | None = None
+    routes: tuple[web.RouteDef, ...] = ()
 
 
 async def within_budget(call: Callable[[], Awaitable[None]], seconds: float) -> None:
@@ -406,7 +409,7 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
         sender = Sender(app)
         read_ahead, limit = _bounds(spec, settings)
         async with (
-            serve_ops(health, spec.ops_port, settings.ops_host),
+            serve_ops(health, spec.ops_port, settings.ops_host, spec.routes),
             asyncio.TaskGroup() as background,
             spec.lifespan(sender, health) as handle,
             Reader(stream, read_ahead, lambda one: look(spec, one), urgent_first=spec.urgent is not None) as reader,
