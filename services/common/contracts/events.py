@@ -366,13 +366,31 @@ class ForTheCrew(Lifecycle):
     attachments: tuple[str, ...] | None = None
 
 
+class Candidate(Part):
+    """
+    A service that the classifier takes a text for, who that service's department is, and how probable it is.
+    """
+
+    service_code: ServiceCode
+    department: DepartmentSlug
+    confidence: float = Field(ge=0, le=1)
+
+
 class RequestAssigned(ForTheCrew):
     """
     A department holds the request. On the holder's own topic it also has what the crew needs.
+
+    ``model`` is there if the classifier had a say: in the service (with ``candidates``, the best first, also if it was
+    not sure and the desk decides) or in the emergency. ``confidence``: how probable the service is that it decided.
     """
 
     previous_department: DepartmentSlug | None = None
-    rule: str | None = Field(default=None, description="which rule decided")
+    rule: str | None = Field(
+        default=None, description="which rule decided, or which model; +danger: an emergency by it"
+    )
+    model: str | None = Field(default=None, max_length=100, description="the classifier's version")
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    candidates: tuple[Candidate, ...] | None = Field(default=None, max_length=3)
 
 
 class RequestReopened(ForTheCrew):
