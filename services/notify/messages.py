@@ -43,13 +43,14 @@ _MAIL_ONLY: Final = frozenset({"neighbourhood", "since", "role"})  # a short mes
 _SUBJECT: Final = frozenset({"number", "urgent"})
 _STAFF: Final = frozenset({"department", "service", "neighbourhood", "since", "day", "late", "urgent", "role"})
 _ANSWER: Final = frozenset({"answer"})
+_ADVICE: Final = frozenset({"advice"})
 # Which placeholders each template may, and for those named here must, have.
 EXPECTED: Final[dict[str, frozenset[str]]] = {
-    RECEIVED: frozenset(),
-    f"{RECEIVED}_assigned": frozenset({"department"}),
-    f"{RECEIVED}_triage": frozenset(),
-    ASSIGNED: frozenset({"department"}),
-    f"{ASSIGNED}_triage": frozenset(),
+    RECEIVED: _ADVICE,
+    f"{RECEIVED}_assigned": _ADVICE | {"department"},
+    f"{RECEIVED}_triage": _ADVICE,
+    ASSIGNED: _ADVICE | {"department"},
+    f"{ASSIGNED}_triage": _ADVICE,
     ACCEPTED: frozenset({"department", "answer"}),
     IN_PROGRESS: frozenset({"department", "answer"}),
     SCHEDULED: frozenset({"day", "answer"}),
@@ -267,6 +268,10 @@ def _late(due: datetime | None, at: datetime | None, language: Language) -> str:
 # --- what fills the templates ---
 
 _URGENT: Final = {Language.TR: "ACİL", Language.EN: "URGENT"}
+_DANGER: Final = {
+    Language.TR: "Can güvenliğiniz tehlikedeyse hemen 112'yi arayın; gaz kokusunda 187.",
+    Language.EN: "If anybody's life is in danger call 112 at once; if you smell gas, 187.",
+}
 _ROLES: Final = {
     Language.TR: {
         Level.DEPARTMENT: "ilgilenen birim",
@@ -310,6 +315,7 @@ def _words(house: House, request_id: str, row: Row, language: Language) -> dict[
         "day": "" if day is None else (day_in_words(day, language) if whole_days else time_in_words(day, language)),
         "late": _late(facts.day, row.at, language),
         "urgent": _URGENT[language] if facts.emergency else "",
+        "advice": _DANGER[language] if facts.emergency else "",
         "role": _ROLES[language][facts.level] if facts.level else "",
         "body": _other_body(facts, language),
         "question": (facts.question or "").strip()[:4_000],

@@ -331,6 +331,18 @@ def test_an_emergency_says_so_at_once(clock: Clock, language: Language, word: st
     assert f": {word}\n" in message.text
 
 
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("transition", ["received", "assigned"])
+@pytest.mark.parametrize("status", [Status.RECEIVED, Status.TRIAGE, Status.ASSIGNED])
+def test_in_an_emergency_the_first_message_names_112_and_187_and_otherwise_does_not(
+    status: Status, transition: str, language: Language
+) -> None:
+    for emergency in (True, False):
+        message = told(transition, replace(WIDEST, status=status, emergency=emergency), language)
+        for text in (message.text, message.short):
+            assert ("112" in text and "187" in text) is emergency
+
+
 # --- mail and files ---
 
 SMTP = SmtpSettings("127.0.0.1", 25, "ilkim@ilkadim.example", "İlkadım Belediyesi")
