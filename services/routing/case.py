@@ -36,6 +36,7 @@ from services.common.contracts.vocabulary import (
     Timer,
 )
 from services.routing.clocks import Calendar, Pause
+from services.routing.opinions import Classifier
 from services.routing.policy import Policy
 from services.routing.rules import RuleBook
 
@@ -282,7 +283,8 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class Rules:
     """
-    What deciding depends on besides the case, the input and the time.
+    What deciding depends on besides the case, the input and the time. Without a ``model``, what no rule knows goes to
+    the desk.
     """
 
     book: RuleBook
@@ -291,6 +293,7 @@ class Rules:
     declared: Declared = field(default_factory=Declared)
     crises: Crises = field(default_factory=crises)
     parking: timedelta = timedelta(minutes=15)
+    model: Classifier | None = None
 
     def service(self, code: str) -> Service:
         """

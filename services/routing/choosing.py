@@ -1,14 +1,16 @@
 """
-Which service, which department, how urgent, which team: from the sender's word, the rules and the crises that are on.
+Which service, which department, how urgent, which team: from the sender's word, the rules, the classifier and the
+crises that are on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from services.common.contracts.events import RequestReceived
+from services.common.contracts.events import Candidate, RequestReceived
 from services.common.contracts.vocabulary import TRIAGE_SERVICE, DecidedBy, Priority
 from services.routing.case import Rules
+from services.routing.opinions import Verdict, verdict
 from services.routing.rules import Question
 
 URGENCY: Final = (Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.URGENT)
@@ -17,7 +19,8 @@ URGENCY: Final = (Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.URGENT)
 @dataclass(frozen=True, slots=True)
 class Choice:
     """
-    Where a request goes, and why. ``rule`` names the rules that decided, in the order in which they were asked.
+    Where a request goes, and why. ``rule`` names what decided, in the order in which it was asked: rules, the model,
+    ``danger``. ``model``, ``confidence`` and ``candidates`` are RequestAssigned's.
     """
 
     service: str
@@ -28,20 +31,37 @@ class Choice:
     rule: str | None = None
     team: str | None = None
     crisis: str | None = None
+    model: str | None = None
+    confidence: float | None = None
+    candidates: tuple[Candidate, ...] | None = None
 
 
 def choose(request: RequestReceived, at: datetime, rules: Rules) -> Choice:
     """
     The choice for a request that nobody has looked at: the sender's service_code, else the first rule that matches its
-    text, else triage. A crisis's service counts while the crisis is on; at other times its ``otherwise`` does.
+    text, else the classifier if it is sure, else triage with its best candidates. A crisis's service counts while the
+    crisis is on; at other times its ``otherwise`` does. A text that tells of danger is urgent whatever it is about.
     """
+    view = None if rules.model is None else verdict(rules.model, request.text, rules.book.catalogue)
+    choice = _of_service(request, at, rules, view)
+    if view is None or not view.danger:
+        return choice
+    why = f"{choice.rule}+danger" if choice.rule else "danger"
+    return replace(choice, priority=Priority.URGENT, emergency=True, rule=why, model=view.version)
+
+
+def _of_service(request: RequestReceived, at: datetime, rules: Rules, view: Verdict | None) -> Choice:
     known = rules.book.catalogue.services
     if request.service_code is not None and request.service_code in known:
         return placed(request.service_code, DecidedBy.EXPLICIT, None, request, at, rules)
     hit = rules.book.first_service(question(request))
     if hit is not None:
         return placed(hit.service, DecidedBy.RULE, hit.name, request, at, rules)
-    return placed(TRIAGE_SERVICE, DecidedBy.RULE, "no-rule-matched", request, at, rules)
+    if view is None:
+        return placed(TRIAGE_SERVICE, DecidedBy.RULE, "no-rule-matched", request, at, rules)
+    choice = placed(view.service or TRIAGE_SERVICE, DecidedBy.MODEL, f"model {view.version}", request, at, rules)
+    confidence = view.confidence if view.service else None
+    return replace(choice, model=view.version, confidence=confidence, candidates=view.candidates or None)
 
 
 def question(request: RequestReceived, service: str | None = None) -> Question:

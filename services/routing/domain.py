@@ -36,6 +36,7 @@ from services.common.contracts.vocabulary import (
     Action,
     DecidedBy,
     Outcome,
+    Priority,
     RefusalReason,
     Status,
     Timer,
@@ -52,6 +53,7 @@ MAX_EVENTS: Final = 2_000  # a case is one document of at most 16 MB, an event i
 MAX_BYTES: Final = 8_000_000
 MAX_PARKED: Final = 100
 NOT_ACCEPTED_TEXT: Final = "Süresinde üstlenilmedi. / Not accepted in time."  # the desk reads it as the reason
+CANCELLED_TEXT: Final = "Başvurunuz isteğiniz üzerine kapatıldı."
 NO_REPLY_TEXT: Final = "Sorumuza yanıt alamadığımız için başvurunuzu kapattık. Yanıt verirseniz yeniden açılır."
 """Turkish, as departments write: routing knows no citizen's language. Templates add the rest in both."""
 
@@ -155,7 +157,6 @@ def _update(case: Case, now: Now, update: UpdateSubmitted) -> Case:
     changes: dict[str, Any]
     match update.action:
         case Action.ACCEPT:
-            member = member.model_copy(update={"passes": 0})
             return move(case, member, now, {"status": Status.ACCEPTED, "public_text": text}, **noted)
         case Action.START:
             return move(case, member, now, {"status": Status.IN_PROGRESS, "public_text": text}, **noted)
@@ -179,7 +180,7 @@ def _update(case: Case, now: Now, update: UpdateSubmitted) -> Case:
         case Action.REFER:
             return close(case, member, now, Outcome.REFERRED, str(text), referred_to=update.referred_to, **noted)
         case Action.CANCEL:
-            return close(case, member, now, Outcome.CANCELLED, text or "", **noted)
+            return close(case, member, now, Outcome.CANCELLED, text or CANCELLED_TEXT, **noted)
         case Action.DUPLICATE:
             return ask_master(case, member, now, update)
         case Action.REOPEN:
@@ -195,7 +196,8 @@ def _pass_on(
 ) -> Case:
     """
     To another department. Passing on what one has not accepted is a bounce, and so is every reject; after too many in a
-    row, or when nobody is named, the desk decides.
+    row, or when nobody is named, the desk decides. Who names the service says whether it is an emergency; who only
+    passes it on takes none away.
     """
     state = member.state
     bounced = update.action is Action.REJECT or (state.status in UNACCEPTED and state.department != TRIAGE_DEPARTMENT)
@@ -205,6 +207,8 @@ def _pass_on(
     assert case.request is not None  # noqa: S101 - a registered case
     code = update.service_code or state.service_code or TRIAGE_SERVICE
     choice = placed(code, DecidedBy.PERSON, None, case.request, now.at, now.rules, department=update.to)
+    if state.emergency and update.service_code is None:
+        choice = replace(choice, priority=Priority.URGENT, emergency=True)
     return assign(case, member, now, choice, reason=why, bounced=bounced, **said)
 
 
@@ -466,5 +470,6 @@ def better_place(case: Case, at: datetime, rules: Rules) -> Choice | None:
     if not machine or state.status not in (Status.TRIAGE, Status.ASSIGNED) or state.bounces:
         return None
     choice = choose(case.request, at, rules)
-    before = (state.department, state.service_code, state.priority, state.team)
-    return None if before == (choice.department, choice.service, choice.priority, choice.team) else choice
+    before = (state.department, state.service_code, state.priority, state.emergency, state.team)
+    after = (choice.department, choice.service, choice.priority, choice.emergency, choice.team)
+    return None if before == after else choice

@@ -31,6 +31,8 @@ from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background, decode_delivery
 from services.routing.case import Alarm, Case, Rules, timer_command
 from services.routing.domain import decide
+from services.routing.drift import Drift
+from services.routing.opinions import Classifier
 from services.routing.repository import CaseRepository, Conflict
 from services.routing.settings import RoutingSettings
 from services.routing.urgency import looks_urgent
@@ -83,11 +85,19 @@ class Handler:
     Handles a batch. Idempotent: a repeated batch publishes the same bytes.
     """
 
-    def __init__(self, cases: CaseRepository, sender: Publish, rules: Rules, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        cases: CaseRepository,
+        sender: Publish,
+        rules: Rules,
+        clock: Clock = system_clock,
+        drift: Drift | None = None,
+    ) -> None:
         self._cases = cases
         self._sender = sender
         self._rules = rules
         self._clock = clock
+        self._drift = drift
 
     async def __call__(self, batch: Sequence[Delivery]) -> None:
         """
@@ -127,6 +137,10 @@ class Handler:
         for item in items:
             after[item.data.key] = decide(after[item.data.key], item, at=at, rules=self._rules)
         await self._cases.save(case for key, case in after.items() if case != before.get(key, Case(key)))
+        if self._drift is not None:
+            self._drift.registered(
+                case for key, case in after.items() if case.members and not (key in before and before[key].members)
+            )
         return list(after.values())
 
     async def _publish(self, cases: Sequence[Case]) -> None:
@@ -194,10 +208,12 @@ def watch(
     return run
 
 
-def worker_spec(settings: RoutingSettings, rules: Rules) -> WorkerSpec:
+def worker_spec(settings: RoutingSettings, rules: Rules, shadow: Classifier | None = None) -> WorkerSpec:
     """
-    Routing as a worker.
+    Routing as a worker. ``shadow``: a second model, compared with the one that decides.
     """
+    model = rules.model
+    drift = None if model is None else Drift(model, rules.book.catalogue, shadow)
 
     @asynccontextmanager
     async def lifespan(sender: Sender, health: Health) -> AsyncIterator[Handle]:
@@ -205,7 +221,12 @@ def worker_spec(settings: RoutingSettings, rules: Rules) -> WorkerSpec:
         cases = CaseRepository(client, settings.database)
         await cases.prepare()
         health.details["rules"] = len(rules.book)
-        handler = Handler(cases, sender, rules)
+        health.details["model"] = model.version if model else f"none: no file {settings.model_file.name}"
+        if model is None:
+            log.warning("no classifier: what no rule knows goes to the desk", file=settings.model_file.name)
+        if shadow is not None:
+            health.details["shadow_model"] = shadow.version
+        handler = Handler(cases, sender, rules, drift=drift)
         await handler.refresh()
         async with background(watch(cases, handler, AlarmClock(cases, sender), settings.sweep)):
             yield handler
@@ -218,5 +239,5 @@ def worker_spec(settings: RoutingSettings, rules: Rules) -> WorkerSpec:
         lifespan=lifespan,
         ops_port=settings.ops_port,
         decode=decode,
-        urgent=looks_urgent(rules.book),
+        urgent=looks_urgent(rules.book, model),
     )

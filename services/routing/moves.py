@@ -55,6 +55,7 @@ CLOSES_AS: Final[dict[Outcome, Status]] = {
     Outcome.CANCELLED: Status.CANCELLED,
     Outcome.NO_REPLY: Status.CANCELLED,
 }
+_TAKEN_UP: Final = _WORK | {Status.ACCEPTED}
 _OF_ONE_STATE: Final = ("public_text", "planned_for", "question", "referred_to", "master_id", "outcome")
 """What is said with one state and holds no longer in the next."""
 
@@ -75,6 +76,8 @@ def move(
     and who is in ``also``, without. Alarms and due times follow, the parent's as well.
     """
     before = member.state
+    if changes["status"] in _TAKEN_UP:
+        member = member.model_copy(update={"passes": 0})
     member = member.with_state(**(dict.fromkeys(_OF_ONE_STATE) | changes))
     case = refreshed(case.put(member), member.request_id, now)
     losers = [before.department] if before.department not in (None, member.state.department) else []
@@ -125,7 +128,8 @@ def assign(
         own["sla"] = choice.service
     if status is Status.TRIAGE:
         own["passes"] = 0
-    extra |= {"rule": choice.rule, "previous_department": member.state.department}
+    extra |= {name: getattr(choice, name) for name in ("rule", "model", "confidence", "candidates")}
+    extra["previous_department"] = member.state.department
     member = member.model_copy(update=own)
     return move(case, member, now, changes, RequestAssigned, secrets=crew(case, reason), **extra)
 

@@ -15,7 +15,9 @@ class RoutingSettings(BaseSettings):
     """
     ``parking``: how long an update waits for its request. ``sweep``: how often alarms are looked at.
 
-    The three files are the operators': who gets what, how long it may take, when the offices work.
+    Three files are the operators': who gets what, how long it may take, when the offices work. ``model_file`` is what
+    ``train`` writes; without it there is no classifier. ``shadow_model_file``: a second model, asked beside the first
+    and compared in the metrics; it decides nothing.
     """
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_", frozen=True)
@@ -27,6 +29,8 @@ class RoutingSettings(BaseSettings):
     rules_file: Path = Path(__file__).with_name("rules.yaml")
     policy_file: Path = Path(__file__).with_name("policy.yaml")
     calendar_file: Path = Path(__file__).with_name("calendar.yaml")
+    model_file: Path = Path(__file__).with_name("model.npz")
+    shadow_model_file: Path | None = None
     parking: timedelta = timedelta(minutes=15)
     sweep: timedelta = timedelta(seconds=5)
     database: str = "routing"

@@ -7,19 +7,23 @@ from collections.abc import Callable
 from services.common.contracts.envelope import Received
 from services.common.contracts.events import CrisisDeclared, RequestReceived
 from services.routing.choosing import question
+from services.routing.opinions import Classifier
 from services.routing.rules import RuleBook
 
 
-def looks_urgent(book: RuleBook) -> Callable[[Received], bool]:
+def looks_urgent(book: RuleBook, model: Classifier | None = None) -> Callable[[Received], bool]:
     """
-    Requests for an emergency service, said by the sender or by the first rule that matches the text; and what declares
-    a crisis, for it changes how the backlog is decided. Pure. Nothing is decided by it: it only changes the order.
+    Requests for an emergency service, said by the sender or by the first rule that matches the text, or whose text
+    tells of danger; and what declares a crisis, for it changes how the backlog is decided. Pure. Nothing is decided by
+    it: it only changes the order.
     """
 
     def urgent(received: Received) -> bool:
         if isinstance(received.data, CrisisDeclared):
             return True
-        return isinstance(received.data, RequestReceived) and _is_emergency(received.data, book)
+        return isinstance(received.data, RequestReceived) and (
+            _is_emergency(received.data, book) or _is_danger(received.data, model)
+        )
 
     return urgent
 
@@ -30,3 +34,7 @@ def _is_emergency(request: RequestReceived, book: RuleBook) -> bool:
         return known[request.service_code].emergency
     hit = book.first_service(question(request))
     return hit is not None and known[hit.service].emergency
+
+
+def _is_danger(request: RequestReceived, model: Classifier | None) -> bool:
+    return model is not None and model.opinions([request.text])[0].danger >= model.alarm

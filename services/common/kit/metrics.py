@@ -26,6 +26,13 @@ spool_entries = Gauge("spool_entries", "Inputs in intake's spool, accepted and n
 spool_bytes = Gauge("spool_bytes", "What intake's spool takes of the disk")
 spool_oldest_seconds = Gauge("spool_oldest_seconds", "How long the oldest input has been in intake's spool")
 breaker_open = Gauge("breaker_open", "1 while intake does not reach Kafka and keeps all in its spool")
+model_decisions_total = Counter(
+    "model_decisions_total", "What the classifier said: decided, abstained, and danger beside either", ["outcome"]
+)
+model_confidence = Histogram(
+    "model_confidence", "How sure the classifier was of its best candidate", buckets=[n / 10 for n in range(1, 11)]
+)
+model_shadow_total = Counter("model_shadow_total", "A second classifier, asked beside: agrees or differs", ["outcome"])
 projection_lag_seconds = Gauge("projection_lag_seconds", "How far reporting is behind")
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
