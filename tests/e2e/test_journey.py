@@ -5,6 +5,7 @@ One request's journey through all services, on the real broker, database and mai
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from deploy.observe import Observer
 from deploy.stack.stack import Stack
-from services.common.contracts.events import RequestAssigned
+from services.common.contracts.events import Lifecycle, RequestAssigned, RequestEscalated
 from services.common.contracts.ids import grouped, parse_request_id, random_request_id
 
 pytestmark = pytest.mark.e2e
@@ -227,3 +228,106 @@ def test_no_log_holds_what_citizens_wrote_or_how_to_reach_them(city: City) -> No
         httpx.get(f"http://127.0.0.1:{int(city.env['PORT_BASE']) + p}/metrics").text for p in (0, 1, 2, 11, 12, 13, 14)
     ]
     assert secret not in "".join(metrics)
+
+
+def answer(city: City, request_id: str, department: str, **body: Any) -> None:
+    applied = city.result(request_id, city.update(request_id, department=department, **body))
+    assert applied["result"] == "applied", applied
+
+
+def test_a_request_split_between_two_departments_ends_with_the_last_and_its_citizen_hears_once(city: City) -> None:
+    address = f"{random_request_id().lower()}@example.org"
+    request_id = city.post(
+        text="Kaldırım kırık, üstünde de araba duruyor", service_code="kaldirim-bozuk", citizen={"email": address}
+    )
+    city.on_department("fen-isleri", request_id)
+    parts = [{"service_code": "kaldirim-bozuk"}, {"to": "zabita", "service_code": "hatali-park"}]
+    answer(city, request_id, "fen-isleri", action="split", parts=parts)
+    city.on_department("zabita", f"{request_id}.2")
+    done = {"action": "resolve", "outcome": "resolved"}
+    answer(city, f"{request_id}.1", "fen-isleri", note_public="Taşlar yenilendi.", **done)
+    assert city.reported(request_id, "in_progress")["outcome"] is None
+    answer(city, f"{request_id}.2", "zabita", note_public="Araç kaldırıldı.", **done)
+    assert city.reported(request_id, "resolved")["outcome"] == "resolved"
+    ends = [mail for mail in city.mails(address, 2) if "Araç kaldırıldı." in body_of(mail)]
+    assert len(ends) == 1
+    assert "Taşlar yenilendi." in body_of(ends[0])
+    assert all(f"{grouped(request_id)}." not in body_of(mail) for mail in city.mails(address, 2))
+
+
+def test_a_question_stops_the_clock_and_its_answer_reaches_the_department_alone(city: City) -> None:
+    address = f"{random_request_id().lower()}@example.org"
+    request_id = city.post(text="Lamba yanmıyor", service_code="park-aydinlatma", citizen={"email": address})
+    city.on_department("park-bahceler", request_id)
+    answer(city, request_id, "park-bahceler", action="ask", question="Hangi parkın lambası?")
+    assert "Hangi parkın lambası?" in body_of(city.mails(address, 2)[-1])
+    city.reported(request_id, "waiting_citizen")
+    told = city.http.post(
+        f"{city.env['INTAKE_URL']}/v1/requests/{request_id}/replies",
+        json={"text": "Batıpark'ın girişindeki", "channel": "email", "external_id": f"r-{request_id}"},
+    )
+    assert told.status_code == 202, told.text
+    city.reported(request_id, "in_progress")
+
+    def heard() -> list[str | None]:
+        city.topics.poll()
+        events = [
+            one.event.data for one in city.topics.seen if one.event and one.value and b"Bat\xc4\xb1park" in one.value
+        ]
+        return [event.reply for event in events if isinstance(event, Lifecycle)]
+
+    assert eventually(heard) == ["Batıpark'ın girişindeki"]
+    assert {one.topic for one in city.topics.seen if one.value and b"Bat\xc4\xb1park" in one.value} == {
+        "requests.dept.park-bahceler"
+    }
+
+
+def test_what_nobody_resolved_in_time_reaches_the_department_its_head_and_the_deputy_mayor(city: City) -> None:
+    long_ago = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+    request_id = city.post(text="Ölü köpek", service_code="olu-hayvan", contact="none", received_at=long_ago)
+
+    def levels() -> set[str] | None:
+        city.topics.poll()
+        events = (one.event.data for one in city.topics.seen if one.event and one.topic == "requests.lifecycle")
+        found = {e.level for e in events if isinstance(e, RequestEscalated) and e.request_id == request_id}
+        return found if len(found) == 3 else None
+
+    assert eventually(levels) == {"department", "head", "deputy_mayor"}
+
+    def mails() -> list[str] | None:
+        texts = [path.read_bytes() for path in (city.run_dir / "mail").glob("*.eml")]
+        ours = [body_of(message_from_bytes(text, policy=policy.default)) for text in texts]
+        found = [text for text in ours if grouped(request_id) in text]
+        return found if len(found) == 3 else None
+
+    assert all("Ölü köpek" not in text for text in eventually(mails)), "staff mails never quote a citizen"
+
+
+def test_in_a_crisis_a_weekly_need_becomes_visits_on_the_list_of_its_neighbourhoods_team(city: City) -> None:
+    crises = f"{city.env['INTAKE_URL']}/v1/crises/salgin"
+    why = {"reason": "deneme", "declared_by": "test"}
+    assert city.http.post(crises, json=why).status_code == 202
+    try:
+        eventually(lambda: {c["name"] for c in city.http.get(crises.rpartition("/")[0]).json()["crises"] if c["on"]})
+
+        def placed() -> str | None:
+            until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+            number = city.post(
+                text="Her hafta market alışverişi gerekiyor", service_code="vefa-alisveris", contact="none",
+                location={"neighbourhood": "Kale", "address": "Sakarya Cd. 1"},
+                repeat={"every_days": 7, "until": until},
+            )  # fmt: skip
+            return number if city.on_department("sosyal-destek", number).crisis == "salgin" else None
+
+        request_id = eventually(placed)
+        visit = city.on_department("sosyal-destek", f"{request_id}.1")
+        assert (visit.team, visit.priority) == ("vefa-1", "high")
+
+        def listed() -> dict[str, Any] | None:
+            answered = city.http.get(f"{city.env['REPORTING_URL']}/v1/visits", params={"team": "vefa-1"})
+            rows = answered.json()["visits"] if answered.is_success else []
+            return next((row for row in rows if row["request_id"] == f"{request_id}.1"), None)
+
+        assert eventually(listed)["address"] == "Sakarya Cd. 1"
+    finally:
+        assert city.http.post(f"{crises}/end", json=why).status_code == 202
