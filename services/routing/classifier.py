@@ -1,8 +1,8 @@
 """
 The classifier at work: a linear model over ``features``, read from one file, with no library but numpy.
 
-A text's score for a service is the sum of what its words and pairs of words say, divided by their common length, so what
-a word says can be kept and needs no second look: a batch costs little more than finding its words.
+A text's score for a service is the sum of what its words and pairs of words say, divided by their common length, so
+what a word says can be kept and needs no second look: a batch costs little more than finding its words.
 """
 
 import json
@@ -40,17 +40,19 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """
-    What the model thinks of a text: the best services first, and how probable danger to life is.
+    What the model thinks of a text: the best services first, how probable the first one's department is (whatever the
+    service), and how probable danger to life is.
     """
 
     candidates: tuple[Candidate, ...]
+    department_confidence: float
     danger: float
 
 
 class Model:
     """
-    A trained model. ``version`` names it in every decision; ``threshold``: below that confidence it abstains;
-    ``alarm``: from that probability on a text tells of danger.
+    A trained model. ``version`` names it in every decision; ``threshold``: with a department less probable than that it
+    abstains; ``alarm``: from that probability on a text tells of danger.
     """
 
     def __init__(self, facts: dict[str, Any], vocabulary: Sequence[str], weights: Floats, idf: Floats) -> None:
@@ -58,6 +60,9 @@ class Model:
         self.services: tuple[str, ...] = tuple(facts["services"])
         self.threshold: float = facts["threshold"]
         self.alarm: float = facts["alarm"]
+        houses = np.array(facts["departments"])
+        self._same_house: Floats = (houses[:, None] == houses[None, :]).astype(np.float32)
+        self._emergencies: Floats = np.array(facts["emergencies"], dtype=np.float32)
         self._temperature: float = facts["temperature"]
         self._bias: Floats = np.asarray(facts["bias"], dtype=np.float32)
         self._row = {gram: row for row, gram in enumerate(vocabulary)}
@@ -117,6 +122,19 @@ class Model:
         danger = 1 / (1 + np.exp(-scores[:, -1:]))
         return np.concatenate([services / services.sum(axis=1, keepdims=True), danger], axis=1)
 
+    def of_departments(self, chances: Floats) -> Floats:
+        """
+        For each service how probable its department is.
+        """
+        return chances[:, :-1] @ self._same_house
+
+    def danger(self, chances: Floats) -> Floats:
+        """
+        How probable danger is: as the words say, or as the emergencies among the services do, whichever is more.
+        """
+        found: Floats = np.maximum(chances[:, -1], chances[:, :-1] @ self._emergencies)
+        return found
+
     def opinions(self, texts: Sequence[str], best: int = 3) -> list[Opinion]:
         """
         What the model thinks of each text, with the ``best`` candidates.
@@ -125,9 +143,14 @@ class Model:
             return []
         chances = self.probabilities(self.scores(texts))
         order = np.argsort(-chances[:, :-1], axis=1, kind="stable")[:, :best]
+        houses, danger = self.of_departments(chances), self.danger(chances)
         return [
-            Opinion(tuple(Candidate(self.services[column], float(row[column])) for column in columns), float(row[-1]))
-            for row, columns in zip(chances, order, strict=True)
+            Opinion(
+                tuple(Candidate(self.services[column], float(row[column])) for column in columns),
+                float(house[columns[0]]),
+                float(alarm),
+            )
+            for row, columns, house, alarm in zip(chances, order, houses, danger, strict=True)
         ]
 
     def why(self, text: str, service: str, most: int = 5) -> list[tuple[str, float]]:

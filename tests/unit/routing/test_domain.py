@@ -5,11 +5,8 @@ The life of a request, purely.
 from dataclasses import replace
 from datetime import timedelta
 from functools import reduce
-from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Record
@@ -241,62 +238,3 @@ def test_due_times_count_from_when_it_came_in_on_the_services_clock() -> None:
     assert due is not None
     assert due.first_response_at == NOON + timedelta(minutes=15)
     assert due.resolve_by == NOON + timedelta(hours=1)
-
-
-INPUTS = st.lists(
-    st.one_of(
-        st.builds(
-            lambda n, s: request(R, text=f"metin {n}", service_code=s),
-            st.integers(0, 2),
-            st.sampled_from(["yol-cukur", "gurultu", None]),
-        ),
-        st.builds(
-            lambda n, a, d, to, o: update(
-                R, a, department=d, update_id=f"u{n}", **({"to": to} if a == "transfer" else o)
-            ),
-            st.integers(0, 6),
-            st.sampled_from(["accept", "reject", "transfer", "resolve"]),
-            st.sampled_from(["fen-isleri", "zabita", "basin-halkla-iliskiler"]),
-            st.sampled_from(["fen-isleri", "zabita", "basin-halkla-iliskiler"]),
-            st.just({}),
-        ),
-        st.just(parking_over(R)),
-    ),
-    max_size=14,
-)
-
-
-@settings(max_examples=1_500, deadline=None)
-@given(INPUTS, st.data())
-def test_repeated_inputs_change_nothing_and_give_the_same_bytes(inputs: list[Event], data: st.DataObject) -> None:
-    case = Case(R)
-    for item in inputs:
-        case = live(item, case=case)
-        again = data.draw(st.sampled_from(inputs[: inputs.index(item) + 1]))
-        assert live(again, case=case) == case or isinstance(again, type(parking_over(R)))
-
-
-@settings(max_examples=1_500, deadline=None)
-@given(INPUTS)
-def test_no_sequence_of_inputs_breaks_the_table_or_leaves_a_gap_in_seq(inputs: list[Event]) -> None:
-    events = lifecycle(live(*inputs))
-    with_state = [event for event in events if event.seq > 0]
-    assert [event.seq for event in with_state] == list(range(1, len(with_state) + 1))
-    for before, after in pairwise(with_state):
-        assert after.previous_status == before.status
-        if type(after).__name__ in ("StatusChanged", "RequestAssigned"):
-            assert before.status is not None
-            assert after.status in MOVES[before.status]
-    ids = [read(record).meta.id for record in records(live(*inputs)) if record.topic == "requests.lifecycle"]
-    assert len(set(ids)) == len(ids)
-
-
-@settings(max_examples=500, deadline=None)
-@given(INPUTS)
-def test_a_request_always_stands_on_the_topic_of_the_department_that_lifecycle_names(inputs: list[Event]) -> None:
-    case = live(*inputs)
-    for event in lifecycle(case):
-        if isinstance(event, RequestAssigned):
-            assert event.department is not None
-            holders = [e for e in on(case, event.department) if e.seq == event.seq]
-            assert [getattr(e, "text", None) is not None for e in holders] == [True]
