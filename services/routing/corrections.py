@@ -66,22 +66,19 @@ def correction(case: Case) -> Correction | None:
     What a person corrected in this case; None if nothing, or nothing to learn from: the sender chose the service, the
     request was split (its text is of several services), it came to nothing, or it is with the desk again.
     """
-    if not case.members or case.request is None or (case.parts and case.request.repeat is None):
+    if case.request is None or (case.parts and case.request.repeat is None):
         return None
-    state = case.parent.state
-    if state.decided_by is not DecidedBy.PERSON or state.service_code in (None, TRIAGE_SERVICE):
+    held = assignments(case)
+    first, last = held[0], held[-1]
+    if first.decided_by not in _MACHINE or last.decided_by is not DecidedBy.PERSON:
         return None
-    if state.outcome in _TELLS_NOTHING:
-        return None
-    first, *later = assignments(case)
-    by_people = [event for event in later if event.decided_by is DecidedBy.PERSON]
-    if first.decided_by not in _MACHINE or not by_people or first.service_code == state.service_code:
+    if last.service_code in (first.service_code, TRIAGE_SERVICE) or case.parent.state.outcome in _TELLS_NOTHING:
         return None
     text = without_personal_data(case.request.text).strip()
     if not text:
         return None
-    day = by_people[-1].occurred_at.astimezone(ZONE).date()
-    return Correction(text, str(state.service_code), str(first.service_code), state.emergency, day)
+    day = last.occurred_at.astimezone(ZONE).date()
+    return Correction(text, str(last.service_code), str(first.service_code), case.parent.state.emergency, day)
 
 
 def assignments(case: Case) -> list[RequestAssigned]:
@@ -96,7 +93,7 @@ def assignments(case: Case) -> list[RequestAssigned]:
             event = decode(record.topic, record.key, record.value, record.headers).data
             if isinstance(event, RequestAssigned) and event.request_id == case.request_id:
                 found.append(event)
-    return sorted(found, key=lambda event: event.seq)
+    return found
 
 
 def distinct(made: Iterable[Correction], since: date | None = None) -> list[Correction]:

@@ -5,7 +5,7 @@ Which decisions of people become training messages, and what stands in them.
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import reduce
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Record, pack
-from services.common.contracts.events import Event, Repeat
+from services.common.contracts.events import Event, Repeat, TimerDue
 from services.routing import corrections
 from services.routing.case import Case, Rules
 from services.routing.corrections import Correction, correction, distinct
@@ -115,10 +115,23 @@ def test_nothing_is_learnt_from_a_request(inputs: list[Event]) -> None:
     assert correction(lived(*inputs)) is None
 
 
-def test_a_need_that_repeats_is_still_one_text_of_one_service() -> None:
-    often = Repeat(every_days=7, until=(NOON + timedelta(days=60)).date())
-    case = lived(request(R, text="çukur her hafta", service_code=None, repeat=often), given_to("hatali-park"))
+WEEKLY = request(R, text="çukur her hafta", service_code=None, repeat=Repeat(every_days=7, until=date(2026, 8, 1)))
+VISIT = TimerDue(request_id=R, timer="repeat", step=1, due_at=NOON)
+
+
+def test_a_need_that_repeats_is_one_text_of_one_service_however_many_visits_it_has() -> None:
+    case = lived(WEEKLY, given_to("hatali-park"), VISIT)
+    assert len(case.parts) == 1
     assert told(case) == ("yol-cukur", "hatali-park")
+
+
+def test_who_passes_on_a_visit_corrects_nothing() -> None:
+    case = lived(WEEKLY, VISIT)
+    (visit,) = case.parts
+    passed = update(visit.request_id, "transfer", to="zabita", service_code="hatali-park")
+    case = decide(case, received(passed), at=NOON, rules=RULES)
+    assert case.parts[0].state.department == "zabita"
+    assert correction(case) is None
 
 
 def test_it_has_no_personal_data_and_the_day_in_samsun() -> None:
@@ -192,3 +205,8 @@ def test_a_file_that_cannot_be_written_is_named(
 def test_another_command_is_told_how_to_use_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert corrections.run([], RoutingSettings()) == 2
     assert "corrections export" in capsys.readouterr().err
+
+
+def test_the_database_finds_such_a_case_by_who_decided_last() -> None:
+    row = row_of(lived(by_rule(), given_to("hatali-park")), 1)
+    assert row["members"][0]["state"]["decided_by"] == "person"
