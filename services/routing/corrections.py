@@ -105,6 +105,13 @@ def distinct(made: Iterable[Correction], since: date | None = None) -> list[Corr
     return sorted(last.values(), key=lambda one: (one.day, one.text))
 
 
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a day such as 2026-11-01") from None
+
+
 def parser() -> argparse.ArgumentParser:
     """
     The command line.
@@ -114,9 +121,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write what people corrected as JSON lines for train --with-corrections, personal data removed. "
         "Read them before you train: what a pattern does not know, it leaves.",
     )
-    found.add_argument(
-        "--since", type=date.fromisoformat, metavar="DATE", help="only what was corrected on it or later"
-    )
+    found.add_argument("--since", type=_day, metavar="DATE", help="only what was corrected on it or later")
     found.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
     return found
 
