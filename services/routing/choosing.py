@@ -47,7 +47,14 @@ def choose(request: RequestReceived, at: datetime, rules: Rules) -> Choice:
     if view is None or not view.danger:
         return choice
     why = f"{choice.rule}+danger" if choice.rule else "danger"
-    return replace(choice, priority=Priority.URGENT, emergency=True, rule=why, model=view.version)
+    return replace(dangerous(choice), rule=why, model=view.version)
+
+
+def dangerous(choice: Choice) -> Choice:
+    """
+    The choice with the urgency of danger to life, whatever the service is.
+    """
+    return replace(choice, priority=Priority.URGENT, emergency=True)
 
 
 def _of_service(request: RequestReceived, at: datetime, rules: Rules, view: Verdict | None) -> Choice:

@@ -36,14 +36,13 @@ from services.common.contracts.vocabulary import (
     Action,
     DecidedBy,
     Outcome,
-    Priority,
     RefusalReason,
     Status,
     Timer,
 )
 from services.common.kit.errors import Rejected
 from services.routing.case import Alarm, Case, Member, Now, Parked, Rules, State, emit
-from services.routing.choosing import Choice, choose, placed
+from services.routing.choosing import Choice, choose, dangerous, placed
 from services.routing.families import answer_follower, ask_master, master_changed, split, turn
 from services.routing.moves import MOVES, assign, close, move, refreshed, reopen, tell_followers, to_triage
 from services.routing.policy import Step
@@ -208,7 +207,7 @@ def _pass_on(
     code = update.service_code or state.service_code or TRIAGE_SERVICE
     choice = placed(code, DecidedBy.PERSON, None, case.request, now.at, now.rules, department=update.to)
     if state.emergency and update.service_code is None:
-        choice = replace(choice, priority=Priority.URGENT, emergency=True)
+        choice = dangerous(choice)
     return assign(case, member, now, choice, reason=why, bounced=bounced, **said)
 
 

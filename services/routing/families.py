@@ -19,7 +19,7 @@ from services.common.contracts.events import (
 )
 from services.common.contracts.vocabulary import CLOSED, Action, DecidedBy, Outcome, Status
 from services.routing.case import Asking, Case, Member, Now, State, command, emit
-from services.routing.choosing import placed
+from services.routing.choosing import dangerous, placed
 from services.routing.moves import assign, close, move, refreshed, refuse_duplicate
 
 MAX_FOLLOWERS: Final = 500  # each closing of a master tells all of them, in one document
@@ -47,7 +47,8 @@ def split(case: Case, member: Member, now: Now, update: UpdateSubmitted) -> Case
 
 def add_part(case: Case, now: Now, asked: PartAsked, by: DecidedBy) -> Case:
     """
-    Register one more part and assign it. It has waited as long as its request has.
+    Register one more part and assign it. It has waited as long as its request has, and is an emergency like it unless
+    its own service was named.
     """
     parent, request = case.parent, case.request
     assert request is not None  # noqa: S101 - a registered case
@@ -72,6 +73,8 @@ def add_part(case: Case, now: Now, asked: PartAsked, by: DecidedBy) -> Case:
     )
     case = emit(case.put(part), number, now, RequestRegistered)
     choice = placed(code, by, None, request, now.at, now.rules, department=asked.to)
+    if parent.state.emergency and asked.service_code is None:
+        choice = dangerous(choice)
     return assign(case, _member(case, number), now, choice, reason=asked.note)
 
 

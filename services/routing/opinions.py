@@ -14,7 +14,7 @@ from services.common.contracts.vocabulary import TRIAGE_SERVICE
 from services.routing.classifier import Opinion, load_model
 
 OFFERED: Final = 3
-REMEMBERED: Final = 4_096
+REMEMBERED: Final = 20_000  # as many requests as a worker reads ahead: each is looked at again when it is decided
 
 
 class Classifier(Protocol):

@@ -8,6 +8,7 @@ import getpass
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -78,7 +79,7 @@ async def _run(settings: RoutingSettings, rules: Rules, wanted: argparse.Namespa
     client = connect(settings.mongo)
     try:
         repository = CaseRepository(client, settings.database)
-        rules = Rules(rules.book, rules.calendar, rules.policy, await repository.declared(), rules.crises)
+        rules = replace(rules, declared=await repository.declared())
         found = moves([case async for case in repository.placed_by_machine()], now, rules, wanted)
     finally:
         client.close()

@@ -163,6 +163,13 @@ def test_who_only_passes_it_on_takes_no_danger_away(action: str) -> None:
     assert (state.emergency, state.priority) == (True, Priority.URGENT)
 
 
+def test_the_parts_of_a_danger_are_dangerous_unless_their_service_is_named() -> None:
+    parts = [{"to": "fen-isleri"}, {"to": "fen-isleri", "service_code": "yol-cukur"}]
+    unnamed, named = live(Stub(danger=0.9), unsaid(), update(R, "split", "zabita", parts=parts)).parts
+    assert (unnamed.state.emergency, unnamed.state.priority) == (True, Priority.URGENT)
+    assert (named.state.emergency, named.state.priority) == (False, Priority.HIGH)
+
+
 def test_a_text_that_tells_of_danger_goes_before_the_backlog() -> None:
     for danger, first in ((0.5, True), (0.49, False)):
         assert looks_urgent(BOOK, Stub(danger=danger))(received(unsaid())) is first
