@@ -2,7 +2,7 @@
 The classifier inside routing's decisions: when it decides, when it only offers, and what danger does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.envelope import Record
 from services.common.contracts.events import Event, RequestAssigned, RequestReceived
 from services.common.contracts.vocabulary import DecidedBy, Priority, Status
 from services.routing import classifier
@@ -19,11 +20,12 @@ from services.routing.choosing import choose
 from services.routing.classifier import BrokenModel, Candidate, Opinion
 from services.routing.domain import better_place, decide
 from services.routing.drift import Drift
+from services.routing.handler import Handler
 from services.routing.opinions import Remembering, read_classifier, verdict
 from services.routing.rules import RuleBook, ServiceRule
 from services.routing.settings import RoutingSettings
 from services.routing.urgency import looks_urgent
-from tests.builders import CALENDAR, NOON, read, received, request, update
+from tests.builders import CALENDAR, NOON, delivery, read, received, request, update
 
 KNOWN = catalogue()
 BOOK = RuleBook([ServiceRule(name="cukur", words=("çukur",), service="yol-cukur")], [], [], KNOWN)
@@ -276,3 +278,32 @@ def test_a_shadow_is_compared_and_decides_nothing(shadow: Stub, outcome: str) ->
     after = {name: count("model_shadow_total", name) for name in ("agrees", "differs")}
     assert after == {**before, outcome: before[outcome] + 1}
     assert case.parent.state.service_code == "gurultu"
+
+
+class Memory:
+    """
+    The cases and the topics of a routing that never dies, in memory.
+    """
+
+    def __init__(self) -> None:
+        self.cases: dict[str, Case] = {}
+
+    async def load(self, ids: Iterable[str]) -> dict[str, Case]:
+        return {number: self.cases[number] for number in ids if number in self.cases}
+
+    async def save(self, cases: Iterable[Case]) -> None:
+        self.cases |= {case.request_id: case for case in cases}
+
+    async def publish(self, records: Sequence[Record]) -> None: ...
+
+    async def mark_published(self, marks: dict[str, int]) -> None: ...
+
+
+async def test_a_request_is_counted_when_it_is_registered_and_not_again_when_it_comes_again() -> None:
+    before = count("model_decisions_total", "decided")
+    memory: Any = Memory()
+    handler = Handler(memory, memory, rules(Stub()), lambda: NOON, Drift(Stub(), KNOWN))
+    for data in (update(R, "accept", "zabita"), unsaid(), unsaid(), update(R, "start", "zabita")):
+        await handler([delivery(data)])
+    assert memory.cases[R].parent.state.status == Status.IN_PROGRESS
+    assert count("model_decisions_total", "decided") == before + 1
