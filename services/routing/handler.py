@@ -30,6 +30,7 @@ from services.common.kit.mongo import UNAVAILABLE, connect
 from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background, decode_delivery
 from services.routing.case import Alarm, Case, Rules, timer_command
+from services.routing.classify_api import routes
 from services.routing.domain import decide
 from services.routing.drift import Drift
 from services.routing.opinions import Classifier
@@ -240,4 +241,5 @@ def worker_spec(settings: RoutingSettings, rules: Rules, shadow: Classifier | No
         ops_port=settings.ops_port,
         decode=decode,
         urgent=looks_urgent(rules.book, model),
+        routes=routes(rules),
     )
