@@ -23,7 +23,12 @@ def tokens(text: str) -> list[str]:
     """
     The words of a text as the classifier counts them.
     """
-    return ["0" if word.isdigit() else _DRAWN_OUT.sub(r"\1\1", word) for word in words(text)]
+    return [_counted(word) for word in words(text)]
+
+
+@lru_cache(maxsize=65_536)
+def _counted(word: str) -> str:
+    return "0" if word.isdigit() else _DRAWN_OUT.sub(r"\1\1", word)
 
 
 @lru_cache(maxsize=65_536)
@@ -44,5 +49,5 @@ def pairs(said: list[str]) -> Iterator[str]:
     """
     Neighbouring words, each cut to its first letters: Turkish appends its endings.
     """
-    for left, right in pairwise(said):
-        yield f"{left[:PAIR_LETTERS]} {right[:PAIR_LETTERS]}"
+    short = [word[:PAIR_LETTERS] for word in said]
+    return map(" ".join, pairwise(short))

@@ -4,6 +4,7 @@ Turkish text made comparable: lower case as Turkish has it, without diacritics, 
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 _TURKISH: Final = str.maketrans("İIıŞşĞğÜüÖöÇçÂâÎîÛû", "iiissgguuooccaaiiuu")
@@ -16,12 +17,20 @@ def fold(text: str) -> str:
 
     Both ``I`` and ``İ`` become ``i``: people type either for either.
     """
+    plain = text.translate(_TURKISH).lower()
+    if plain.isascii():
+        return plain  # nearly every text: nothing is left to take apart
     plain = unicodedata.normalize("NFKC", text).translate(_TURKISH).lower()
     return "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
 
 
 def words(text: str) -> list[str]:
     """
-    The words of a text, folded.
+    The words of a text, folded. Kept for the latest texts: rules, classifier and places all ask for the same.
     """
-    return _WORD.findall(fold(text))
+    return list(_words(text))
+
+
+@lru_cache(maxsize=512)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(fold(text)))

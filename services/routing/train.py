@@ -109,7 +109,7 @@ class Space:
             said = tokens(text)
             row: dict[int, float] = defaultdict(float)
             square = 0.0
-            for part in {*said, *pairs(said)}:
+            for part in dict.fromkeys([*said, *pairs(said)]):
                 counted: dict[str, int] = {part: 1} if " " in part else dict(grams(part))
                 for gram, count in counted.items():
                     place = self.row.get(gram)
