@@ -58,6 +58,10 @@ contracts: install ## write JSON Schemas and AsyncAPI from the models
 lifecycle: install ## write deploy/lifecycle.md, the guide, from the code and the stories
 	@$(PY) -m deploy.lifecycle
 
+.PHONY: train
+train: install ## make the classifier's model and its report anew from services/routing/training/; about 3 minutes
+	@$(PY) -m services.routing train
+
 .PHONY: test
 test: install ## every test that is no long run; says on which broker and database it stands
 	@$(PY) -m pytest --cov --cov-report=term --durations=10

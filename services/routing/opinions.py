@@ -82,7 +82,7 @@ def verdict(model: Classifier, text: str, known: Catalogue) -> Verdict:
     first = best[0].service if best and best[0] is opinion.candidates[0] else TRIAGE_SERVICE
     sure = first != TRIAGE_SERVICE and opinion.department_confidence >= model.threshold
     candidates = tuple(
-        Candidate(
+        Candidate.model_construct(  # our own values need no second look, and there are three for each text
             service_code=candidate.service,
             department=known.services[candidate.service].department,
             confidence=rounded(candidate.confidence),

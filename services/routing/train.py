@@ -26,7 +26,7 @@ from services.routing.features import grams, pairs, tokens
 
 DATA: Final = Path(__file__).with_name("training")
 SEED: Final = 4445501
-FOLDS: Final = 8
+FOLDS: Final = 5
 RARE: Final = 2  # a gram that fewer messages have says nothing
 PAIR_WEIGHT: Final = 1.5
 WRONG_DEPARTMENT: Final = 5.0  # what sending it to a wrong department costs, in looks of an operator at the desk
