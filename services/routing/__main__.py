@@ -100,8 +100,8 @@ def _ask(command: str, arguments: list[str], settings: RoutingSettings) -> int:
 def _train(arguments: list[str]) -> int:
     try:
         from services.routing import train
-    except ModuleNotFoundError as error:
-        sys.stderr.write(f"training needs {error.name}: install the extra `train`\n")
+    except ImportError:
+        sys.stderr.write("training needs a checkout with the extra `train` installed: `make train` sees to it\n")
         return 2
     return train.main(arguments)
 

@@ -131,9 +131,13 @@ def test_a_request_reaches_its_department_and_the_citizen_hears_of_receipt_and_c
     assert len({mail["Message-ID"] for mail in (_first, second)}) == 2
 
 
-def test_a_request_without_a_service_is_placed_by_a_rule_or_goes_to_triage(city: City) -> None:
-    by_rule = city.post(text="Parkın salıncağı kırılmış", contact="none")
-    assert city.on_department("park-bahceler", by_rule).rule == "oyun-grubu-ariza"
+def test_a_request_without_a_service_is_placed_by_a_rule_by_the_model_or_goes_to_triage(city: City) -> None:
+    by_rule = city.post(text="Parkta salıncağın zinciri koptu", contact="none")
+    assert str(city.on_department("park-bahceler", by_rule).rule).startswith("oyun-grubu-tehlike")
+    by_model = city.post(text="Parkın salıncağı kırılmış", contact="none")
+    decided = city.on_department("park-bahceler", by_model)
+    assert (decided.decided_by, decided.service_code) == ("model", "oyun-grubu-ariza")
+    assert decided.rule == f"model {decided.model}"
     nobody_knows = city.post(text="merhaba", contact="none")
     seen = city.on_department("basin-halkla-iliskiler", nobody_knows)
     assert (seen.status, seen.service_code) == ("triage", "siniflandirilamadi")
