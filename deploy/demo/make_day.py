@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.neighbourhoods import NEIGHBOURHOODS
 from services.common.contracts.vocabulary import TRIAGE_SERVICE
 
 SEED: Final = 4445501
@@ -57,15 +58,6 @@ FIRST_NAMES: Final = (
 )  # fmt: skip
 LAST_NAMES: Final = (
     "Örnek", "Deneme", "Sınayan", "Kurmaca", "Uydurur", "Örneksoy", "Numune", "Taslak", "Farazi", "Varsayım",
-)  # fmt: skip
-NEIGHBOURHOODS: Final = (
-    "19 Mayıs", "Adalet", "Ahulu", "Akgöl", "Anadolu", "Aşağıavdan", "Ataköy", "Avdan", "Bahçelievler", "Baruthane",
-    "Bilmece", "Cedit", "Çanakçı", "Çandır", "Çatalarmut", "Çay", "Çelikalan", "Çiftlik", "Çivril", "Derebahçe",
-    "Derecik", "Fatih", "Fevzi Çakmak", "Gürgendağ", "Güzeldere", "Hançerli", "Hastane", "Hürriyet", "İlyasköy",
-    "İstasyon", "Kadamut", "Kadıköy", "Kadifekale", "Kale", "Kalkancı", "Kapaklı", "Karadeniz", "Karasamsun", "Kavacık",
-    "Kazım Karabekir", "Kıran", "Kılıçdede", "Kışla", "Kökçüoğlu", "Kuşçulu", "Liman", "Pazar", "Rasathane", "Reşadiye",
-    "Saitbey", "Selahiye", "Tepecik", "Toybelen", "Ulugazi", "Unkapanı", "Uzgur", "Yaşardoğu", "Yenidoğan",
-    "Yeşiltepe", "Zafer", "Zeytinlik",
 )  # fmt: skip
 SOUTH_WEST, NORTH_EAST = (41.255, 36.290), (41.285, 36.335)  # a rectangle on land, inside İlkadım
 _TO_ASCII: Final = str.maketrans("çğıöşüâÇĞİÖŞÜ", "cgiosuacgiosu")

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import ALPHABET, IllFormedId, parse_any_id
+from services.common.contracts.text import fold
 from services.common.contracts.vocabulary import CLOSED, Status
 from services.reporting.projections import ISTANBUL, place_of
 
@@ -26,7 +27,6 @@ Pipeline = list[dict[str, Any]]
 
 MAX_BUCKETS: Final = 5_000
 PERCENTILES: Final = [0.5, 0.9]
-_FOLDED: Final = str.maketrans("çğıöşüâîû", "cgiosuaiu")
 
 
 class Interval(StrEnum):
@@ -170,22 +170,15 @@ def _search(q: str) -> Match:
         return {"_id": parse_any_id(q)}
     except IllFormedId:
         pass
-    wanted = folded(q)
+    wanted = fold(q)
     services = [
-        code for code, service in catalogue().services.items() if wanted in folded(f"{code} {service.tr} {service.en}")
+        code for code, service in catalogue().services.items() if wanted in fold(f"{code} {service.tr} {service.en}")
     ]
     ways: list[Match] = [{"service_code": {"$in": services}}]
     number = q.upper().replace("-", "").replace(" ", "")
     if number and set(number) <= set(ALPHABET):
         ways.append({"_id": {"$regex": f"^{re.escape(number)}"}})
     return {"$or": ways}
-
-
-def folded(text: str) -> str:
-    """
-    Lower case without Turkish marks, so that ``ÇUKUR``, ``çukur`` and ``cukur`` are one word.
-    """
-    return text.replace("İ", "i").replace("I", "i").lower().translate(_FOLDED)
 
 
 def _sum(condition: object) -> Match:

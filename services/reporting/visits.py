@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.crises import crises
 from services.common.contracts.ids import grouped
+from services.common.contracts.text import fold
 from services.common.contracts.vocabulary import STATUS_LABELS, Priority, Status
 from services.reporting.projections import ISTANBUL, Document, local_day
-from services.reporting.queries import folded
 from services.reporting.views import Answer, Day, Department, StatusLabel
 
 _ORDER: Final = {priority.value: place for place, priority in enumerate(Priority)}
@@ -146,7 +146,7 @@ def _visit(document: Document) -> Visit:
 
 
 def _first(visit: Visit) -> tuple[object, ...]:
-    place = (visit.neighbourhood is None, folded(visit.neighbourhood or ""), visit.address is None)
+    place = (visit.neighbourhood is None, fold(visit.neighbourhood or ""), visit.address is None)
     return not visit.emergency, _ORDER.get(visit.priority or "", len(_ORDER)), *place, _street(visit), visit.number
 
 
@@ -154,7 +154,7 @@ def _street(visit: Visit) -> list[str | int]:
     """
     An address that sorts as one walks: house 4 before house 12.
     """
-    parts = re.split(r"([0-9]{1,9})", folded(visit.address or ""))
+    parts = re.split(r"([0-9]{1,9})", fold(visit.address or ""))
     return [int(part) if place % 2 else part for place, part in enumerate(parts)]
 
 

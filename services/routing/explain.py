@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
+from services.common.contracts.text import words
 from services.common.contracts.vocabulary import Channel, DecidedBy
 from services.routing.case import Rules
 from services.routing.classifier import Model
@@ -17,7 +18,6 @@ from services.routing.features import pairs, tokens
 from services.routing.places import Found, neighbourhoods_in, streets_in
 from services.routing.rules import Question
 from services.routing.rules_words import spelled
-from services.routing.text import words
 
 BAR: Final = 20
 _BY: Final = {DecidedBy.RULE: "kural / rule", DecidedBy.MODEL: "model"}

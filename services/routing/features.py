@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from services.routing.text import words
+from services.common.contracts.text import words
 
 SHORTEST, LONGEST = 2, 5
 PAIR_LETTERS: Final = 6

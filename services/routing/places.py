@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import yaml
 
 from services.common.contracts.neighbourhoods import NEIGHBOURHOODS
-from services.routing.text import fold
+from services.common.contracts.text import fold
 
 _FILE: Final = Path(__file__).with_name("places.yaml")
 _WORD: Final = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")

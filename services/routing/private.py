@@ -12,7 +12,7 @@ from typing import Final
 import phonenumbers
 
 from services.common.contracts.neighbourhoods import NEIGHBOURHOODS
-from services.routing.text import fold, words
+from services.common.contracts.text import fold, words
 
 PHONE, EMAIL, LINK, ACCOUNT = "telefon", "eposta", "bağlantı", "hesap"
 IDENTITY, IBAN, CARD, NUMBER, PLATE, NAME = "kimlik", "iban", "kart", "numara", "plaka", "ad"

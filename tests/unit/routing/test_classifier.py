@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.text import fold
 from services.routing import train
 from services.routing.classifier import MODEL, BrokenModel, Model, load_model
 from services.routing.features import grams, pairs, tokens
-from services.routing.text import fold
 
 SHIPPED = load_model()
 MESSAGES = [

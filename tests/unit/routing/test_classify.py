@@ -13,6 +13,7 @@ import pytest
 from aiohttp import ClientSession
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.text import fold
 from services.common.contracts.vocabulary import Channel, DecidedBy
 from services.common.kit.ops import Health, serve_ops
 from services.routing import classify, classify_api, explain
@@ -22,7 +23,6 @@ from services.routing.classifier import Candidate, Model, Opinion
 from services.routing.clocks import load_calendar
 from services.routing.rules import read_rules
 from services.routing.settings import RoutingSettings
-from services.routing.text import fold
 from tests.builders import request
 
 FILE = """

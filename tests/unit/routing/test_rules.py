@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.text import fold, words
 from services.common.contracts.vocabulary import Channel, Kind
 from services.routing.rules import AssignmentRule, BrokenRules, Question, RuleBook, RuleTest, ServiceRule
-from services.routing.text import fold, words
 
 MONDAY = datetime(2026, 5, 18, tzinfo=ZoneInfo("Europe/Istanbul"))
 
