@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -72,12 +73,14 @@ class Report:
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float, pause: float = 0.2) -> bool:
     """
-    Wait for a condition, at most so long; whether it came true.
+    Wait for a condition, at most so long; whether it came true. A service that does not answer in time (it was just
+    killed, or is behind) has not said yes; only the last look raises.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if await condition():
-            return True
+        with suppress(httpx.TransportError):
+            if await condition():
+                return True
         await asyncio.sleep(pause)
     return await condition()
 
