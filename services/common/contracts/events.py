@@ -48,6 +48,12 @@ PartId = Annotated[
 AnyRequestId = RequestId | PartId
 ContactId = Annotated[str, Field(pattern=r"^(c_[0-9a-f]{32}|contact:none)$")]
 DepartmentSlug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+AttachmentId = Annotated[str, Field(pattern=r"^a_[0-9a-f]{32}$", description="a file that intake keeps")]
+StaffId = Annotated[str, Field(pattern=r"^u_[0-9a-f]{16}$", description="a member of staff; opaque")]
+CallId = Annotated[
+    str, Field(pattern=r"^l_[0-9a-f]{32}$", description="a telephone call; derived from the exchange's id")
+]
+PersonHash = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="keyed hash of a telephone number")]
 ServiceCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 EventId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
@@ -209,6 +215,11 @@ class UpdateSubmitted(Event):
     referred_to: Referral | None = None
     parts: tuple[PartAsked, ...] = ()
     master: RequestId | None = None
+    photos: tuple[AttachmentId, ...] = Field(default=(), max_length=10, description="what the crew shows with it")
+    by: StaffId | None = Field(default=None, description="who of the staff asked for it, signed in")
+    expected_seq: int | None = Field(
+        default=None, ge=1, description="the seq that the asker saw; refused if the request has changed since"
+    )
 
 
 class CitizenReplied(Event):
@@ -342,6 +353,8 @@ class Lifecycle(Event):
     parts: int = Field(default=0, ge=0, description="how many sub-requests it was split into")
     master_id: RequestId | None = Field(default=None, description="duplicate: of which request")
     followers: int = Field(default=0, ge=0, description="how many duplicates hear with it")
+    by: StaffId | None = Field(default=None, description="who of the staff asked for it, signed in")
+    photos: tuple[AttachmentId, ...] = Field(default=(), description="what the crew shows with it")
     note: str | None = Field(default=None, description="internal; holder only")
     reply: str | None = Field(default=None, description="what the citizen wrote; holder only")
 
@@ -491,6 +504,59 @@ class CrisisDeclared(Event):
     reason: Annotated[str, Field(min_length=1, max_length=1_000)]
     declared_by: str
     declared_at: Moment
+
+
+# --- calls ---
+
+
+class Call(Event):
+    """
+    A step of a telephone call to the centre. ``person`` and ``contact_id`` are absent if the number is withheld; the
+    number itself stands in ``contacts`` alone. ``exchange`` names the telephone exchange that told us.
+    """
+
+    key_field: ClassVar[str] = "call_id"
+    call_id: CallId
+    occurred_at: Moment
+    exchange: str = Field(min_length=1, max_length=100)
+    queue: str | None = Field(default=None, max_length=100)
+    person: PersonHash | None = None
+    contact_id: ContactId | None = None
+
+
+class CallStarted(Call):
+    """
+    It rings.
+    """
+
+
+class CallAnswered(Call):
+    """
+    Somebody took it: at which extension, and who that is if we know.
+    """
+
+    extension: str | None = Field(default=None, max_length=50)
+    by: StaffId | None = None
+
+
+class CallEnded(Call):
+    """
+    An answered call is over. ``seconds``: how long it was spoken.
+    """
+
+    extension: str | None = Field(default=None, max_length=50)
+    by: StaffId | None = None
+    seconds: int = Field(ge=0)
+    request_id: RequestId | None = Field(default=None, description="the request that was registered in it")
+
+
+class CallMissed(Call):
+    """
+    The caller hung up, or was turned away, before anybody answered: somebody is to call back. ``seconds`` it rang.
+    """
+
+    cause: str = Field(min_length=1, max_length=100)
+    seconds: int = Field(ge=0)
 
 
 # --- contacts ---

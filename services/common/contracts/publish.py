@@ -23,6 +23,7 @@ _SENDERS = {
     "requests.updates": "intake",
     "contacts": "intake",
     "crises": "intake",
+    "calls": "intake",
     "requests.commands": "routing",
     "requests.lifecycle": "routing",
     "requests.dept": "routing",

@@ -83,6 +83,12 @@ CONTACTS: Final = Topic(
     retention_ms=None,
     tombstones=True,
 )
+CALLS: Final = Topic(
+    "calls",
+    "Telephone calls: when, how long, answered or not (intake)",
+    (events.CallStarted, events.CallAnswered, events.CallEnded, events.CallMissed),
+    partitions=3,
+)
 NOTIFICATIONS: Final = Topic(
     "notifications.lifecycle",
     "What became of each message to a citizen (notify)",
@@ -151,6 +157,7 @@ ALL_TOPICS: Final[tuple[Topic, ...]] = (
     LIFECYCLE,
     CONTACTS,
     CRISES,
+    CALLS,
     NOTIFICATIONS,
     *_DEPARTMENT_TOPICS.values(),
     *_DEPARTMENT_UPDATES_TOPICS.values(),

@@ -208,6 +208,7 @@ class RefusalReason(StrEnum):
     UNKNOWN_REQUEST = "unknown_request"
     NOT_THE_HOLDER = "not_the_holder"
     FORBIDDEN_MOVE = "forbidden_move"
+    CHANGED_MEANWHILE = "changed_meanwhile"
     UNKNOWN_DEPARTMENT = "unknown_department"
     UNKNOWN_SERVICE = "unknown_service"
     UNKNOWN_MASTER = "unknown_master"
