@@ -10,13 +10,11 @@ import argparse
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from kafka import KafkaProducer
@@ -32,7 +30,7 @@ from services.common.contracts.events import RequestAssigned, RequestEscalated, 
 from services.common.contracts.ids import derived_id, random_request_id
 from services.common.contracts.topics import COMMANDS, LIFECYCLE, RECEIVED
 from services.common.contracts.vocabulary import Channel, Clock
-from tests.faults.kill_matrix import free_port_base
+from tests.faults.stand import own_stack
 
 SERVICE: Final = "gurultu"  # its times run on the calendar clock, so one receipt gives one due time
 REMINDER: Final = 0.75  # the first step of policy.yaml's resolution
@@ -186,14 +184,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=3)
     options = parser.parse_args()
     console = Console()
-    folder = Path(tempfile.mkdtemp(prefix="ilkim-alarms-"))
-    stack = Stack(folder, free_port_base(), os.environ.get("STACK", "auto"), int(os.environ.get("BROKERS", "1")))
-    console.print(f"stack {stack.config.kind}, {stack.config.brokers} broker(s); logs in {folder / 'logs'}")
-    try:
-        stack.up()
+    with own_stack("alarms", console) as stack:
         ok = run(stack, options.requests, options.kills, console)
-    finally:
-        stack.down()
     return 0 if ok else 1
 
 

@@ -9,14 +9,11 @@ time on the department's topic; of the backlog, from routing's being ready.
 
 import argparse
 import asyncio
-import os
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import quantiles
 from typing import Final
 
@@ -32,7 +29,8 @@ from services.common.contracts.envelope import encode
 from services.common.contracts.topics import LIFECYCLE, RECEIVED
 from tests.builders import meta_of, request
 from tests.faults.check import Finding
-from tests.faults.kill_matrix import PLAIN, free_port_base, until
+from tests.faults.kill_matrix import PLAIN
+from tests.faults.stand import own_stack, until
 
 LIMIT_SECONDS: Final = 10.0
 """Issue 4: emergency submitted -> department, 99 of 100."""
@@ -211,14 +209,8 @@ def main() -> int:
     parser.add_argument("--apart", type=float, default=0.2, help="seconds between two emergencies")
     options = parser.parse_args()
     console = Console(width=120)
-    folder = Path(tempfile.mkdtemp(prefix="ilkim-backlog-"))
-    stack = Stack(folder, int(os.environ.get("PORT_BASE") or free_port_base()), "jvm", 1)
-    console.print(f"stack {stack.config.kind}; logs in {folder / 'logs'}")
-    try:
-        stack.up()
+    with own_stack("backlog", console, "jvm") as stack:
         report = asyncio.run(run(stack, **vars(options), console=console))
-    finally:
-        stack.down()
     show(report, console)
     return 0 if report.ok else 1
 

@@ -11,12 +11,9 @@ import os
 import random
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -25,9 +22,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from deploy.observe import Facts, Observer, facts
-from deploy.stack.stack import Stack, taken_ports
+from deploy.stack.stack import Stack
 from services.common.contracts.catalogue import catalogue
 from tests.faults.check import Finding, Told, check, outcome_counts, unknown_outcomes
+from tests.faults.stand import own_stack, until
 
 VICTIMS: Final = ("intake", "routing", "notify", "projector")
 APART_SECONDS: Final = 25.0  # between two kills of one process
@@ -69,20 +67,6 @@ class Report:
         Nothing lost, nothing doubled.
         """
         return all(finding.ok for finding in self.findings)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float, pause: float = 0.2) -> bool:
-    """
-    Wait for a condition, at most so long; whether it came true. A service that does not answer in time (it was just
-    killed, or is behind) has not said yes; only the last look raises.
-    """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with suppress(httpx.TransportError):
-            if await condition():
-                return True
-        await asyncio.sleep(pause)
-    return await condition()
 
 
 class Run:
@@ -328,14 +312,6 @@ def run_on(stack: Stack, *, requests: int, rate: float, kills: int, seed: int, c
         return asyncio.run(Run(stack, seed, tick).go(requests, rate, kills))
 
 
-def free_port_base() -> int:
-    """
-    A hundred ports that nobody uses.
-    """
-    bases: Iterable[int] = range(random.Random().randrange(210, 300) * 100, 32_000, 100)
-    return next(base for base in bases if not taken_ports({str(p): p for p in range(base, base + 100)}))
-
-
 def main() -> int:
     """
     Start a stack, run, print, stop. 0 if nothing was lost or doubled.
@@ -347,15 +323,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     console = Console()
-    folder = Path(tempfile.mkdtemp(prefix="ilkim-faults-"))
-    stack = Stack(folder, free_port_base(), os.environ.get("STACK", "auto"), int(os.environ.get("BROKERS", "1")))
-    console.print(f"stack {stack.config.kind}, {stack.config.brokers} broker(s); logs in {folder / 'logs'}")
-    try:
-        stack.up()
+    with own_stack("faults", console) as stack:
         report = run_on(stack, console=console, **vars(options))
         show(report, console)
-    finally:
-        stack.down()
     return 0 if report.ok else 1
 
 

@@ -11,13 +11,11 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
 
@@ -32,7 +30,8 @@ from services.common.contracts import topics
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.events import DuplicateReceived, RequestReceived, UpdateSubmitted
 from tests.faults.check import Finding
-from tests.faults.kill_matrix import PLAIN, Kill, Report, Run, free_port_base, show, until
+from tests.faults.kill_matrix import PLAIN, Kill, Report, Run, show
+from tests.faults.stand import own_stack, until
 
 INTAKE_TOPICS: Final = (topics.CONTACTS.name, topics.RECEIVED.name, topics.UPDATES.name)
 QUIET_SECONDS: Final = 4.0  # of load before Kafka is stopped and after it is back
@@ -475,18 +474,12 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=200, help="posts to two instances at once")
     options = parser.parse_args()
     console = Console(width=120)
-    folder = Path(tempfile.mkdtemp(prefix="ilkim-outage-"))
-    stack = Stack(folder, int(os.environ.get("PORT_BASE") or free_port_base()), "jvm", 1)
-    console.print(f"stack {stack.config.kind}, {stack.config.brokers} broker; logs in {folder / 'logs'}")
-    try:
-        stack.up()
+    with own_stack("outage", console, "jvm") as stack:
         good = [
             run_outage(stack, rate=options.rate, away=options.away, kills=options.kills, console=console),
             run_part(stack, lambda url: full_spool(stack, url), console, INTAKE_SPOOL_MAX_BYTES="65536"),
             run_part(stack, lambda url: two_instances(stack, url, options.pairs), console),
         ]
-    finally:
-        stack.down()
     return 0 if all(good) else 1
 
 

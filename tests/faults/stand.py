@@ -1,0 +1,56 @@
+"""
+Where a long run stands: a local stack of its own, and waiting for conditions on it.
+"""
+
+import asyncio
+import os
+import random
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from deploy.stack.stack import Stack, taken_ports
+
+
+@contextmanager
+def own_stack(name: str, console: Console, kind: str | None = None) -> Iterator[Stack]:
+    """
+    A stack that is up, on free ports and in a folder that stays for its logs; stopped in the end. ``STACK``,
+    ``BROKERS`` and ``PORT_BASE`` choose as in the Makefile, unless the run needs one ``kind``.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"ilkim-{name}-"))
+    port_base = int(os.environ.get("PORT_BASE") or free_port_base())
+    stack = Stack(folder, port_base, kind or os.environ.get("STACK", "auto"), int(os.environ.get("BROKERS", "1")))
+    console.print(f"stack {stack.config.kind}, {stack.config.brokers} broker(s); logs in {folder / 'logs'}")
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.down()
+
+
+def free_port_base() -> int:
+    """
+    A hundred ports that nobody uses.
+    """
+    bases = range(random.Random().randrange(210, 300) * 100, 32_000, 100)
+    return next(base for base in bases if not taken_ports({str(p): p for p in range(base, base + 100)}))
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float, pause: float = 0.2) -> bool:
+    """
+    Wait for a condition, at most so long; whether it came true. A service that does not answer in time (it was just
+    killed, or is behind) has not said yes; only the last look raises.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(httpx.TransportError):
+            if await condition():
+                return True
+        await asyncio.sleep(pause)
+    return await condition()
