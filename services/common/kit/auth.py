@@ -1,15 +1,18 @@
 """
-API keys outside intake: intake owns them, the others ask it and remember the answer.
+Who calls; and API keys outside intake: intake owns them, the others ask it and remember the answer.
 """
 
 import hashlib
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
 from services.common.kit.errors import Retryable
+
+if TYPE_CHECKING:
+    from services.common.kit.people import Person
 
 FRESH_SECONDS: Final = 60.0
 STALE_SECONDS: Final = 15 * 60.0
@@ -19,11 +22,16 @@ STALE_SECONDS: Final = 15 * 60.0
 class Caller:
     """
     Who calls: the adapter's name, its scopes (``*`` is every scope) and the departments it may speak for.
+
+    ``person`` is the member of staff behind the call, if it is not a machine. ``limited_to``: it sees only what these
+    departments hold now; None is no such limit.
     """
 
     adapter: str
     scopes: frozenset[str]
     departments: frozenset[str]
+    person: "Person | None" = None
+    limited_to: frozenset[str] | None = None
 
     def may(self, scope: str) -> bool:
         """
@@ -36,6 +44,12 @@ class Caller:
         Whether the caller may speak for the department.
         """
         return "*" in self.scopes or department in self.departments
+
+    def sees(self, department: str | None) -> bool:
+        """
+        Whether the caller may see a request that this department holds now (None: nobody holds it yet).
+        """
+        return self.limited_to is None or department in self.limited_to
 
 
 class KeysUnavailable(Retryable):
