@@ -219,6 +219,15 @@ def test_only_so_many_updates_wait_for_a_request_that_nobody_knows() -> None:
     assert lifecycle(one_more)[-1].reason == "unknown_request"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("taken_up", ["accept", "start", "schedule", "ask", "wait"])
+def test_what_somebody_took_up_has_not_bounced_three_times_in_a_row(taken_up: str) -> None:
+    to_zabita, back = update(R, "reject", to="zabita"), update(R, "reject", department="zabita", to="fen-isleri")
+    again = live(request(R), to_zabita, back, update(R, "reject", to="zabita"))
+    assert lifecycle(again)[-1].department == "basin-halkla-iliskiler"
+    between = live(request(R), to_zabita, back, update(R, taken_up), update(R, "reject", to="zabita"))
+    assert (lifecycle(between)[-1].department, lifecycle(between)[-1].bounces) == ("zabita", 3)
+
+
 @pytest.mark.parametrize("action", ["note", "cancel", "reopen"])
 def test_the_desk_reads_on_its_own_topic_what_became_of_its_wish_but_no_note(action: str) -> None:
     before = live(request(R)) if action != "reopen" else live(request(R), update(R, "resolve"))

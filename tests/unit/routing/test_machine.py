@@ -412,8 +412,10 @@ def what_is_passed_on_too_often_in_a_row_is_with_the_desk(world: World) -> None:
         for before, after in pairwise(life):
             if after.bounces > before.bounces:
                 in_a_row += 1
-            elif isinstance(after, RequestAssigned | RequestReopened) or after.action is Action.ACCEPT:
+            elif isinstance(after, RequestAssigned | RequestReopened):
                 in_a_row = 0
+            elif isinstance(after, StatusChanged) and after.status not in CLOSED | {Status.TRIAGE}:
+                in_a_row = 0  # accepted, begun, planned, asked: somebody has taken it up
             if after.status is Status.TRIAGE:
                 in_a_row = 0
             assert in_a_row < world.rules.policy.bounces_to_triage
