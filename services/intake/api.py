@@ -1,6 +1,6 @@
 """
-The HTTP side of intake. Order of checks: declared size (413, before anything is read), key (401), scope (403), size as
-it comes in (413), media type (415), body (422), state (409).
+The HTTP side of intake. Order of checks: declared size (413, before anything is read), key, token or session (401),
+scope (403), size as it comes in (413), media type (415), body (422), state (409).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response
-from fastapi.security import APIKeyHeader
 
 from services.common.contracts.ids import parse_any_id
-from services.common.kit import http
-from services.common.kit.auth import Caller, key_hash
+from services.common.kit import guard, http
+from services.common.kit.auth import Caller
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
 from services.common.kit.publisher import PublishFailed
 from services.intake.application import Intake
@@ -39,7 +38,6 @@ from services.intake.schemas import (
     UpdateTaken,
 )
 
-_HEADER: Final = APIKeyHeader(name="X-API-Key", auto_error=False, description="given out by `keys add`")
 _SCOPE: Final = "x-scope"
 
 
@@ -52,6 +50,7 @@ class Parts:
     intake: Intake
     declarations: Declarations
     keys: Keys
+    people: guard.People
     ready: Callable[[], Awaitable[dict[str, object]]]
 
 
@@ -60,7 +59,7 @@ MakeParts = Callable[[], AbstractAsyncContextManager[Parts]]
 
 class GuardedRoute(StrictRoute):
     """
-    A route that looks at the key, and at the scope named ``x-scope`` in its OpenAPI, before it reads the body.
+    A route that looks at who calls, and at the scope named ``x-scope`` in its OpenAPI, before it reads the body.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -71,25 +70,11 @@ class GuardedRoute(StrictRoute):
         scope: str = (self.openapi_extra or {})[_SCOPE]
 
         async def handler(request: Request) -> Response:
-            request.state.caller = await _caller(request, scope)
+            request.state.caller = caller = await guard.caller(request)
+            guard.need(caller, scope)
             return await original(request)
 
         return handler
-
-
-async def _caller(request: Request, scope: str) -> Caller:
-    key = request.headers.get("X-API-Key")
-    if not key:
-        raise Problem(401, "The header X-API-Key is missing.", headers={"WWW-Authenticate": "ApiKey"})
-    try:
-        caller = await (await _parts(request)).keys.caller(key_hash(key))
-    except KeysNotLoaded:
-        raise Problem(503, "Keys cannot be checked now.", headers={"Retry-After": "5"}) from None
-    if caller is None:
-        raise Problem(401, "The key is not valid.", headers={"WWW-Authenticate": "ApiKey"})
-    if not caller.may(scope):
-        raise Problem(403, f"The key does not have the scope {scope}.")
-    return caller
 
 
 # The dependencies are coroutines because FastAPI sends plain functions to a thread.
@@ -126,7 +111,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-guarded = APIRouter(route_class=GuardedRoute, dependencies=[Depends(_HEADER)])
+guarded = APIRouter(route_class=GuardedRoute, dependencies=guard.DOCUMENTED)
 internal = APIRouter(route_class=StrictRoute, tags=["keys"])
 
 
@@ -264,7 +249,7 @@ def create_app(make_parts: MakeParts) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with make_parts() as parts:
-            app.state.parts = parts
+            app.state.parts, app.state.people = parts, parts.people
             yield
 
     app = FastAPI(
@@ -279,6 +264,7 @@ def create_app(make_parts: MakeParts) -> FastAPI:
         return await parts.ready()
 
     http.install(app, ready=ready)
+    guard.install_guard(app)
 
     @app.exception_handler(Refused)
     async def _refused(_: Request, error: Refused) -> Response:

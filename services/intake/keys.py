@@ -13,7 +13,7 @@ from typing import Final
 
 import orjson
 
-from services.common.kit.auth import Caller
+from services.common.kit.auth import Caller, KeysUnavailable, key_hash
 from services.common.kit.logs import logger
 from services.intake.guard import Away, Breaker
 
@@ -125,6 +125,24 @@ class Keys:
                 return
             self._refreshing = asyncio.create_task(self.refresh())
         await asyncio.shield(self._refreshing)
+
+
+class OwnKeys:
+    """
+    The keys as the guard of all services asks for them: by the key itself.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    async def caller(self, key: str) -> Caller | None:
+        """
+        Whose key it is, or None. Raises ``KeysUnavailable``.
+        """
+        try:
+            return await self._keys.caller(key_hash(key))
+        except KeysNotLoaded:
+            raise KeysUnavailable("no key was loaded yet") from None
 
 
 def _read(file: Path) -> dict[str, Caller]:

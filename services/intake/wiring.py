@@ -9,17 +9,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
 
+import httpx
+
 from services.common.contracts import topics
 from services.common.kit.clock import system_clock
+from services.common.kit.guard import People
 from services.common.kit.logs import logger
 from services.common.kit.mongo import connect
+from services.common.kit.people import TokenVerifier
 from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.intake.api import Parts
 from services.intake.application import Intake
 from services.intake.crises import Declarations
 from services.intake.guard import Away, Breaker
 from services.intake.keeper import Keeper
-from services.intake.keys import Keys
+from services.intake.keys import Keys, OwnKeys
 from services.intake.repository import AWAY, Repository
 from services.intake.settings import IntakeSettings
 from services.intake.spool import Spool, SpoolInUse
@@ -58,6 +62,13 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         patient=patient,
         clock=system_clock,
     )
+    http = httpx.AsyncClient()
+    people = People(
+        keys=OwnKeys(keys),
+        tokens=TokenVerifier(http, settings.reporting_url),
+        public_url=settings.public_url.rstrip("/"),
+        reporting_public_url=settings.reporting_public_url.rstrip("/"),
+    )
     declarations = Declarations(repository, publisher, patient, system_clock)
 
     async def ready() -> dict[str, object]:
@@ -91,7 +102,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         )
     ]
     try:
-        yield Parts(intake, declarations, keys, ready)
+        yield Parts(intake, declarations, keys, people, ready)
     finally:
         for task in tasks:
             task.cancel()
@@ -99,6 +110,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         with suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await intake.drain()
+        await http.aclose()
         await publisher.close()
         spool.close()
         client.close()

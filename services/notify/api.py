@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import httpx
-from fastapi import APIRouter, FastAPI, Path, Query, Request, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from services.common.contracts.vocabulary import Language, NotifyVia
 from services.common.kit import mongo
-from services.common.kit.auth import Caller, KeysUnavailable, KeyVerifier
+from services.common.kit.auth import Caller, KeyVerifier
 from services.common.kit.clock import Clock, system_clock
+from services.common.kit.guard import DOCUMENTED, People, install_guard, scoped
 from services.common.kit.http import Problem, StrictRoute, install, problems
+from services.common.kit.people import TokenVerifier
 from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
 
 SCOPE = "contacts:read"
 RETRY_AFTER = {"Retry-After": "5"}
-router = APIRouter(route_class=StrictRoute)
-_key = APIKeyHeader(name="X-API-Key", auto_error=False)
+router = APIRouter(route_class=StrictRoute, dependencies=DOCUMENTED)
 
 
 class ContactDocument(BaseModel):
@@ -47,32 +47,14 @@ class Deps:
     """
 
     repository: NotifyRepository
-    keys: KeyVerifier
+    people: People
     clock: Clock = system_clock
-
-
-async def reader(request: Request, key: Annotated[str | None, Security(_key)]) -> Caller:
-    """
-    The caller, if it may read contacts.
-    """
-    deps: Deps = request.app.state.deps
-    if not key:
-        raise Problem(401, "An X-API-Key is needed.")
-    try:
-        caller = await deps.keys.caller(key)
-    except KeysUnavailable:
-        raise Problem(503, "Keys cannot be checked now.", headers=RETRY_AFTER) from None
-    if caller is None:
-        raise Problem(401, "This key is not known.")
-    if not caller.may(SCOPE):
-        raise Problem(403, f"This key does not have the scope {SCOPE}.")
-    return caller
 
 
 @router.get("/v1/contacts/{contact_id}", tags=["contacts"], responses=problems(401, 403, 404, 422, 503))
 async def contact(
     request: Request,
-    caller: Annotated[Caller, Security(reader)],
+    caller: Annotated[Caller, Depends(scoped(SCOPE))],
     contact_id: Annotated[str, Path(pattern=r"^c_[0-9a-f]{32}$")],
     purpose: Annotated[
         str, Query(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="why; it is kept")
@@ -108,14 +90,20 @@ def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if deps is not None:
-            app.state.deps = deps
+            app.state.deps, app.state.people = deps, deps.people
             yield
             return
         client = mongo.connect(settings.mongo)
         try:
             async with httpx.AsyncClient() as http:
                 repository = NotifyRepository(client, settings.database)
-                app.state.deps = Deps(repository, KeyVerifier(http, settings.intake_url))
+                people = People(
+                    keys=KeyVerifier(http, settings.intake_url),
+                    tokens=TokenVerifier(http, settings.reporting_url),
+                    public_url=settings.public_url.rstrip("/"),
+                    reporting_public_url=settings.reporting_url.rstrip("/"),
+                )
+                app.state.deps, app.state.people = Deps(repository, people), people
                 yield
         finally:
             client.close()
@@ -130,5 +118,6 @@ def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
         return {"ready": True}
 
     install(app, ready=ready)
+    install_guard(app)
     app.include_router(router)
     return app

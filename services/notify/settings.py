@@ -37,6 +37,7 @@ class NotifySettings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8002, ge=0, le=65535)
     intake_url: str = "http://127.0.0.1:8000"
+    reporting_url: str = "http://127.0.0.1:8001"
     public_url: str = "http://127.0.0.1:8000"
 
     hold: timedelta = _TIMES.hold

@@ -10,11 +10,12 @@ neither.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import Annotated, Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import quote, urlsplit
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response, Security
 from fastapi.responses import RedirectResponse
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
 
 from services.common.contracts.roles import Role
 from services.common.kit.auth import Caller, KeysUnavailable
@@ -26,6 +27,12 @@ CSRF_HEADER: Final = "X-CSRF-Token"
 CSRF_FIELD: Final = "_csrf"
 RENEW_PATH: Final = "/session/renew"
 _RETRY: Final = {"Retry-After": "5"}
+# What OpenAPI says about it; ``dependencies=`` of a router of APIs. They check nothing.
+DOCUMENTED: Final[list[Any]] = [
+    Security(APIKeyHeader(name="X-API-Key", auto_error=False, description="given out by `keys add`")),
+    Security(HTTPBearer(auto_error=False, bearerFormat="JWT", description="a person's token of 15 minutes")),
+    Security(APIKeyCookie(name=TOKEN_COOKIE, auto_error=False, description="with X-CSRF-Token when something changes")),
+]
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -244,6 +251,3 @@ def _check_csrf(request: Request, people: People, person: Person, shown: object)
 def _navigation(request: Request) -> bool:
     mode = request.headers.get("Sec-Fetch-Mode")
     return mode == "navigate" or (mode is None and "text/html" in request.headers.get("Accept", ""))
-
-
-CallerOf = Annotated[Caller, Depends(caller)]

@@ -9,12 +9,14 @@ import pytest
 
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit.auth import KeyVerifier, key_hash
+from services.common.kit.guard import People
 from services.common.kit.mongo import Client, connect
 from services.common.kit.settings import MongoSettings
 from services.notify.api import Deps, create_app
 from services.notify.domain import Contact
 from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
+from tests.people import FakeTokens, signed_in
 from tests.unit.notify.lives import CONTACT, NOON
 
 pytestmark = pytest.mark.integration
@@ -44,9 +46,12 @@ async def http(client: Client, database: str) -> AsyncIterator[httpx.AsyncClient
     ayse = Contact(CONTACT, NOON, name="Ayşe", email="ayse@example.com", notify_via=NotifyVia.EMAIL)
     await repository.keep_contacts([ayse, Contact(ERASED, NOON, erased=True)], NOON)
     async with httpx.AsyncClient(transport=httpx.MockTransport(intake)) as keys:
-        app = create_app(NotifySettings(), Deps(repository, KeyVerifier(keys, "http://intake"), lambda: NOON))
-        app.state.deps = Deps(repository, KeyVerifier(keys, "http://intake"), lambda: NOON)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://notify") as http:
+        people = People(KeyVerifier(keys, "http://intake"), FakeTokens(), "http://notify", "http://reporting")
+        app = create_app(NotifySettings(), Deps(repository, people, lambda: NOON))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://notify") as http,
+        ):
             yield http
 
 
@@ -58,6 +63,18 @@ async def test_a_contact_is_shown_and_the_reading_put_down(
     assert answer.json()["email"] == "ayse@example.com"
     (row,) = [row async for row in client[database]["audit"].find({}, {"_id": 0})]
     assert row == {"contact_id": CONTACT, "who": "good", "purpose": "geri arama", "at": NOON}
+
+
+async def test_a_person_s_reading_is_put_down_under_the_person(
+    http: httpx.AsyncClient, client: Client, database: str
+) -> None:
+    operator, clerk = signed_in("operator"), signed_in("department", departments=("zabita",))
+    path, purpose = f"/v1/contacts/{CONTACT}", {"purpose": "geri arama"}
+    assert (await http.get(path, params=purpose, headers=operator.bearer)).status_code == 200
+    assert (await http.get(path, params=purpose, headers=operator.headers)).status_code == 200
+    assert (await http.get(path, params=purpose, headers=clerk.bearer)).status_code == 403
+    rows = [row["who"] async for row in client[database]["audit"].find()]
+    assert rows == [f"person:{operator.person.id}"] * 2
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from services.common.contracts.ids import grouped, random_request_id
 from services.common.contracts.vocabulary import Status
 from services.common.kit.auth import key_hash
 from services.common.kit.clock import system_clock
+from services.common.kit.guard import People
 from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.testing import FakePublisher
 from services.intake.api import Parts, create_app
@@ -28,10 +29,11 @@ from services.intake.application import Intake
 from services.intake.crises import Declarations
 from services.intake.guard import Breaker
 from services.intake.keeper import Keeper
-from services.intake.keys import Keys, StoredKey
+from services.intake.keys import Keys, OwnKeys, StoredKey
 from services.intake.read_model import CaseState
 from services.intake.schemas import UpdateResult
 from services.intake.spool import Spool
+from tests.people import FakeTokens
 from tests.unit.intake.fakes import FakeStore
 
 PROBLEM = "application/problem+json"
@@ -88,7 +90,8 @@ class World:
         await keys.start()
         draining = asyncio.create_task(self.keeper.drain())
         await asyncio.sleep(0)
-        yield Parts(intake, declarations, keys, ready)
+        people = People(OwnKeys(keys), FakeTokens(), "https://ilkim.example", "https://ilkim.example")
+        yield Parts(intake, declarations, keys, people, ready)
         draining.cancel()
         await intake.drain()
         self.spool.close()
@@ -790,7 +793,7 @@ async def test_openapi_lists_the_errors_and_the_scope_of_every_route(world: Worl
     post = paths["/v1/requests"]["post"]
     assert {"202", "401", "403", "409", "413", "415", "422", "503"} <= set(post["responses"])
     assert post["x-scope"] == "requests:write"
-    assert post["security"] == [{"APIKeyHeader": []}]
+    assert post["security"] == [{"APIKeyHeader": []}, {"HTTPBearer": []}, {"APIKeyCookie": []}]
     for path, method, scope in (
         ("/v1/requests/{request_id}/updates", "post", "updates:write"),
         ("/v1/requests/{request_id}/updates/{update_id}", "get", "updates:write"),
