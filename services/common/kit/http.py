@@ -178,12 +178,23 @@ class StrictRoute(APIRoute):
 
 class BodyLimit:
     """
-    Answer 413 as soon as more than ``limit`` bytes of a body have come in.
+    Answer 413 as soon as more than ``limit`` bytes of a body have come in. ``larger`` has the limits of single paths,
+    and of all paths under one that ends with a slash.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.limit = limit
+        self.larger = larger or {}
+
+    def limit_of(self, path: str) -> int:
+        """
+        How many bytes a body sent there may have.
+        """
+        if path in self.larger:
+            return self.larger[path]
+        under = (limit for prefix, limit in self.larger.items() if prefix.endswith("/") and path.startswith(prefix))
+        return max(under, default=self.limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """
@@ -192,9 +203,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        too_large = Problem(413, f"The body is larger than {self.limit} bytes.").response()
+        limit = self.limit_of(scope["path"])
+        too_large = Problem(413, f"The body is larger than {limit} bytes.").response()
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self.limit:
+        if declared.isdigit() and int(declared) > limit:
             await too_large(scope, receive, send)
             return
         seen, started = 0, False
@@ -203,7 +215,7 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.limit:
+            if seen > limit:
                 raise _TooLarge
             return message
 
@@ -286,9 +298,10 @@ def serve(app: FastAPI, host: str, port: int, logs: LogSettings) -> None:
 Probe = Callable[[], Awaitable[dict[str, object]]]
 
 
-def install(app: FastAPI, *, ready: Probe, body_limit: int = 262_144) -> None:
+def install(app: FastAPI, *, ready: Probe, body_limit: int = 262_144, larger: Mapping[str, int] | None = None) -> None:
     """
-    Add error documents, the body limit, metrics and the routes /healthz, /readyz, /metrics to an app.
+    Add error documents, the body limit (``larger``: see ``BodyLimit``), metrics and the routes /healthz, /readyz,
+    /metrics to an app.
 
     ``ready`` gives what /readyz shows; a key ``ready`` that is False makes it a 503.
     """
@@ -309,7 +322,7 @@ def install(app: FastAPI, *, ready: Probe, body_limit: int = 262_144) -> None:
     async def _broken(_: Request, __: Exception) -> Response:
         return Problem(500, "Something broke on our side; it is in the log.").response()
 
-    app.add_middleware(BodyLimit, limit=body_limit)
+    app.add_middleware(BodyLimit, limit=body_limit, larger=larger)
     app.add_middleware(Measure)
 
     @app.get("/healthz", tags=["operation"])
