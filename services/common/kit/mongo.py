@@ -2,10 +2,11 @@
 The only place that makes a MongoDB client, and the few differences between drivers (Motor is at its end of life).
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from gridfs.errors import NoFile
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorGridFSBucket
 from pymongo import IndexModel
 from pymongo.errors import (
     AutoReconnect,
@@ -30,6 +31,9 @@ _DUPLICATE_KEY: Final = 11_000
 
 Client = AsyncIOMotorClient[dict[str, Any]]
 Collection = AsyncIOMotorCollection[dict[str, Any]]
+Bucket = AsyncIOMotorGridFSBucket
+
+_CHUNK_BYTES: Final = 1_048_576
 
 
 def connect(settings: MongoSettings) -> Client:
@@ -90,3 +94,43 @@ async def aggregate(collection: Collection, pipeline: Sequence[dict[str, Any]]) 
     Run a pipeline and return all rows.
     """
     return [row async for row in collection.aggregate(list(pipeline))]
+
+
+def bucket(client: Client, database: str, name: str) -> Bucket:
+    """
+    A GridFS bucket: files in pieces of 1 MiB, acknowledged as every other write of the client.
+    """
+    return AsyncIOMotorGridFSBucket(client[database], bucket_name=name, chunk_size_bytes=_CHUNK_BYTES)
+
+
+async def put_file(files: Bucket, file_id: str, content: bytes) -> None:
+    """
+    Keep a file under an id that was never used before. What a failure leaves behind, ``drop_file`` takes away.
+    """
+    await files.upload_from_stream_with_id(file_id, file_id, content)
+
+
+async def open_file(files: Bucket, file_id: str) -> AsyncIterator[bytes] | None:
+    """
+    The file's pieces, or None if there is no such file.
+    """
+    try:
+        stream = await files.open_download_stream(file_id)
+    except NoFile:
+        return None
+
+    async def pieces() -> AsyncIterator[bytes]:
+        while piece := await stream.readchunk():
+            yield piece
+
+    return pieces()
+
+
+async def drop_file(files: Bucket, file_id: str) -> None:
+    """
+    Take a file away, whole or half kept; one that is not there is gone already.
+    """
+    try:
+        await files.delete(file_id)
+    except NoFile:
+        return
