@@ -23,6 +23,7 @@ from services.intake.domain import (
     check_repeat,
     current,
     speaks_for,
+    typed,
 )
 from services.intake.guard import Away, Breaker, Together
 from services.intake.keeper import Keeper
@@ -180,6 +181,7 @@ class Intake:
         """
         Keep a request. Raises ``Refused``, ``Conflict`` (same key, other body) or ``NowhereToKeep``.
         """
+        body = typed(body, caller)
         accepted = accept_request(
             body, adapter=caller.adapter, idempotency_key=idempotency_key, secret=self._secret, now=self._clock()
         )
@@ -205,6 +207,7 @@ class Intake:
             idempotency_key=idempotency_key,
             secret=self._secret,
             now=self._clock(),
+            by=caller.person.id if caller.person else None,
         )
 
         async def fits() -> None:
@@ -221,8 +224,9 @@ class Intake:
         self, body: NewReply, request_id: str, caller: Caller, idempotency_key: str | None
     ) -> ReplyTaken:
         """
-        Keep what a citizen wrote. Raises ``Conflict`` (same key, other body) or ``NowhereToKeep``.
+        Keep what a citizen wrote. Raises ``Refused``, ``Conflict`` (same key, other body) or ``NowhereToKeep``.
         """
+        body = typed(body, caller)
         accepted = accept_reply(
             body,
             request_id=request_id,

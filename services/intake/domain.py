@@ -2,17 +2,17 @@
 Decisions of intake, all pure: which number a request gets, which records it becomes, whether an update may pass.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import BaseModel
 
 from services.common.contracts import ids, topics
+from services.common.contracts.actions import ANY_ACTION_MAY, BY_THE_DESK, FOR_A_CLOSED_REQUEST, NOT_FOR_A_PART, SHAPES
 from services.common.contracts.envelope import Metadata, Record, encode
 from services.common.contracts.events import (
     Answered,
@@ -39,48 +39,10 @@ OLDEST: Final = datetime(
 FRESH: Final = timedelta(seconds=5)
 AT_REST: Final = timedelta(seconds=1)
 ISTANBUL: Final = ZoneInfo("Europe/Istanbul")
-_NOTES: Final = ("note_public", "note_internal")
-_WHY: Final = ("note_internal", "note_public")
+_FIELDS: Final = tuple(name for name in NewUpdate.model_fields if name not in {"action", "department"} | ANY_ACTION_MAY)
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """
-    What an update of some action needs (of each tuple at least one field), and what it may have besides.
-    """
-
-    needs: tuple[tuple[str, ...], ...] = ()
-    may: tuple[str, ...] = _NOTES
-
-    @property
-    def takes(self) -> frozenset[str]:
-        """
-        Every field that belongs to the action.
-        """
-        return frozenset(self.may).union(*self.needs)
-
-
-SHAPES: Final[Mapping[Action, Shape]] = {
-    Action.ACCEPT: Shape(may=(*_NOTES, "service_code")),
-    Action.START: Shape(),
-    Action.REJECT: Shape((_WHY,), ("to", "service_code")),
-    Action.TRANSFER: Shape((("to",),), (*_NOTES, "service_code")),
-    Action.SCHEDULE: Shape((("planned_for",),)),
-    Action.ASK: Shape((("question",),)),
-    Action.WAIT: Shape((("referred_to",),)),
-    Action.EXTEND: Shape((("note_public",),)),
-    Action.SPLIT: Shape((("parts",),)),
-    Action.RESOLVE: Shape((("outcome",), ("note_public",)), (*_NOTES, "service_code")),
-    Action.REFER: Shape((("referred_to",), ("note_public",))),
-    Action.DUPLICATE: Shape((("master",),)),
-    Action.CANCEL: Shape((_WHY,)),
-    Action.REOPEN: Shape((_WHY,)),
-    Action.NOTE: Shape((("note_internal",),), ()),
-}
-FOR_A_CLOSED_REQUEST: Final = frozenset({Action.REOPEN, Action.NOTE})
-BY_THE_DESK: Final = frozenset({Action.CANCEL, Action.REOPEN, Action.NOTE})
-NOT_FOR_A_PART: Final = frozenset({Action.SPLIT, Action.DUPLICATE})
-_FIELDS: Final = tuple(name for name in NewUpdate.model_fields if name not in ("action", "department"))
+Typed = TypeVar("Typed", bound=NewRequest | NewReply)
 
 
 class Refused(Exception):
@@ -204,6 +166,20 @@ def speaks_for(department: str | None, caller: Caller) -> str:
     return department
 
 
+def typed(body: Typed, caller: Caller) -> Typed:
+    """
+    The body with who typed it: whoever is signed in. A machine says it itself.
+
+    Raises ``Refused`` for a body that names somebody else.
+    """
+    person = caller.person
+    if person is None:
+        return body
+    if body.entered_by not in (None, person.id):
+        raise Refused("entered_by", "is you, who are signed in: leave it out")
+    return body.model_copy(update={"entered_by": person.id})
+
+
 def accept_update(
     body: NewUpdate,
     *,
@@ -213,9 +189,10 @@ def accept_update(
     idempotency_key: str | None,
     secret: bytes,
     now: datetime,
+    by: str | None = None,
 ) -> Accepted:
     """
-    Turn an update by ``department`` of a request or a part of one into its record.
+    Turn an update by ``department`` of a request or a part of one into its record. ``by``: who of the staff asks.
 
     Raises ``Refused`` naming the field that is missing or does not belong to the action.
     """
@@ -231,6 +208,7 @@ def accept_update(
         department=department,
         submitted_at=now,
         adapter=adapter,
+        by=by,
         note_public=body.note_public,
         note_internal=body.note_internal,
         outcome=body.outcome,
@@ -241,6 +219,8 @@ def accept_update(
         referred_to=Referral(**body.referred_to.model_dump()) if body.referred_to else None,
         parts=tuple(PartAsked(**part.model_dump()) for part in body.parts or ()),
         master=body.master,
+        photos=tuple(body.photos or ()),
+        expected_seq=body.expected_seq,
     )
     record = encode(topics.UPDATES, metadata(event_id, request_id, event_id, now), submitted)
     return Accepted(update_id, print_of_body, idempotency_key is not None, (record,))

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.events import AttachmentId
 from services.common.contracts.ids import parse_request_id
 from services.common.contracts.vocabulary import Action, Channel, Kind, Language, NotifyVia, Outcome, Priority
 from services.intake import cleaning
@@ -24,6 +25,8 @@ from services.intake import cleaning
 TEXT_LIMIT = 4_000
 REASON_LIMIT = 1_000
 MOST_PARTS = 10
+MOST_PHOTOS = 10
+MOST_EVENTS = 1_000_000
 CALLER_KEY = r"^[!-~]([ -~]{0,198}[!-~])?$"
 
 
@@ -63,6 +66,10 @@ def _none_yet(attachments: list[str]) -> list[str]:
     return attachments
 
 
+def _each_once(photos: list[str]) -> list[str]:
+    return list(dict.fromkeys(photos))
+
+
 Prose = Annotated[str, _prose(TEXT_LIMIT), _visible(TEXT_LIMIT)]
 Reason = Annotated[str, _prose(REASON_LIMIT), _visible(REASON_LIMIT)]
 Named = Annotated[str, _named(200), _visible(200)]
@@ -99,6 +106,8 @@ KnownDepartment = Annotated[str, AfterValidator(_known_department), Field(exampl
 Attributes = Annotated[
     dict[str, Any], AfterValidator(cleaning.attributes), WithJsonSchema({"type": "object", "maxProperties": 50})
 ]
+Photos = Annotated[list[AttachmentId], AfterValidator(_each_once), Field(max_length=MOST_PHOTOS)]
+Seq = Annotated[int, Field(strict=True, ge=1, le=MOST_EVENTS, description="the last event that was seen")]
 Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
 
@@ -246,7 +255,7 @@ class NewUpdate(Body):
     | action | needs | may have besides notes |
     |---|---|---|
     | accept | | service_code |
-    | start | | |
+    | start | | photos |
     | reject | note_internal or note_public | to, service_code |
     | transfer | to | service_code |
     | schedule | planned_for: in the future, at most two years ahead | |
@@ -254,15 +263,17 @@ class NewUpdate(Body):
     | wait | referred_to | |
     | extend | note_public: the reason, told to the applicant | |
     | split | parts: 2 to 10 | |
-    | resolve | outcome (a department's answer), note_public | service_code |
+    | resolve | outcome (a department's answer), note_public | service_code, photos |
     | refer | referred_to, note_public | |
     | duplicate | master | |
     | cancel | note_internal or note_public | |
     | reopen | note_internal or note_public | |
-    | note | note_internal (and nothing public) | |
+    | note | note_internal (and nothing public) | photos |
 
     A closed request takes only ``reopen`` and ``note``. ``cancel``, ``reopen`` and ``note`` the desk may do to whatever
     request, all else its holder alone. A part can be neither split nor a duplicate.
+
+    With ``expected_seq``, any of them is refused (``changed_meanwhile``) if the request has moved on since that event.
     """
 
     action: Action
@@ -277,6 +288,8 @@ class NewUpdate(Body):
     referred_to: OtherBody | None = None
     parts: Annotated[list[NewPart], Field(min_length=2, max_length=MOST_PARTS)] | None = None
     master: OtherRequest | None = None
+    photos: Photos | None = None
+    expected_seq: Seq | None = None
 
 
 class UpdateTaken(BaseModel):

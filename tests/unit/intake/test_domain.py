@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from services.common.contracts.actions import ANY_ACTION_MAY, SHAPES
 from services.common.contracts.envelope import Received, Record, decode
 from services.common.contracts.events import CitizenReplied, ContactChanged, RequestReceived, UpdateSubmitted
 from services.common.contracts.ids import parse_request_id
+from services.common.contracts.roles import Role
 from services.common.contracts.vocabulary import ANSWERS, CLOSED, TRIAGE_DEPARTMENT, Action, Outcome, Status
 from services.common.kit.auth import Caller
 from services.intake.domain import (
-    SHAPES,
     Accepted,
     Conflict,
     Forbidden,
@@ -31,14 +32,17 @@ from services.intake.domain import (
     check_repeat,
     current,
     speaks_for,
+    typed,
 )
 from services.intake.read_model import CaseState
 from services.intake.schemas import NewReply, NewRequest, NewUpdate
+from tests.people import signed_in
 
 SECRET = b"a secret of the tests"
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 RID = "7XK29MQ4T3BDT"
 OTHER = "6KJGKZA7CFKH7"
+CLERK = signed_in(Role.DEPARTMENT, departments=("fen-isleri",))
 
 texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=80).map(lambda text: text + "çukur")
 citizens = st.fixed_dictionaries(
@@ -423,11 +427,12 @@ GOOD: dict[str, Any] = {
     "referred_to": {"body": "SASKİ", "on": "2026-06-01", "reference": "2026/7"},
     "parts": [{"to": "zabita"}, {"service_code": "yol-cukur", "note": "asfalt"}],
     "master": OTHER,
+    "photos": ["a_" + "1" * 32, "a_" + "2" * 32],
 }
 """A sound value for every field."""
 TABLE: dict[str, tuple[str, str]] = {  # action: what it needs (a/b: one of them), what it may have besides
     "accept": ("", "note_public note_internal service_code"),
-    "start": ("", "note_public note_internal"),
+    "start": ("", "note_public note_internal photos"),
     "reject": ("note_internal/note_public", "note_public note_internal to service_code"),
     "transfer": ("to", "note_public note_internal service_code"),
     "schedule": ("planned_for", "note_public note_internal"),
@@ -435,12 +440,12 @@ TABLE: dict[str, tuple[str, str]] = {  # action: what it needs (a/b: one of them
     "wait": ("referred_to", "note_public note_internal"),
     "extend": ("note_public", "note_internal"),
     "split": ("parts", "note_public note_internal"),
-    "resolve": ("outcome note_public", "note_internal service_code"),
+    "resolve": ("outcome note_public", "note_internal service_code photos"),
     "refer": ("referred_to note_public", "note_internal"),
     "duplicate": ("master", "note_public note_internal"),
     "cancel": ("note_internal/note_public", "note_public note_internal"),
     "reopen": ("note_internal/note_public", "note_public note_internal"),
-    "note": ("note_internal", ""),
+    "note": ("note_internal", "photos"),
 }
 
 
@@ -450,7 +455,7 @@ def needed(action: str) -> dict[str, Any]:
 
 def test_the_table_has_every_action_and_every_field_belongs_to_some() -> None:
     assert set(TABLE) == set(Action) == set(SHAPES)
-    assert set(GOOD) == set(NewUpdate.model_fields) - {"action", "department"}
+    assert set(GOOD) == set(NewUpdate.model_fields) - {"action", "department"} - ANY_ACTION_MAY
     assert {name for needs, may in TABLE.values() for name in f"{needs} {may}".replace("/", " ").split()} == set(GOOD)
 
 
@@ -469,6 +474,35 @@ def test_an_update_with_what_it_needs_and_with_all_it_may_have_becomes_one_recor
         )
         told = {name for name in GOOD if getattr(data, name)}
         assert told == set(fields)
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_every_update_may_say_what_was_seen_and_who_asks_is_never_of_the_body(action: str) -> None:
+    seen = submitted(update(action, **needed(action), expected_seq=7))
+    assert (seen.expected_seq, seen.by) == (7, None)
+    for odd in (0, -1, 1.5, "7", True, 1_000_001):
+        with pytest.raises(ValidationError, match="expected_seq"):
+            NewUpdate.model_validate({"action": action, "expected_seq": odd})
+    with pytest.raises(ValidationError, match="by"):
+        NewUpdate.model_validate({"action": action, "by": CLERK.person.id})
+
+
+def test_a_photo_named_twice_is_one() -> None:
+    one, other = GOOD["photos"]
+    assert submitted(update("start", photos=[one, other, one])).photos == (one, other)
+
+
+def test_who_is_signed_in_typed_it_whatever_is_left_out_and_nobody_else_did() -> None:
+    caller, machine = CLERK.person.caller, Caller("asterisk", frozenset(), frozenset())
+    request = NewRequest.model_validate({"channel": "phone", "text": "Sokak lambası yanmıyor"})
+    reply = NewReply.model_validate({"channel": "phone", "text": "Bakkalın önünde"})
+    for body in (request, reply):
+        mine, other = (body.model_copy(update={"entered_by": who}) for who in (CLERK.person.id, "u_0000000000000000"))
+        assert typed(body, caller) == typed(mine, caller) == mine
+        with pytest.raises(Refused) as refused:
+            typed(other, caller)
+        assert refused.value.field == "entered_by"
+        assert typed(other, machine) is other
 
 
 @pytest.mark.parametrize("action", list(Action))
@@ -583,6 +617,7 @@ ODD: dict[str, list[Any]] = {
     ],
     "parts": [[], [{"to": "zabita"}], [{"to": "zabita"}, {}], [{"to": "zabita"}] * 11, [{"to": "yok"}] * 2, "zabita"],
     "master": ["", RID, f"{OTHER}.1", "x" * 13],
+    "photos": ["a_" + "1" * 32, ["x"], ["a_" + "G" * 32], [f"a_{n:032}" for n in range(11)], [7]],
 }
 ALL_ODD = [(name, value) for name, values in ODD.items() for value in values]
 
