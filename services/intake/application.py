@@ -23,7 +23,7 @@ from services.intake.domain import (
     check_repeat,
     current,
     speaks_for,
-    typed,
+    typed_by,
 )
 from services.intake.guard import Away, Breaker, Together
 from services.intake.keeper import Keeper
@@ -181,7 +181,7 @@ class Intake:
         """
         Keep a request. Raises ``Refused``, ``Conflict`` (same key, other body) or ``NowhereToKeep``.
         """
-        body = typed(body, caller)
+        body = body.model_copy(update={"entered_by": typed_by(body.entered_by, caller)})
         accepted = accept_request(
             body, adapter=caller.adapter, idempotency_key=idempotency_key, secret=self._secret, now=self._clock()
         )
@@ -226,7 +226,7 @@ class Intake:
         """
         Keep what a citizen wrote. Raises ``Refused``, ``Conflict`` (same key, other body) or ``NowhereToKeep``.
         """
-        body = typed(body, caller)
+        body = body.model_copy(update={"entered_by": typed_by(body.entered_by, caller)})
         accepted = accept_reply(
             body,
             request_id=request_id,

@@ -5,7 +5,7 @@ Decisions of intake, all pure: which number a request gets, which records it bec
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
-from typing import Final, TypeVar
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -40,9 +40,6 @@ FRESH: Final = timedelta(seconds=5)
 AT_REST: Final = timedelta(seconds=1)
 ISTANBUL: Final = ZoneInfo("Europe/Istanbul")
 _FIELDS: Final = tuple(name for name in NewUpdate.model_fields if name not in {"action", "department"} | ANY_ACTION_MAY)
-
-
-Typed = TypeVar("Typed", bound=NewRequest | NewReply)
 
 
 class Refused(Exception):
@@ -166,18 +163,17 @@ def speaks_for(department: str | None, caller: Caller) -> str:
     return department
 
 
-def typed(body: Typed, caller: Caller) -> Typed:
+def typed_by(named: str | None, caller: Caller) -> str | None:
     """
-    The body with who typed it: whoever is signed in. A machine says it itself.
+    Who typed what came in: whoever is signed in; a machine says it itself.
 
-    Raises ``Refused`` for a body that names somebody else.
+    Raises ``Refused`` if somebody is signed in and somebody else is named.
     """
-    person = caller.person
-    if person is None:
-        return body
-    if body.entered_by not in (None, person.id):
+    if caller.person is None:
+        return named
+    if named not in (None, caller.person.id):
         raise Refused("entered_by", "is you, who are signed in: leave it out")
-    return body.model_copy(update={"entered_by": person.id})
+    return caller.person.id
 
 
 def accept_update(

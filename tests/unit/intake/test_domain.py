@@ -32,7 +32,7 @@ from services.intake.domain import (
     check_repeat,
     current,
     speaks_for,
-    typed,
+    typed_by,
 )
 from services.intake.read_model import CaseState
 from services.intake.schemas import NewReply, NewRequest, NewUpdate
@@ -493,16 +493,13 @@ def test_a_photo_named_twice_is_one() -> None:
 
 
 def test_who_is_signed_in_typed_it_whatever_is_left_out_and_nobody_else_did() -> None:
-    caller, machine = CLERK.person.caller, Caller("asterisk", frozenset(), frozenset())
-    request = NewRequest.model_validate({"channel": "phone", "text": "Sokak lambası yanmıyor"})
-    reply = NewReply.model_validate({"channel": "phone", "text": "Bakkalın önünde"})
-    for body in (request, reply):
-        mine, other = (body.model_copy(update={"entered_by": who}) for who in (CLERK.person.id, "u_0000000000000000"))
-        assert typed(body, caller) == typed(mine, caller) == mine
-        with pytest.raises(Refused) as refused:
-            typed(other, caller)
-        assert refused.value.field == "entered_by"
-        assert typed(other, machine) is other
+    mine, other = CLERK.person.id, "u_0000000000000000"
+    assert typed_by(None, CLERK.person.caller) == typed_by(mine, CLERK.person.caller) == mine
+    with pytest.raises(Refused) as refused:
+        typed_by(other, CLERK.person.caller)
+    assert refused.value.field == "entered_by"
+    machine = Caller("asterisk", frozenset(), frozenset())
+    assert (typed_by(None, machine), typed_by(other, machine)) == (None, other)
 
 
 @pytest.mark.parametrize("action", list(Action))
