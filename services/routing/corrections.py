@@ -24,7 +24,7 @@ from services.common.contracts.topics import LIFECYCLE
 from services.common.contracts.vocabulary import TRIAGE_SERVICE, DecidedBy, Outcome
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.routing.case import Case
-from services.routing.private import without_personal_data
+from services.common.contracts.private import without_personal_data
 from services.routing.repository import CaseRepository
 from services.routing.settings import RoutingSettings
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.routing.private import is_tckn, without_personal_data
+from services.common.contracts.private import is_tckn, masked, without_personal_data
 
 PREFIXES = ("505", "532", "533", "541", "542", "551", "552", "362")
 GAPS = ("", " ", "-", ".", "/", "  ", " - ", "\u00a0", "_")
@@ -209,3 +209,30 @@ def test_what_it_was_stands_in_its_place(text: str, cleaned: str) -> None:
 def test_a_text_of_nothing_but_odd_characters_comes_to_an_end() -> None:
     noise = "".join(random.Random(5).choices("0123456789 .-/()@AaBbÇç", k=20_000))
     assert len(without_personal_data(noise)) < len(noise)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Beni 0532 111 22 33'ten arayın", "Beni telefon'ten arayın"),
+        ("TC 10000000146 numaralı", "TC kimlik numaralı"),
+        ("ad.soyad@example.com'a yazın", "eposta'a yazın"),
+        ("IBAN TR330006100519786457841326", "IBAN iban"),
+        ("sıfır beş yüz otuz iki yüz on bir", "telefon"),
+    ],
+)
+def test_what_can_be_used_against_somebody_is_masked_in_public(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ahmet Yılmaz Sokak 12'de çukur & <su> var",
+        "ğüşıöçİ ĞÜŞIÖÇ",
+        "www.example.com'da yazıyor",
+        "55 ABC 123 park etmiş",
+    ],
+)
+def test_streets_names_links_and_plates_are_shown_in_public_as_written(text: str) -> None:
+    assert masked(text) == text
