@@ -19,12 +19,12 @@ from zoneinfo import ZoneInfo
 
 from services.common.contracts.envelope import TYPE_PREFIX, decode
 from services.common.contracts.events import RequestAssigned
+from services.common.contracts.private import without_personal_data
 from services.common.contracts.text import words
 from services.common.contracts.topics import LIFECYCLE
 from services.common.contracts.vocabulary import TRIAGE_SERVICE, DecidedBy, Outcome
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.routing.case import Case
-from services.common.contracts.private import without_personal_data
 from services.routing.repository import CaseRepository
 from services.routing.settings import RoutingSettings
 
