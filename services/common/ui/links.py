@@ -1,0 +1,107 @@
+"""
+Where our pages are, whichever service shows the link.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """
+    Addresses as a browser has to use them. ``intake`` and ``reporting`` are the public URLs of the two services with
+    pages (without a slash at the end); behind one host name both may be the same.
+    """
+
+    intake: str
+    reporting: str
+
+    def __post_init__(self) -> None:
+        for name in ("intake", "reporting"):
+            url = getattr(self, name)
+            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc or url.endswith("/"):
+                raise ValueError(f"{name}: {url!r} is not like https://example.org (no slash at the end)")
+
+    @property
+    def desk(self) -> str:
+        """
+        The operator's desk.
+        """
+        return f"{self.intake}/console"
+
+    @property
+    def callbacks(self) -> str:
+        """
+        Who is to be called back.
+        """
+        return f"{self.intake}/console/callbacks"
+
+    @property
+    def triage(self) -> str:
+        """
+        Requests that nobody could place yet.
+        """
+        return f"{self.reporting}/triage"
+
+    @property
+    def panel(self) -> str:
+        """
+        Figures for those who lead.
+        """
+        return f"{self.reporting}/panel"
+
+    @property
+    def users(self) -> str:
+        """
+        Who may work here.
+        """
+        return f"{self.reporting}/users"
+
+    @property
+    def audit(self) -> str:
+        """
+        Who looked at what.
+        """
+        return f"{self.reporting}/audit"
+
+    @property
+    def sign_in(self) -> str:
+        """
+        The sign-in page.
+        """
+        return f"{self.reporting}/sign-in"
+
+    @property
+    def account(self) -> str:
+        """
+        One's own password.
+        """
+        return f"{self.reporting}/account"
+
+    @property
+    def sign_out(self) -> str:
+        """
+        Where the sign-out form goes (POST).
+        """
+        return f"{self.reporting}/sign-out"
+
+    def inbox(self, department: str) -> str:
+        """
+        The inbox of a department (its slug).
+        """
+        return f"{self.reporting}/department/{quote(department, safe='')}"
+
+    def renew(self, back_to: str) -> str:
+        """
+        Renews the token and comes back to an absolute URL of ours.
+        """
+        return f"{self.reporting}/session/renew?next={quote(back_to, safe='')}"
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """
+        Our own origins, sorted: the only ones beside ``'self'`` that a form may reach.
+        """
+        return tuple(
+            sorted({f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in (self.intake, self.reporting)})
+        )

@@ -1,0 +1,38 @@
+// Forms: no double sending, and a question before typed text is lost.
+const dirty = new Set();
+
+document.addEventListener('input', (event) => {
+  const form = event.target.form;
+  if (form?.hasAttribute('data-keep')) dirty.add(form);
+});
+
+document.addEventListener('submit', (event) => {
+  if (event.defaultPrevented) return;
+  const form = event.target;
+  if (form.method === 'get' || form.method === 'dialog') return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = '1';
+  dirty.delete(form);
+  event.submitter?.setAttribute('aria-busy', 'true');
+});
+
+// A page that comes back from the browser's memory may send again.
+addEventListener('pageshow', () => {
+  for (const form of document.querySelectorAll('form[data-sent]')) {
+    delete form.dataset.sent;
+    form.querySelector('[aria-busy]')?.removeAttribute('aria-busy');
+  }
+});
+
+addEventListener('beforeunload', (event) => {
+  for (const form of dirty) if (!form.isConnected) dirty.delete(form);
+  if (dirty.size) event.preventDefault();
+});
+
+// Says that what was typed into a form (data-keep) is safe now.
+export function clean(form) {
+  dirty.delete(form);
+}
