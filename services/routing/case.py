@@ -115,6 +115,7 @@ class Asking(Part):
     master: str
     update_id: str
     department: str
+    by: str | None = None
 
 
 class Member(Part):

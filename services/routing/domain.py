@@ -3,14 +3,14 @@ The life of a request, as a pure function: ``decide(case, input, at, rules) -> c
 
 A case is one document: the state of a request and of its parts, and every event that it ever gave out, as the bytes
 that go to Kafka. An input that was handled before changes nothing, so a repeat gives the same bytes. What moves are
-possible stands in ``moves.MOVES``, what each action needs in ``_refusal`` below, the clocks in ``timing.py``.
+possible stands in ``moves.MOVES``, what each action needs in ``contracts.actions``, the clocks in ``timing.py``.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from services.common.contracts.actions import BY_THE_DESK, NOT_FOR_A_PART, SHAPES
 from services.common.contracts.envelope import Received
 from services.common.contracts.events import (
     CitizenReminded,
@@ -44,9 +44,10 @@ from services.common.kit.errors import Rejected
 from services.routing.case import Alarm, Case, Member, Now, Parked, Rules, State, emit
 from services.routing.choosing import Choice, choose, dangerous, placed
 from services.routing.families import answer_follower, ask_master, master_changed, split, turn
+from services.routing.meanwhile import held_by_at, in_words, moved_since
 from services.routing.moves import MOVES, assign, close, move, refreshed, reopen, tell_followers, to_triage
 from services.routing.policy import Step
-from services.routing.timing import CLOCK_OF, UNACCEPTED, legal_clock, overdue, step_of
+from services.routing.timing import CLOCK_OF, UNACCEPTED, legal_clock, overdue, retime, step_of
 
 MAX_EVENTS: Final = 2_000  # a case is one document of at most 16 MB, an event is about 2 kB
 MAX_BYTES: Final = 8_000_000
@@ -147,7 +148,8 @@ def _update(case: Case, now: Now, update: UpdateSubmitted) -> Case:
     refusal = _refusal(case, member, update, now)
     if refusal is not None:
         return _refuse(case, now, update, *refusal)
-    said: dict[str, Any] = {"update_id": update.update_id, "action": update.action}
+    said: dict[str, Any] = {"update_id": update.update_id, "action": update.action, "by": update.by}
+    said["photos"] = update.photos
     if update.department != member.state.department:
         said["also"] = [update.department]  # the desk, which reads there what became of its wish
     noted = {**said, "secrets": {"note": update.note_internal}}
@@ -156,6 +158,7 @@ def _update(case: Case, now: Now, update: UpdateSubmitted) -> Case:
     changes: dict[str, Any]
     match update.action:
         case Action.ACCEPT:
+            member = _reclassified(case, member, update, now)
             return move(case, member, now, {"status": Status.ACCEPTED, "public_text": text}, **noted)
         case Action.START:
             return move(case, member, now, {"status": Status.IN_PROGRESS, "public_text": text}, **noted)
@@ -175,6 +178,7 @@ def _update(case: Case, now: Now, update: UpdateSubmitted) -> Case:
         case Action.SPLIT:
             return split(case, member, now, update)
         case Action.RESOLVE:
+            member = _reclassified(case, member, update, now)
             return close(case, member, now, update.outcome or Outcome.RESOLVED, str(text), **noted)
         case Action.REFER:
             return close(case, member, now, Outcome.REFERRED, str(text), referred_to=update.referred_to, **noted)
@@ -188,6 +192,29 @@ def _update(case: Case, now: Now, update: UpdateSubmitted) -> Case:
             return _extend(case, member, now, text, noted)
         case Action.NOTE:
             return emit(case, member.request_id, now, NoteAdded, **noted)
+
+
+def _reclassified(case: Case, member: Member, update: UpdateSubmitted, now: Now) -> Member:
+    """
+    The member as its holder classifies it, who keeps it: priority and clocks are those of the service. What was an
+    emergency stays one: who takes the danger away says so by passing it on to whom it belongs.
+    """
+    state, code = member.state, update.service_code
+    if code is None or code == state.service_code:
+        return member
+    assert case.request is not None  # noqa: S101 - a registered case
+    choice = placed(code, DecidedBy.PERSON, None, case.request, now.at, now.rules, department=state.department)
+    if state.emergency:
+        choice = dangerous(choice)
+    member = member.model_copy(update={"sla": choice.service}).with_state(
+        service_code=choice.service,
+        decided_by=choice.by,
+        priority=choice.priority,
+        emergency=choice.emergency,
+        team=choice.team,
+        crisis=choice.crisis,
+    )
+    return retime(case, member, now.at, now.rules)
 
 
 def _pass_on(
@@ -223,59 +250,82 @@ def _refusal(case: Case, member: Member, update: UpdateSubmitted, now: Now) -> R
     Why an update cannot be applied, or None if it can.
     """
     return (
-        _wrong_asker(member.state, update, now.rules)
+        _unknown_asker(update, now.rules)
+        or _meanwhile(case, member, update)
+        or _wrong_asker(member.state, update)
         or _incomplete(update, now)
         or _impossible(case, member, update, now)
     )
 
 
-_DESK_MAY: Final = frozenset({Action.CANCEL, Action.REOPEN, Action.NOTE})
-
-
-def _wrong_asker(state: State, update: UpdateSubmitted, rules: Rules) -> Refusal | None:
+def _unknown_asker(update: UpdateSubmitted, rules: Rules) -> Refusal | None:
     if update.department is None:
         return RefusalReason.INCOMPLETE, "department: an update on requests.updates names who asks"
     if update.department not in rules.book.catalogue.departments:
         return RefusalReason.UNKNOWN_DEPARTMENT, "department: no such department"
-    if update.department != state.department and not (
-        update.department == TRIAGE_DEPARTMENT and update.action in _DESK_MAY
-    ):
-        return RefusalReason.NOT_THE_HOLDER, f"the request is held by {state.department}"
     return None
 
 
-def _visible(text: str | None) -> bool:
-    return bool((text or "").strip())
+def _meanwhile(case: Case, member: Member, update: UpdateSubmitted) -> Refusal | None:
+    """
+    Refuse who acts on what is no longer so; who had no part in the request then or now is not told of it.
+    """
+    if update.expected_seq is None or update.expected_seq >= member.seq:
+        return None
+    moved = moved_since(case, member.request_id, update.expected_seq)
+    then = held_by_at(case, member.request_id, update.expected_seq)
+    if moved is None or update.department not in (then, member.state.department, TRIAGE_DEPARTMENT):
+        return None
+    return RefusalReason.CHANGED_MEANWHILE, in_words(moved)
 
 
-_NEEDS: Final[dict[Action, tuple[str, Callable[[UpdateSubmitted], bool]]]] = {
-    Action.REJECT: ("note_internal: reject needs a reason", lambda u: bool(u.note_internal or u.note_public)),
-    Action.TRANSFER: ("to: transfer needs the department that takes over", lambda u: u.to is not None),
-    Action.SCHEDULE: ("planned_for: schedule needs the day", lambda u: u.planned_for is not None),
-    Action.ASK: ("question: ask needs what the citizen is asked", lambda u: _visible(u.question)),
-    Action.WAIT: ("referred_to: wait needs the body that is waited for", lambda u: u.referred_to is not None),
-    Action.EXTEND: ("note_public: extend needs the reason, for the applicant", lambda u: _visible(u.note_public)),
-    Action.SPLIT: ("parts: split needs two or more", lambda u: len(u.parts) >= 2),
-    Action.RESOLVE: (
-        "outcome, note_public: resolve needs an outcome and a text for the citizen",
-        lambda u: u.outcome in ANSWERS and _visible(u.note_public),
-    ),
-    Action.REFER: (
-        "referred_to, note_public: refer needs the body and a text for the citizen",
-        lambda u: u.referred_to is not None and _visible(u.note_public),
-    ),
-    Action.DUPLICATE: ("master: duplicate needs the request that it repeats", lambda u: u.master is not None),
-    Action.CANCEL: ("note_internal: cancel needs a reason", lambda u: bool(u.note_internal or u.note_public)),
-    Action.REOPEN: ("note_internal: reopen needs a reason", lambda u: bool(u.note_internal or u.note_public)),
-    Action.NOTE: ("note_internal: a note needs its text", lambda u: _visible(u.note_internal)),
+def _wrong_asker(state: State, update: UpdateSubmitted) -> Refusal | None:
+    may = update.department == TRIAGE_DEPARTMENT and update.action in BY_THE_DESK
+    if update.department == state.department or may:
+        return None
+    return RefusalReason.NOT_THE_HOLDER, f"the request is held by {state.department}"
+
+
+_WANTED: Final = {
+    "note_internal": "what colleagues are to know",
+    "note_public": "a text for the citizen",
+    "outcome": f"an outcome ({', '.join(sorted(ANSWERS))})",
+    "to": "the department that takes over",
+    "planned_for": "the day",
+    "question": "what the citizen is asked",
+    "referred_to": "the other body",
+    "parts": "two parts or more",
+    "master": "the request that it repeats",
 }
+"""What the fields hold that an action can need."""
+
+
+def _there(update: UpdateSubmitted, name: str) -> bool:
+    value = getattr(update, name)
+    if name == "outcome":
+        return value in ANSWERS
+    if name == "parts":
+        return len(value) >= 2
+    return bool(value.strip()) if isinstance(value, str) else value is not None
+
+
+def _lacks(update: UpdateSubmitted) -> str | None:
+    """
+    What the action needs and the update does not have, by ``contracts.actions``: the fields, and what would be right.
+    """
+    lacking = [names for names in SHAPES[update.action].needs if not any(_there(update, name) for name in names)]
+    if not lacking:
+        return None
+    fields = ", ".join(" or ".join(names) for names in lacking)
+    wanted = " and ".join("a reason" if len(names) > 1 else _WANTED[names[0]] for names in lacking)
+    return f"{fields}: {update.action} needs {wanted}"
 
 
 def _incomplete(update: UpdateSubmitted, now: Now) -> Refusal | None:
     catalogue = now.rules.book.catalogue
-    needs = _NEEDS.get(update.action)
-    if needs is not None and not needs[1](update):
-        return RefusalReason.INCOMPLETE, needs[0]
+    lacks = _lacks(update)
+    if lacks is not None:
+        return RefusalReason.INCOMPLETE, lacks
     for number, part in enumerate(update.parts):
         if part.to is None and part.service_code is None:
             return RefusalReason.INCOMPLETE, f"parts.{number}: needs a department or a service"
@@ -303,7 +353,7 @@ def _impossible(case: Case, member: Member, update: UpdateSubmitted, now: Now) -
     if not is_part and case.open_parts and action not in _WITH_OPEN_PARTS:
         numbers = ", ".join(part.request_id for part in case.open_parts)
         return RefusalReason.FORBIDDEN_MOVE, f"{action}: the parts {numbers} are open; the request follows them"
-    if is_part and action in (Action.SPLIT, Action.DUPLICATE):
+    if is_part and action in NOT_FOR_A_PART:
         return RefusalReason.FORBIDDEN_MOVE, f"{action}: a part of a request cannot be"
     if update.to is not None and update.to == state.department:
         return RefusalReason.FORBIDDEN_MOVE, "to: the department holds the request already"
@@ -360,6 +410,7 @@ def _refuse(case: Case, now: Now, update: UpdateSubmitted, reason: RefusalReason
         concerns=[asker],
         update_id=update.update_id,
         action=update.action,
+        by=update.by,
         reason=reason,
         detail=detail,
     )
@@ -424,7 +475,7 @@ def _timer(case: Case, now: Now, timer: TimerDue) -> Case:
             return close(case, member, now, Outcome.NO_REPLY, NO_REPLY_TEXT)
     step = step_of(alarm, now.rules)
     if isinstance(step, Step) and step.move is not None:
-        return to_triage(case, member, now, NOT_ACCEPTED_TEXT, by=DecidedBy.RULE, rule="not-accepted-in-time")
+        return to_triage(case, member, now, NOT_ACCEPTED_TEXT, decided_by=DecidedBy.RULE, rule="not-accepted-in-time")
     if step is None or step.tell is None:
         return case  # the policy has fewer steps than it had
     return emit(

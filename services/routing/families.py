@@ -39,13 +39,14 @@ def split(case: Case, member: Member, now: Now, update: UpdateSubmitted) -> Case
         secrets={"note": update.note_internal},
         update_id=update.update_id,
         action=Action.SPLIT,
+        by=update.by,
     )
     for asked in update.parts:
-        case = add_part(case, now, asked, DecidedBy.PERSON)
+        case = add_part(case, now, asked, DecidedBy.PERSON, by=update.by)
     return case
 
 
-def add_part(case: Case, now: Now, asked: PartAsked, by: DecidedBy) -> Case:
+def add_part(case: Case, now: Now, asked: PartAsked, decided_by: DecidedBy, by: str | None = None) -> Case:
     """
     Register one more part and assign it. It has waited as long as its request has, and is an emergency like it unless
     its own service was named.
@@ -71,11 +72,11 @@ def add_part(case: Case, now: Now, asked: PartAsked, by: DecidedBy) -> Case:
         pauses=() if repeats else tuple(pause for pause in parent.pauses if pause.until is not None),
         reason=asked.note,
     )
-    case = emit(case.put(part), number, now, RequestRegistered)
-    choice = placed(code, by, None, request, now.at, now.rules, department=asked.to)
+    case = emit(case.put(part), number, now, RequestRegistered, by=by)
+    choice = placed(code, decided_by, None, request, now.at, now.rules, department=asked.to)
     if parent.state.emergency and asked.service_code is None:
         choice = dangerous(choice)
-    return assign(case, _member(case, number), now, choice, reason=asked.note)
+    return assign(case, _member(case, number), now, choice, reason=asked.note, by=by)
 
 
 def turn(case: Case, member: Member, now: Now) -> Case:
@@ -89,9 +90,9 @@ def turn(case: Case, member: Member, now: Now) -> Case:
         case = move(case, member, now, {"status": Status.IN_PROGRESS, **changes})
     else:
         case = refreshed(case.put(member.with_state(**changes)), member.request_id, now)
-    by = member.state.decided_by or DecidedBy.RULE
+    decided_by = member.state.decided_by or DecidedBy.RULE
     asked = PartAsked(to=member.state.department, service_code=member.state.service_code)
-    return add_part(case, now, asked, by)
+    return add_part(case, now, asked, decided_by)
 
 
 def ask_master(case: Case, member: Member, now: Now, update: UpdateSubmitted) -> Case:
@@ -99,7 +100,7 @@ def ask_master(case: Case, member: Member, now: Now, update: UpdateSubmitted) ->
     Ask another request whether this one may close as its duplicate. Nothing changes before it agrees.
     """
     master, asker = str(update.master), str(update.department)
-    asking = Asking(master=master, update_id=update.update_id, department=asker)
+    asking = Asking(master=master, update_id=update.update_id, department=asker, by=update.by)
     case = case.put(member.model_copy(update={"asking": asking}))
     return command(
         case,
@@ -176,6 +177,7 @@ def master_changed(case: Case, now: Now, news: MasterChanged) -> Case:
             also=[asking.department],
             update_id=asking.update_id,
             action=Action.DUPLICATE,
+            by=asking.by,
         )
         return _progress(case, now, news) if _worth_telling(news) else case
     follows = member.state.status is Status.DUPLICATE and member.state.master_id == news.master

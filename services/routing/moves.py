@@ -144,7 +144,7 @@ def to_triage(case: Case, member: Member, now: Now, reason: str | None, **extra:
         department=TRIAGE_DEPARTMENT,
         priority=state.priority or now.rules.service(TRIAGE_SERVICE).priority,
         emergency=state.emergency,
-        by=extra.pop("by", DecidedBy.PERSON),
+        by=extra.pop("decided_by", DecidedBy.PERSON),
         rule=extra.pop("rule", None),
     )
     return assign(case, member, now, choice, reason=reason, bounced=True, **extra)
@@ -260,6 +260,7 @@ def refuse_duplicate(case: Case, now: Now, asking: Asking, why: str) -> Case:
         concerns=[asking.department],
         update_id=asking.update_id,
         action=Action.DUPLICATE,
+        by=asking.by,
         reason=RefusalReason.UNKNOWN_MASTER,
         detail=f"master: {asking.master} cannot be followed: {why}",
     )

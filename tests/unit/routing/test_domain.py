@@ -8,17 +8,18 @@ from functools import reduce
 
 import pytest
 
+from services.common.contracts.actions import SHAPES
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Record
 from services.common.contracts.events import Event, Lifecycle, RequestAssigned
-from services.common.contracts.vocabulary import CLOSED, Outcome, Status
+from services.common.contracts.vocabulary import CLOSED, Action, Outcome, Status
 from services.common.kit.errors import Rejected
 from services.routing import domain
 from services.routing.case import Case, Entry, Rules
 from services.routing.domain import decide
 from services.routing.moves import MOVES
 from services.routing.rules import RuleBook, ServiceRule
-from tests.builders import CALENDAR, NOON, parking_over, read, received, request, update
+from tests.builders import CALENDAR, NOON, parking_over, read, received, reply, request, update
 
 BOOK = RuleBook([ServiceRule(name="cukur", words=("çukur",), service="yol-cukur")], [], [], catalogue())
 RULES = Rules(BOOK, CALENDAR)
@@ -247,3 +248,96 @@ def test_due_times_count_from_when_it_came_in_on_the_services_clock() -> None:
     assert due is not None
     assert due.first_response_at == NOON + timedelta(minutes=15)
     assert due.resolve_by == NOON + timedelta(hours=1)
+
+
+# --- who asked, what they saw, and how the holder classifies it ---
+
+CLERK = "u_00000000000000c1"
+PHOTO = "a_" + "1" * 32
+
+
+@pytest.mark.parametrize("action", ["accept", "resolve"])
+def test_the_holder_says_which_service_it_is_and_priority_and_clocks_follow(action: str) -> None:
+    case = live(request(R), update(R, action, service_code="yol-cokme", by=CLERK))
+    other = live(request(R, service_code="yol-cokme"), update(R, action))
+    before, after, same = lifecycle(case)[-2], lifecycle(case)[-1], lifecycle(other)[-1]
+    assert (before.service_code, after.service_code, after.decided_by) == ("yol-cukur", "yol-cokme", "person")
+    assert (after.priority, after.emergency, after.due) == (same.priority, same.emergency, same.due)
+    assert after.due != before.due
+    assert (after.department, after.assignments) == ("fen-isleri", 1)
+
+
+def test_a_closing_as_another_service_is_the_one_it_is_reopened_as() -> None:
+    again = lifecycle(live(request(R), update(R, "resolve", service_code="gurultu"), update(R, "reopen")))[-1]
+    noise = lifecycle(live(request(R, service_code="gurultu")))[-1]
+    assert again.due is not None
+    assert noise.due is not None
+    assert (again.service_code, again.due.resolve_by) == ("gurultu", noise.due.resolve_by)
+
+
+def test_an_emergency_that_its_holder_calls_something_ordinary_stays_urgent() -> None:
+    last = lifecycle(live(request(R, service_code="yol-cokme"), update(R, "accept", service_code="yol-cukur")))[-1]
+    assert (last.service_code, last.emergency, last.priority) == ("yol-cukur", True, "urgent")
+
+
+def test_a_service_that_it_already_is_was_not_decided_anew() -> None:
+    last = lifecycle(live(request(R), update(R, "accept", service_code="yol-cukur")))[-1]
+    assert (last.status, last.decided_by) == ("accepted", "explicit")
+
+
+@pytest.mark.parametrize(
+    "action", ["accept", "start", "reject", "schedule", "split", "resolve", "cancel", "note", "duplicate"]
+)
+def test_who_of_the_staff_asked_is_said_with_what_came_of_it(action: str) -> None:
+    done = lifecycle(live(request(R), update(R, action, by=CLERK)))[2:]
+    assert {event.by for event in done} == ({CLERK} if action != "duplicate" else set())
+    refused = lifecycle(live(request(R), update(R, action, by=CLERK, department="zabita")))[-1]
+    assert (type(refused).__name__, refused.by) == ("UpdateRefused", CLERK)
+
+
+@pytest.mark.parametrize("action", ["start", "resolve", "note"])
+def test_photos_are_shown_with_the_event_they_came_with_and_with_no_other(action: str) -> None:
+    events = lifecycle(live(request(R), update(R, action, photos=[PHOTO]), update(R, "note")))
+    assert [event.photos for event in events] == [(), (), (PHOTO,), ()]
+
+
+SEEN = 2  # the assignment
+
+
+@pytest.mark.parametrize("other", ["accept", "start", "schedule", "ask", "wait", "resolve", "transfer"])
+def test_who_acts_on_what_was_changed_meanwhile_is_told_what_happened_and_when(other: str) -> None:
+    case = live(request(R), update(R, other), update(R, "cancel", department="fen-isleri", expected_seq=SEEN))
+    before, last = lifecycle(case)[-2:]
+    assert last.reason == "changed_meanwhile"  # type: ignore[attr-defined]
+    assert last.detail == (  # type: ignore[attr-defined]
+        f"{other} at 2026-06-01T09:00:00Z (seq 3): the request is {before.status} now, held by {before.department}"
+    )
+    assert before.status == last.status
+
+
+def test_what_only_adds_to_a_request_refuses_nobody() -> None:
+    case = live(request(R), update(R, "note"), reply(R), update(R, "accept", department="zabita"), request(R, text="x"))
+    last = lifecycle(live(update(R, "accept", expected_seq=SEEN), case=case))[-1]
+    assert (last.seq, last.status, last.action) == (7, "accepted", "accept")
+    assert lifecycle(live(update(R, "start", expected_seq=7), case=live(update(R, "accept"), case=case)))
+
+
+def test_who_never_held_it_is_not_told_what_happened_to_it() -> None:
+    case = live(request(R), update(R, "accept"), update(R, "cancel", department="zabita", expected_seq=SEEN))
+    last = lifecycle(case)[-1]
+    assert (last.reason, last.detail) == ("not_the_holder", "the request is held by fen-isleri")  # type: ignore[attr-defined]
+
+
+def test_a_part_and_its_request_move_on_by_themselves() -> None:
+    case = live(request(R), update(R, "split"), update(f"{R}.2", "accept"))
+    done = lifecycle(live(update(f"{R}.1", "accept", department="zabita", expected_seq=SEEN), case=case))[-1]
+    assert (done.request_id, done.status) == (f"{R}.1", "accepted")
+
+
+@pytest.mark.parametrize("action", [action for action in Action if SHAPES[action].needs])
+def test_what_an_action_needs_is_named_with_what_would_be_right(action: Action) -> None:
+    for names in SHAPES[action].needs:
+        blank = {name: () if name == "parts" else None for name in names}
+        last = lifecycle(live(request(R), update(R, action, **blank)))[-1]
+        assert last.reason == "incomplete"  # type: ignore[attr-defined]
+        assert last.detail.startswith(f"{' or '.join(names)}: {action} needs ")  # type: ignore[attr-defined]

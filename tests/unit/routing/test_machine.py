@@ -30,6 +30,7 @@ from services.common.contracts.events import (
     RequestAssigned,
     RequestEscalated,
     RequestReceived,
+    RequestRegistered,
     RequestReopened,
     RerouteAsked,
     StatusChanged,
@@ -43,6 +44,8 @@ from services.common.contracts.vocabulary import (
     TRIAGE_DEPARTMENT,
     TRIAGE_SERVICE,
     Action,
+    DecidedBy,
+    RefusalReason,
     Status,
     Timer,
 )
@@ -72,6 +75,8 @@ NOBODY = "9" * 13
 SECRET = "GIZLI"
 """Stands in every text that only the holder of a request may read."""
 CONTACT = "c_" + "0" * 32
+CLERK = "u_00000000000000c1"
+PHOTOS = ("a_" + "1" * 32, "a_" + "2" * 32)
 LONGEST = max(BOOK.catalogue.services, key=lambda code: BOOK.catalogue.services[code].sla_hours)
 MOST_EVENTS = 102
 """What one input can cause: an end with 99 open turns, one event each, its own, its followers' commands, a refusal."""
@@ -145,10 +150,17 @@ class Ask:
                 fields["parts"] = parts[: 2 + self.how % 2] * (1 + self.how // 2)
             case Action.DUPLICATE:
                 fields["master"] = (*FAMILIES[self.family + 1 :], *FAMILIES[: self.family], NOBODY)[self.how % 3]
-            case Action.ACCEPT | Action.START if self.how % 2:
-                fields["note_public"] = "Salı günü programda."
+            case Action.START if self.how % 2:
+                fields |= {"note_public": "Salı günü programda.", "photos": PHOTOS}
+        if self.action in (Action.ACCEPT, Action.RESOLVE):
+            named = (None, "gurultu", "yol-cokme", TRIAGE_SERVICE, "yol-cukur")
+            fields["service_code"] = named[(2 * self.how + self.family + len(self.part)) % len(named)]
         if self.how == 3:
             fields = BARE
+        if member is not None and (self.how + len(world.journal)) % 4 == 0:
+            fields = fields | {"expected_seq": max(1, member.seq - len(world.journal) % 3)}
+        if self.who == "holder":
+            fields = fields | {"by": CLERK}
         asker = {"holder": holder, "desk": TRIAGE_DEPARTMENT}.get(str(self.who), self.who)
         world.say(update(number, self.action, asker, update_id=f"u{len(world.journal)}", **fields))
 
@@ -528,7 +540,8 @@ def it_is_due_the_services_hours_after_it_came_or_was_reopened_without_the_pause
         since = filed.received_at if filed else NOON
         for before, after in pairwise(world.lives.get(family, [])):
             bounced = after.bounces > before.bounces and after.status is Status.TRIAGE
-            if isinstance(after, RequestAssigned) and not bounced:
+            classified = type(after) is StatusChanged and after.service_code != before.service_code
+            if classified or (isinstance(after, RequestAssigned) and not bounced):
                 sla = str(after.service_code)
             if isinstance(after, RequestReopened):
                 since, pauses = after.occurred_at, []
@@ -542,6 +555,45 @@ def it_is_due_the_services_hours_after_it_came_or_was_reopened_without_the_pause
                 assert (
                     timedelta(0) <= due - after.due.resolve_by < timedelta(milliseconds=1)
                 )  # stored to the millisecond
+
+
+def what_was_an_emergency_stays_one_when_its_holder_classifies_it_anew(world: World) -> None:
+    for life in world.lives.values():
+        for before, after in pairwise(life):
+            if type(after) is StatusChanged and after.service_code != before.service_code:
+                assert after.action in (Action.ACCEPT, Action.RESOLVE)
+                assert after.decided_by is DecidedBy.PERSON
+                assert (after.department, after.assignments) == (before.department, before.assignments)
+                assert after.emergency or not before.emergency
+
+
+def who_of_the_staff_asked_stands_on_what_came_of_it(world: World) -> None:
+    updates = _updates(world)
+    for event in (event for life in world.lives.values() for event in life):
+        asked = updates.get(event.update_id)
+        if asked is not None:
+            assert event.by == asked.by
+            assert isinstance(event, UpdateRefused) or event.photos == asked.photos
+        elif event.parent_id is None or not isinstance(event, RequestRegistered | RequestAssigned):
+            assert event.by is None
+
+
+def nobody_acts_on_what_has_moved_on_since_they_looked(world: World) -> None:
+    """
+    A duplicate closes when its master agrees, not when it was asked for.
+    """
+    updates, moves = _updates(world), RequestAssigned | RequestReopened | StatusChanged
+    for life in world.lives.values():
+        for event in life:
+            asked = updates.get(event.update_id)
+            if asked is None or asked.expected_seq is None or asked.action is Action.DUPLICATE:
+                continue
+            between = life[asked.expected_seq : event.seq - 1]
+            moved = any(isinstance(one, moves) for one in between)
+            if isinstance(event, UpdateRefused):
+                assert moved or event.reason is not RefusalReason.CHANGED_MEANWHILE
+            else:
+                assert not moved
 
 
 def the_laws_term_is_what_the_law_says_and_moves_by_an_extension_alone(world: World) -> None:
@@ -594,9 +646,14 @@ def who_holds_a_request_loses_it_or_asked_for_it_reads_what_becomes_of_it_and_no
     assert not any(readers.values())
 
 
+def _updates(world: World) -> dict[str | None, UpdateSubmitted]:
+    said = (step.item.data for step in reversed(world.journal))
+    return {data.update_id: data for data in said if isinstance(data, UpdateSubmitted)}
+
+
 def _asker(world: World, event: Lifecycle) -> str | None:
-    asked = [step.item.data for step in world.journal if isinstance(step.item.data, UpdateSubmitted)]
-    return next((one.department for one in asked if one.update_id == event.update_id), None)
+    asked = _updates(world).get(event.update_id)
+    return None if asked is None else asked.department
 
 
 IN_THE_END: list[Callable[[World], None]] = [
@@ -616,6 +673,9 @@ IN_THE_END: list[Callable[[World], None]] = [
     nobody_is_told_twice_that_the_same_time_runs_out,
     steps_of_escalation_come_in_order,
     it_is_due_the_services_hours_after_it_came_or_was_reopened_without_the_pauses,
+    what_was_an_emergency_stays_one_when_its_holder_classifies_it_anew,
+    who_of_the_staff_asked_stands_on_what_came_of_it,
+    nobody_acts_on_what_has_moved_on_since_they_looked,
     the_laws_term_is_what_the_law_says_and_moves_by_an_extension_alone,
     lifecycle_never_has_what_is_for_the_holder_alone,
     no_department_ever_reads_who_the_citizen_is,
