@@ -26,7 +26,7 @@ from services.common.contracts.events import (
     RequestRegistered,
 )
 from services.common.contracts.ids import derived_id, family_of
-from services.common.contracts.vocabulary import CLOSED, Status
+from services.common.contracts.vocabulary import CLOSED, TRIAGE_SERVICE, Channel, Status
 
 Document = dict[str, Any]
 
@@ -151,6 +151,9 @@ def _body(event_id: str, data: RequestReceived) -> Document:
         "repeats": data.repeat is not None,
         "adapter": data.adapter,
         "answered": data.answered is not None,
+        "service_code": data.service_code,
+        "notice": data.notice_version is not None,
+        "attachments": list(data.attachments),
     }
 
 
@@ -222,6 +225,11 @@ def derive(facts: Mapping[str, Any]) -> Document:
 
     ``place`` and ``closed_day`` are where requests stand among all, so a part has none; ``work`` is where each stands.
     ``visited_by`` is the department that has it open; what was split is visited in its parts.
+
+    For the public: ``newest_first`` is where a whole request stands, ``shown_as`` the service it is shown under (in
+    triage the one that the citizen chose), ``told_public`` whether the citizen was told that the text is public,
+    ``changed_at`` the last step that a citizen hears of. Without that notice ``lat`` and ``lon`` name the block, not
+    the door.
     """
     request_id = facts["request_id"]
     parent_id = family_of(request_id)
@@ -231,6 +239,7 @@ def derive(facts: Mapping[str, Any]) -> Document:
     body: Document = facts["bodies"].get(facts["origin"] or "") or {}
     last: Document = entries[-1] if entries else {}
     closed = last.get("status") in CLOSED
+    told_public = body.get("channel") == Channel.OPEN311 or (body.get("channel") == Channel.WEB and body.get("notice"))
     began_at = registration["at"] if registration else None
     is_turn = not is_request and body.get("repeats")
     received_at = began_at if is_turn else body.get("at") or began_at
@@ -252,6 +261,12 @@ def derive(facts: Mapping[str, Any]) -> Document:
         "work": place,
         "received_day": local_day(received_at),
         "received_hour": local_hour(received_at),
+        "newest_first": newest_first(received_at, request_id) if place and is_request and received_at else None,
+        "changed_at": closed_at or _latest([entry for entry in entries if entry["type"] in _HEARD_OF], "at"),
+        "shown_as": _shown_as(last.get("service_code"), body.get("service_code")),
+        "told_public": bool(told_public),
+        "lat": _degree(body.get("lat"), exact=bool(told_public)),
+        "lon": _degree(body.get("lon"), exact=bool(told_public)),
         "channel": body.get("channel"),
         "kind": body.get("kind"),
         "neighbourhood": _latest(entries, "neighbourhood") or body.get("neighbourhood"),
@@ -289,6 +304,9 @@ _OF_THE_LAST: Final = (
     "question", "referred_to", "legal", "team", "crisis", "master_id",
 )  # fmt: skip
 """Every event carries the whole state, so what its last one does not have is over."""
+
+
+_HEARD_OF: Final = ("RequestRegistered", "RequestAssigned", "StatusChanged", "RequestReopened")
 
 
 def is_overdue(document: Document, now: datetime) -> bool:
@@ -373,6 +391,24 @@ def place_of(received_at: datetime, request_id: str = "") -> str:
     Where a request stands among all, as a text that sorts: by the time it came in, then by its number.
     """
     return f"{max(0, int(received_at.timestamp() * 1000)):015d}.{request_id}"
+
+
+def newest_first(moment: datetime, request_id: str = "") -> str:
+    """
+    A text that sorts the newest second first, and within a second by number. Without a number: before all of it.
+    """
+    return f"{max(0, _LAST_SECOND - int(moment.timestamp())):010d}.{request_id}"
+
+
+_LAST_SECOND: Final = 9_999_999_999
+
+
+def _shown_as(now: str | None, chosen: str | None) -> str | None:
+    return chosen if now is None or (now == TRIAGE_SERVICE and chosen) else now
+
+
+def _degree(degree: float | None, *, exact: bool) -> float | None:
+    return degree if degree is None or exact else round(degree, 3)
 
 
 def local_day(moment: datetime | None) -> str | None:

@@ -52,6 +52,8 @@ REQUEST_INDEXES: Final = tuple(
         ("registered", "department", "work"),
         ("parent_id", "registered", "work"),
         ("visited_by",),
+        ("newest_first",),
+        ("registered", "changed_at"),
     )
 )
 Write = InsertOne[Document] | ReplaceOne[Document]
