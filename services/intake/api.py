@@ -16,6 +16,8 @@ from services.common.kit.auth import Caller
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
 from services.common.kit.publisher import PublishFailed
 from services.intake.application import Intake
+from services.intake.attachments import api as attachments_api
+from services.intake.attachments.service import Attachments
 from services.intake.crises import Declarations, UnknownCrisis
 from services.intake.domain import Conflict, Forbidden, Refused
 from services.intake.guard import Away
@@ -49,6 +51,7 @@ class Parts:
 
     intake: Intake
     declarations: Declarations
+    attachments: Attachments
     keys: Keys
     people: guard.People
     ready: Callable[[], Awaitable[dict[str, object]]]
@@ -263,7 +266,7 @@ def create_app(make_parts: MakeParts) -> FastAPI:
         parts: Parts = app.state.parts
         return await parts.ready()
 
-    http.install(app, ready=ready)
+    http.install(app, ready=ready, larger=attachments_api.BODY_LIMITS)
     guard.install_guard(app)
 
     @app.exception_handler(Refused)
@@ -297,5 +300,6 @@ def create_app(make_parts: MakeParts) -> FastAPI:
         return Problem(503, "MongoDB does not answer: please send it again.", headers={"Retry-After": "5"}).response()
 
     app.include_router(guarded)
+    app.include_router(attachments_api.router)
     app.include_router(internal)
     return app

@@ -82,6 +82,13 @@ class Repository:
             return None
         return CaseState(row["seq"], Status(row["status"]), row["department"], row["service_code"], row.get("at"))
 
+    async def holders(self, family: str) -> frozenset[str]:
+        """
+        The departments that hold a request or a part of it now, as far as is known.
+        """
+        query = {"_id": {"$gte": family, "$lt": f"{family}/"}}  # the dot before a part's number sorts before the slash
+        return frozenset([row["department"] async for row in self._requests.find(query, {"department": 1})]) - {None}
+
     async def fresh_at(self) -> datetime | None:
         """
         When the worker last found that the read model lacks nothing.

@@ -20,7 +20,8 @@ class IntakeSettings(BaseSettings):
     ``data_dir`` belongs to one instance. It holds ``keys.json``, the copy of the API keys' hashes that intake uses
     while MongoDB is away, and ``spool``, of at most ``spool_max_bytes``: what it accepts while Kafka is away.
     ``reporting_url`` is where this process asks who is signed in, ``reporting_public_url`` where browsers sign in;
-    ``public_url`` must have the same host name: the cookie of the sign-in goes to one host.
+    ``public_url`` must have the same host name: the cookie of the sign-in goes to one host. clamd at
+    ``clamav_host`` is asked about each file that is sent; without one nobody is.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
@@ -28,6 +29,8 @@ class IntakeSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = 8000
     worker_ops_port: Port = 8011
+    clamav_host: str | None = None
+    clamav_port: Port = 3310
     data_dir: Path = Path(".run/intake")
     spool_max_bytes: int = Field(default=268_435_456, ge=65_536)
     public_url: str = "http://127.0.0.1:8000"

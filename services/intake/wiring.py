@@ -20,6 +20,10 @@ from services.common.kit.people import TokenVerifier
 from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.intake.api import Parts
 from services.intake.application import Intake
+from services.intake.attachments.repository import GridFSStore
+from services.intake.attachments.scanner import ClamAV, NoScanner
+from services.intake.attachments.service import Attachments
+from services.intake.attachments.workshop import Workshop
 from services.intake.crises import Declarations
 from services.intake.guard import Away, Breaker
 from services.intake.keeper import Keeper
@@ -70,6 +74,16 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         reporting_public_url=settings.reporting_public_url.rstrip("/"),
     )
     declarations = Declarations(repository, publisher, patient, system_clock)
+    files = GridFSStore(client, settings.database)
+    attachments = Attachments(
+        secret=settings.secret,
+        store=files,
+        workshop=Workshop(),
+        scanner=ClamAV(settings.clamav_host, settings.clamav_port) if settings.clamav_host else NoScanner(),
+        mongo=Breaker("MongoDB (files)", AWAY, pause=1.0, limit=15.0),
+        holders=repository.holders,
+        clock=system_clock,
+    )
 
     async def ready() -> dict[str, object]:
         kafka, mongo = publisher.connected, True
@@ -99,10 +113,11 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
             keys.keep_fresh(),
             to_kafka(),
             _until_done(lambda: patient.call(repository.prepare), "MongoDB", Away),
+            _until_done(lambda: patient.call(files.prepare), "MongoDB", Away),
         )
     ]
     try:
-        yield Parts(intake, declarations, keys, people, ready)
+        yield Parts(intake, declarations, attachments, keys, people, ready)
     finally:
         for task in tasks:
             task.cancel()

@@ -63,7 +63,7 @@ def test_faust_and_kafka_are_touched_in_one_file_each() -> None:
 
 def test_motor_is_touched_by_the_kit_alone_and_pymongo_by_the_kit_and_the_repositories() -> None:
     assert importers("motor") == {"services/common/kit/mongo.py"}
-    allowed = {"services/common/kit/mongo.py", *map(place, (ROOT / "services").glob("*/*repository.py"))}
+    allowed = {"services/common/kit/mongo.py", *map(place, (ROOT / "services").rglob("*repository.py"))}
     assert importers("pymongo") <= allowed
 
 
