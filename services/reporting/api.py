@@ -19,6 +19,7 @@ from services.common.kit.http import FieldError, Problem, install, problems
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.reporting import views, visits
 from services.reporting.cursors import BadCursor, seal, unseal
+from services.reporting.public import api as public
 from services.reporting.queries import Filter, TooManyBuckets, order_of
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings
@@ -55,6 +56,7 @@ def create_app(settings: ApiSettings, *, callers: Callers | None = None, clock: 
 
     app = FastAPI(title="İLKİM reporting", version="1", lifespan=lifespan)
     app.include_router(router)
+    app.include_router(public.router)
 
     async def ready() -> dict[str, object]:
         repository: Repository = app.state.repository

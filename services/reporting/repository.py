@@ -20,6 +20,7 @@ from services.common.kit.errors import Retryable
 from services.common.kit.mongo import Client, aggregate, ensure_indexes, only_duplicates
 from services.common.kit.worker import Delivery
 from services.reporting.projections import Document, fold, inherit, subject_of
+from services.reporting.public.shown import PublicFilter, PublicStep, public_match, step_of_row, steps_pipeline
 from services.reporting.queries import (
     Filter,
     Interval,
@@ -213,6 +214,25 @@ class Repository:
         return [
             row async for row in self.requests.find(query, _HIDDEN).sort(order_of(filters), DESCENDING).limit(limit)
         ]
+
+    async def public_count(self, wanted: PublicFilter) -> int:
+        """
+        How many public requests fit.
+        """
+        return await self.requests.count_documents(public_match(wanted))
+
+    async def public_page(self, wanted: PublicFilter, skipped: int, limit: int) -> list[Document]:
+        """
+        The documents of public requests that fit, the newest second first and by number within it.
+        """
+        found = self.requests.find(public_match(wanted), {"told": False}).sort("newest_first", ASCENDING)
+        return [row async for row in found.skip(skipped).limit(limit)]
+
+    async def public_steps(self, since: datetime, until: datetime, at_most: int) -> list[PublicStep]:
+        """
+        What happened to public requests, oldest first.
+        """
+        return [step_of_row(row) for row in await aggregate(self.requests, steps_pipeline(since, until, at_most))]
 
     async def to_visit(self, departments: Collection[str] | None) -> list[Document]:
         """
