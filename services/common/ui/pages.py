@@ -41,8 +41,9 @@ class Pages:
     """
     The pages of one service. Templates are looked for in the service's folder, then in ours.
 
-    Every template has ``t(tr, en)``, ``word(table, value)``, the formats (``moment``, ``day``, ``number`` …), ``static``,
-    ``links``, ``ui`` (the macros) and ``lang``; and per answer ``person``, ``nav``, ``here``, ``theme``, ``now``, ``flash``.
+    Every template has ``t(tr, en)``, ``word(table, value)``, the formats (``moment``, ``day``, ``number`` …),
+    ``static``, ``links``, ``ui`` (the macros) and ``lang``; per answer ``person``, ``nav``, ``here``, ``theme``,
+    ``now`` and ``flash``.
     """
 
     def __init__(
