@@ -1,0 +1,3 @@
+"""
+The operator's desk: the pages on which somebody who answers the telephone registers what citizens say.
+"""
