@@ -18,6 +18,8 @@ from services.common.kit.publisher import PublishFailed
 from services.intake.application import Intake
 from services.intake.attachments import api as attachments_api
 from services.intake.attachments.service import Attachments
+from services.intake.calls import console as calls
+from services.intake.calls import twilio_webhook, webhook
 from services.intake.crises import Declarations, UnknownCrisis
 from services.intake.domain import Conflict, Forbidden, Refused
 from services.intake.guard import Away
@@ -54,6 +56,7 @@ class Parts:
     attachments: Attachments
     keys: Keys
     people: guard.People
+    telephony: calls.Telephony
     ready: Callable[[], Awaitable[dict[str, object]]]
 
 
@@ -302,4 +305,7 @@ def create_app(make_parts: MakeParts) -> FastAPI:
     app.include_router(guarded)
     app.include_router(attachments_api.router)
     app.include_router(internal)
+    app.include_router(webhook.router)
+    app.include_router(twilio_webhook.router)
+    app.include_router(calls.router)
     return app

@@ -14,6 +14,7 @@ from services.common.kit.auth import Caller
 from services.common.kit.clock import Clock
 from services.intake.domain import (
     Accepted,
+    CallOf,
     Conflict,
     accept_reply,
     accept_request,
@@ -54,6 +55,15 @@ class Store(Protocol):
     async def fresh_at(self) -> datetime | None: ...
     async def note_updates(self, updates: Collection[UpdateKey], at: datetime) -> None: ...
     async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None: ...
+
+
+class Calls(Protocol):
+    """
+    What intake asks of its telephone side.
+    """
+
+    async def of_request(self, call_id: str, caller: Caller) -> CallOf | None: ...
+    async def registered(self, call_id: str, request_id: str, person: str) -> None: ...
 
 
 class Fingerprints:
@@ -162,6 +172,7 @@ class Intake:
         public_url: str,
         keeper: Keeper,
         store: Store,
+        calls: Calls,
         hints: Breaker,
         patient: Breaker,
         clock: Clock,
@@ -170,6 +181,7 @@ class Intake:
         self._public_url = public_url.rstrip("/")
         self._keeper = keeper
         self._store = store
+        self._calls = calls
         self._hints = hints
         self._patient = patient
         self._clock = clock
@@ -183,13 +195,20 @@ class Intake:
         """
         body = body.model_copy(update={"entered_by": typed_by(body.entered_by, caller)})
         accepted = accept_request(
-            body, adapter=caller.adapter, idempotency_key=idempotency_key, secret=self._secret, now=self._clock()
+            body,
+            adapter=caller.adapter,
+            idempotency_key=idempotency_key,
+            secret=self._secret,
+            now=self._clock(),
+            call=await self._calls.of_request(body.call_id, caller) if body.call_id else None,
         )
 
         async def fits() -> None:
             check_repeat(body, self._clock())
 
         await self._take_once(accepted, fits)
+        if body.call_id and caller.person:
+            await self._calls.registered(body.call_id, accepted.id, caller.person.id)
         return RequestTaken(request_id=accepted.id, tracking_url=f"{self._public_url}/t/{accepted.id}")
 
     async def take_update(

@@ -79,6 +79,16 @@ class Accepted:
     records: tuple[Record, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CallOf:
+    """
+    The telephone call in which a request was typed, and the contact that the call made (None: the number is withheld).
+    """
+
+    call_id: str
+    contact_id: str | None
+
+
 def fingerprint(body: BaseModel, *ignored: str) -> str:
     """
     A hash of what a body means: the same for every spelling of it, without the ``ignored`` fields.
@@ -88,10 +98,19 @@ def fingerprint(body: BaseModel, *ignored: str) -> str:
 
 
 def accept_request(
-    body: NewRequest, *, adapter: str, idempotency_key: str | None, secret: bytes, now: datetime
+    body: NewRequest,
+    *,
+    adapter: str,
+    idempotency_key: str | None,
+    secret: bytes,
+    now: datetime,
+    call: CallOf | None = None,
 ) -> Accepted:
     """
     Turn a request into a number and its records: the contact first (if there is one), then the request.
+
+    A request of a ``call`` carries the call's contact, completed by what is given with a number. What is given without
+    one becomes a contact of its own: it must not take the call's number away.
 
     With a key of the caller's the same body gives the same ids and, apart from the times, the same bytes. Raises
     ``Refused`` for a time of receipt in the future or in another age.
@@ -105,14 +124,17 @@ def accept_request(
     print_of_body = fingerprint(_settled(body), "received_at", "contact")
     event_id = ids.derived_id(request_id, print_of_body)
     repeat = body.repeat
-    contact = _contact(body.citizen, request_id, print_of_body, secret, now)
+    own = "c_" + ids.keyed_hash(secret, "contact", request_id, print_of_body)
+    of_call = call.contact_id if call and body.contact is None else None
+    with_number = body.citizen is not None and body.citizen.phone is not None
+    contact = _contact(body.citizen, of_call if of_call and with_number else own, secret, now)
     received = RequestReceived(
         request_id=request_id,
         channel=body.channel,
         kind=body.kind,
         service_code=body.service_code,
         text=body.text,
-        contact_id=contact.contact_id if contact else ids.CONTACT_NONE,
+        contact_id=contact.contact_id if contact else of_call or ids.CONTACT_NONE,
         location=_location(body.location),
         attributes=body.attributes or {},
         adapter=adapter,
@@ -339,9 +361,7 @@ def _location(place: Place | None) -> Location | None:
     return None if found == Location() else found
 
 
-def _contact(
-    citizen: Citizen | None, request_id: str, print_of_body: str, secret: bytes, now: datetime
-) -> ContactChanged | None:
+def _contact(citizen: Citizen | None, contact_id: str, secret: bytes, now: datetime) -> ContactChanged | None:
     if citizen is None or not citizen.given:
         return None
 
@@ -349,7 +369,7 @@ def _contact(
         return ids.keyed_hash(secret, kind, value) if value else None
 
     return ContactChanged(
-        contact_id="c_" + ids.keyed_hash(secret, "contact", request_id, print_of_body),
+        contact_id=contact_id,
         changed_at=now,
         name=citizen.name,
         phone=citizen.phone,

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.events import AttachmentId
+from services.common.contracts.events import AttachmentId, CallId
 from services.common.contracts.ids import parse_request_id
 from services.common.contracts.vocabulary import Action, Channel, Kind, Language, NotifyVia, Outcome, Priority
 from services.intake import cleaning
@@ -203,6 +203,7 @@ class NewRequest(Body):
     legal: LegalBasis | None = None
     notice_version: Word | None = None
     answered: AnswerGiven | None = None
+    call_id: CallId | None = Field(default=None, description="the call in which an operator typed it: their own")
     repeat: Repetition | None = None
 
     @model_validator(mode="after")

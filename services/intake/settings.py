@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
+ExchangeToken = Annotated[SecretStr, Field(min_length=16)]
 
 
 class IntakeSettings(BaseSettings):
@@ -21,7 +22,11 @@ class IntakeSettings(BaseSettings):
     while MongoDB is away, and ``spool``, of at most ``spool_max_bytes``: what it accepts while Kafka is away.
     ``reporting_url`` is where this process asks who is signed in, ``reporting_public_url`` where browsers sign in;
     ``public_url`` must have the same host name: the cookie of the sign-in goes to one host. clamd at
-    ``clamav_host`` is asked about each file that is sent; without one nobody is.
+    ``clamav_host`` is asked about each file that is sent; without one nobody is. ``notify_url``: who calls.
+
+    ``telephony_exchanges``: a secret token for each exchange that reports calls, as JSON ``{"name": "token"}``. With a
+    ``twilio_auth_token`` Twilio may report calls too; it connects callers to ``twilio_desk_number`` (E.164), or puts
+    them into its queue ``ilkim``.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
@@ -36,6 +41,10 @@ class IntakeSettings(BaseSettings):
     public_url: str = "http://127.0.0.1:8000"
     reporting_url: str = "http://127.0.0.1:8001"
     reporting_public_url: str = "http://127.0.0.1:8001"
+    notify_url: str = "http://127.0.0.1:8002"
+    telephony_exchanges: dict[str, ExchangeToken] = {}
+    twilio_auth_token: SecretStr | None = None
+    twilio_desk_number: str | None = Field(default=None, pattern=r"^\+[1-9][0-9]{6,14}$")
     database: str = "intake"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)

@@ -24,6 +24,10 @@ from services.intake.attachments.repository import GridFSStore
 from services.intake.attachments.scanner import ClamAV, NoScanner
 from services.intake.attachments.service import Attachments
 from services.intake.attachments.workshop import Workshop
+from services.intake.calls.board import Board
+from services.intake.calls.console import NotifyContacts, Telephony
+from services.intake.calls.repository import CallRepository
+from services.intake.calls.switchboard import Switchboard
 from services.intake.crises import Declarations
 from services.intake.guard import Away, Breaker
 from services.intake.keeper import Keeper
@@ -33,7 +37,13 @@ from services.intake.settings import IntakeSettings
 from services.intake.spool import Spool, SpoolInUse
 
 log = logger(__name__)
-_TOPICS: Final = (topics.CONTACTS.name, topics.RECEIVED.name, topics.UPDATES.name, topics.CRISES.name)
+_TOPICS: Final = (
+    topics.CONTACTS.name,
+    topics.RECEIVED.name,
+    topics.UPDATES.name,
+    topics.CRISES.name,
+    topics.CALLS.name,
+)
 
 
 @asynccontextmanager
@@ -57,16 +67,19 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
     keeper = Keeper(publisher, spool, system_clock)
     keeper.measure()
     keys = Keys(repository.keys, settings.data_dir / "keys.json", patient)
+    http = httpx.AsyncClient()
+    calls = CallRepository(client, settings.database)
+    telephony = telephony_of(settings, keeper, calls, http)
     intake = Intake(
         secret=settings.secret,
         public_url=settings.public_url,
         keeper=keeper,
         store=repository,
+        calls=telephony.switchboard,
         hints=hints,
         patient=patient,
         clock=system_clock,
     )
-    http = httpx.AsyncClient()
     people = People(
         keys=OwnKeys(keys),
         tokens=TokenVerifier(http, settings.reporting_url),
@@ -113,11 +126,14 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
             keys.keep_fresh(),
             to_kafka(),
             _until_done(lambda: patient.call(repository.prepare), "MongoDB", Away),
+            _until_done(lambda: patient.call(calls.prepare), "MongoDB", Away),
+            telephony.switchboard.sweep(),
+            telephony.board.watch(),
             _until_done(lambda: patient.call(files.prepare), "MongoDB", Away),
         )
     ]
     try:
-        yield Parts(intake, declarations, attachments, keys, people, ready)
+        yield Parts(intake, declarations, attachments, keys, people, telephony, ready)
     finally:
         for task in tasks:
             task.cancel()
@@ -129,6 +145,23 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         await publisher.close()
         spool.close()
         client.close()
+
+
+def telephony_of(settings: IntakeSettings, keeper: Keeper, calls: CallRepository, http: httpx.AsyncClient) -> Telephony:
+    """
+    The telephone's side.
+    """
+    mongo = Breaker("MongoDB (calls)", AWAY, pause=1.0, limit=4.0)
+    token = settings.twilio_auth_token
+    return Telephony(
+        switchboard=Switchboard(secret=settings.secret, keeper=keeper, store=calls, mongo=mongo, clock=system_clock),
+        board=Board(calls, mongo, system_clock),
+        contacts=NotifyContacts(http, settings.notify_url),
+        exchanges={name: secret.get_secret_value() for name, secret in settings.telephony_exchanges.items()},
+        public_url=settings.public_url.rstrip("/"),
+        twilio_token=token.get_secret_value() if token else None,
+        twilio_number=settings.twilio_desk_number,
+    )
 
 
 def _stop() -> None:

@@ -21,6 +21,7 @@ publish_failures_total = Counter("publish_failures_total", "Records that Kafka d
 http_requests_total = Counter("http_requests_total", "HTTP answers", ["method", "route", "status"])
 http_seconds = Histogram("http_seconds", "Time to answer", ["method", "route"], buckets=_SECONDS)
 notifications_total = Counter("notifications_total", "Outcomes of messages", ["transition", "channel", "outcome"])
+calls_total = Counter("calls_total", "Telephone calls that are over: answered, missed or cancelled", ["outcome"])
 parked = Gauge("parked", "What waits for something that has not arrived yet")
 spool_entries = Gauge("spool_entries", "Inputs in intake's spool, accepted and not yet acknowledged by Kafka")
 spool_bytes = Gauge("spool_bytes", "What intake's spool takes of the disk")
