@@ -1,5 +1,6 @@
 """
-The worker: keeps the read model from requests.lifecycle. (Apart from the HTTP side, which needs no Faust.)
+The worker: keeps the read model from requests.lifecycle, and from contacts the hashes by which a person is recognised
+when they call; nothing else of a contact. (Apart from the HTTP side, which needs no Faust.)
 """
 
 import asyncio
@@ -12,23 +13,31 @@ from services.common.kit.clock import system_clock
 from services.common.kit.mongo import connect
 from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background
+from services.intake.calls.people import Hashes, fold_people
+from services.intake.calls.repository import CallRepository
 from services.intake.read_model import CaseState, Outcome, UpdateKey, fold
 from services.intake.repository import AWAY, Repository
 from services.intake.settings import IntakeSettings
 
 Apply = Callable[[Mapping[str, CaseState], Mapping[UpdateKey, Outcome]], Awaitable[None]]
+KeepPeople = Callable[[Mapping[str, Hashes | None], Mapping[str, str]], Awaitable[None]]
 
 
-def handler(apply: Apply) -> Handle:
+def handler(apply: Apply, keep_people: KeepPeople) -> Handle:
     """
-    The worker's handler: one fold, then one write a collection.
+    The worker's handler: two folds, then one write a collection.
     """
 
     async def handle(batch: Sequence[Delivery]) -> None:
-        events = (delivery.event.data for delivery in batch)
-        await apply(*fold(event for event in events if isinstance(event, Lifecycle)))
+        events = [(_key(one), None if one.is_tombstone else one.event.data) for one in batch]
+        await keep_people(*fold_people(events))
+        await apply(*fold(event for _, event in events if isinstance(event, Lifecycle)))
 
     return handle
+
+
+def _key(delivery: Delivery) -> str:
+    return (delivery.key or b"").decode("utf-8", "replace")
 
 
 def up_to_date(health: Health) -> bool:
@@ -59,11 +68,15 @@ def worker(settings: IntakeSettings) -> WorkerSpec:
     async def lifespan(_: Sender, health: Health) -> AsyncIterator[Handle]:
         client = connect(settings.mongo)
         repository = Repository(client, settings.database)
+        calls = CallRepository(client, settings.database)
         try:
             await repository.prepare()
+            await calls.prepare_people()
             async with background(lambda: heartbeat(lambda: repository.beat(system_clock()), health)):
-                yield handler(lambda cases, outcomes: repository.apply(cases, outcomes, system_clock()))
+                yield handler(
+                    lambda cases, outcomes: repository.apply(cases, outcomes, system_clock()), calls.keep_people
+                )
         finally:
             client.close()
 
-    return WorkerSpec("intake", (topics.LIFECYCLE.name,), lifespan, settings.worker_ops_port)
+    return WorkerSpec("intake", (topics.LIFECYCLE.name, topics.CONTACTS.name), lifespan, settings.worker_ops_port)
