@@ -28,12 +28,13 @@ class Item:
 
 def inboxes(departments: Iterable[str], links: Links) -> tuple[Item, ...]:
     """
-    One entry per department, by name.
+    One entry per department, by name (without what the catalogue explains in brackets).
     """
     known = catalogue().departments
     items = []
     for slug in departments:
-        words = Words(known[slug].tr, known[slug].en) if slug in known else Words(slug, slug)
+        tr, en = (known[slug].tr, known[slug].en) if slug in known else (slug, slug)
+        words = Words(tr.partition(" (")[0], en.partition(" (")[0])
         items.append(Item(f"inbox:{slug}", words, "inbox", links.inbox(slug)))
     return tuple(sorted(items, key=lambda item: item.words.tr))
 
