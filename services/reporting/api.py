@@ -2,43 +2,45 @@
 The HTTP side of reporting: one request, lists of requests, visit lists, figures. It reads only.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Protocol
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import httpx
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from services.common.contracts.ids import IllFormedId, parse_any_id
-from services.common.kit.auth import Caller, KeysUnavailable, KeyVerifier
+from services.common.kit.auth import Caller, KeyVerifier
 from services.common.kit.clock import Clock, system_clock
+from services.common.kit.guard import DOCUMENTED, Callers, install_guard, scoped
 from services.common.kit.http import FieldError, Problem, install, problems
 from services.common.kit.mongo import UNAVAILABLE, connect
-from services.reporting import views, visits
+from services.common.kit.people import Tokens
+from services.common.ui import Links, install_pages
+from services.reporting import people_pages, sign_in, views, visits
 from services.reporting.cursors import BadCursor, seal, unseal
 from services.reporting.public import api as public
 from services.reporting.queries import Filter, TooManyBuckets, order_of
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings
+from services.reporting.staff import guard_of, prepare, staff_of
+
+PAGES: Final = Path(__file__).with_name("pages")
 
 
-class Callers(Protocol):
+def create_app(
+    settings: ApiSettings,
+    *,
+    callers: Callers | None = None,
+    tokens: Tokens | None = None,
+    clock: Clock = system_clock,
+) -> FastAPI:
     """
-    Knows who stands behind an API key: ``kit.auth.KeyVerifier``.
-    """
-
-    async def caller(self, key: str) -> Caller | None:
-        """
-        The caller, or None. Raises ``KeysUnavailable``.
-        """
-
-
-def create_app(settings: ApiSettings, *, callers: Callers | None = None, clock: Clock = system_clock) -> FastAPI:
-    """
-    The app. ``callers`` is intake's verifier unless a test gives another.
+    The app. ``callers`` is intake's verifier and ``tokens`` our own sessions unless a test gives others.
     """
 
     @asynccontextmanager
@@ -48,14 +50,20 @@ def create_app(settings: ApiSettings, *, callers: Callers | None = None, clock: 
             async with httpx.AsyncClient() as http:
                 app.state.settings = settings
                 app.state.clock = clock
-                app.state.callers = callers or KeyVerifier(http, settings.intake_url)
                 app.state.repository = Repository(client, settings.database)
+                staff = staff_of(settings, client, http, clock)
+                app.state.staff = staff
+                app.state.people = guard_of(staff, callers or KeyVerifier(http, settings.intake_url), tokens)
+                preparing = asyncio.create_task(prepare(staff.repository))
                 yield
+                preparing.cancel()
         finally:
             client.close()
 
     app = FastAPI(title="İLKİM reporting", version="1", lifespan=lifespan)
     app.include_router(router)
+    for pages in (sign_in.router, sign_in.pages_router, people_pages.router):
+        app.include_router(pages)
     app.include_router(public.router)
 
     async def ready() -> dict[str, object]:
@@ -70,43 +78,12 @@ def create_app(settings: ApiSettings, *, callers: Callers | None = None, clock: 
         return Problem(503, "The database does not answer now.", headers={"Retry-After": "5"}).response()
 
     install(app, ready=ready)
+    install_guard(app)
+    links = Links(intake=settings.intake_public_url, reporting=settings.public_url)
+    app.state.pages = install_pages(app, templates=PAGES, static=PAGES / "static", links=links, now=clock)
     for error in UNAVAILABLE:
         app.add_exception_handler(error, away)
     return app
-
-
-async def known(
-    request: Request, key: Annotated[str | None, Security(APIKeyHeader(name="X-API-Key", auto_error=False))]
-) -> Caller:
-    """
-    Whoever stands behind the key. Answers 401 without a known key, 503 if keys cannot be checked.
-    """
-    callers: Callers = request.app.state.callers
-    try:
-        caller = await callers.caller(key) if key else None
-    except KeysUnavailable:
-        raise Problem(503, "API keys cannot be checked now.", headers={"Retry-After": "5"}) from None
-    if caller is None:
-        raise Problem(401, "An API key is needed in X-API-Key.", headers={"WWW-Authenticate": "ApiKey"})
-    return caller
-
-
-def reader(caller: Annotated[Caller, Depends(known)]) -> Caller:
-    """
-    Whoever may read reports. Answers 403 without the scope.
-    """
-    if not caller.may("reports:read"):
-        raise Problem(403, "This key may not read reports: the scope reports:read is missing.")
-    return caller
-
-
-def visitor(caller: Annotated[Caller, Depends(known)]) -> Caller:
-    """
-    Whoever may read visit lists of its departments. Answers 403 without the scope.
-    """
-    if not caller.may("visits:read"):
-        raise Problem(403, "This key may not read visit lists: the scope visits:read is missing.")
-    return caller
 
 
 def _repository(request: Request) -> Repository:
@@ -114,22 +91,22 @@ def _repository(request: Request) -> Repository:
     return repository
 
 
-Reader = Annotated[Caller, Depends(reader)]
-Visitor = Annotated[Caller, Depends(visitor)]
+Reader = Annotated[Caller, Depends(scoped("reports:read"))]
+Visitor = Annotated[Caller, Depends(scoped("visits:read"))]
 Store = Annotated[Repository, Depends(_repository)]
 ListQuery = Annotated[views.ListParameters, Query()]
 ReportQuery = Annotated[views.ReportParameters, Query()]
 VisitQuery = Annotated[visits.VisitParameters, Query()]
 
-router = APIRouter(prefix="/v1", responses=problems(401, 403, 422, 503))
+router = APIRouter(prefix="/v1", responses=problems(401, 403, 422, 503), dependencies=DOCUMENTED)
 
 
 def _wrong(field: str, message: str) -> Problem:
     return Problem(422, "Some fields are not as they should be.", errors=[FieldError(field=field, message=message)])
 
 
-def _filter(parameters: views.Parameters) -> Filter:
-    filters = parameters.filter()
+def _filter(parameters: views.Parameters, caller: Caller) -> Filter:
+    filters = replace(parameters.filter(), within=caller.limited_to)
     if filters.first_day and filters.last_day and filters.first_day > filters.last_day:
         raise _wrong("to", "lies before from")
     return filters
@@ -146,19 +123,19 @@ async def get_request(request: Request, request_id: str, caller: Reader, store: 
     except IllFormedId as reason:
         raise _wrong("request_id", str(reason)) from None
     document = await store.request(canonical)
-    if document is None:
+    if document is None or not caller.sees(document["department"]):
         raise Problem(404, "No request has this number.")
-    parts = await store.parts_of(canonical)
+    parts = [part for part in await store.parts_of(canonical) if caller.sees(part["department"])]
     return views.detail(document, parts, request.app.state.clock(), with_text=caller.may("texts:read"))
 
 
 @router.get("/requests", response_model=views.RequestList, tags=["requests"])
-async def list_requests(request: Request, _: Reader, store: Store, parameters: ListQuery) -> dict[str, Any]:
+async def list_requests(request: Request, caller: Reader, store: Store, parameters: ListQuery) -> dict[str, Any]:
     """
     Requests that fit the filter, newest first. Follow ``next_cursor``; what comes in meanwhile shifts nothing.
     """
     secret, now = request.app.state.settings.cursor_secret.get_secret_value().encode(), request.app.state.clock()
-    filters = _filter(parameters)
+    filters = _filter(parameters, caller)
     try:
         since = unseal(secret, filters, parameters.cursor) if parameters.cursor else None
     except BadCursor as reason:
@@ -220,11 +197,11 @@ async def _report(
 
 
 @router.get("/reports/summary", response_model=views.SummaryReport, tags=["reports"])
-async def summary(request: Request, _: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
+async def summary(request: Request, caller: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
     """
     One row for everything, or for what was received from ``from`` to ``to``.
     """
-    filters = _filter(parameters)
+    filters = _filter(parameters, caller)
 
     async def rows(now: datetime) -> list[dict[str, Any]]:
         return [await store.summary(filters, now)]
@@ -233,11 +210,11 @@ async def summary(request: Request, _: Reader, store: Store, parameters: ReportQ
 
 
 @router.get("/reports/volume", response_model=views.VolumeReport, tags=["reports"])
-async def volume(request: Request, _: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
+async def volume(request: Request, caller: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
     """
     Received and closed for each hour, day, week or month.
     """
-    filters = _filter(parameters)
+    filters = _filter(parameters, caller)
     try:
         report = await _report(request, filters, lambda now: store.volume(filters, now, parameters.interval))
     except TooManyBuckets as reason:
@@ -246,18 +223,18 @@ async def volume(request: Request, _: Reader, store: Store, parameters: ReportQu
 
 
 @router.get("/reports/departments", response_model=views.DepartmentsReport, tags=["reports"])
-async def departments(request: Request, _: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
+async def departments(request: Request, caller: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
     """
     A row for each department, by the work it holds or closed: requests and sub-requests.
     """
-    filters = replace(_filter(parameters), parts=True)
+    filters = replace(_filter(parameters, caller), parts=True)
     return await _report(request, filters, lambda now: store.grouped(filters, now, "department"))
 
 
 @router.get("/reports/channels", response_model=views.ChannelsReport, tags=["reports"])
-async def channels(request: Request, _: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
+async def channels(request: Request, caller: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
     """
     A row for each channel.
     """
-    filters = _filter(parameters)
+    filters = _filter(parameters, caller)
     return await _report(request, filters, lambda now: store.grouped(filters, now, "channel"))

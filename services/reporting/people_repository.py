@@ -156,7 +156,7 @@ class PeopleRepository:
             )
         except DuplicateKeyError:
             return False
-        return bool(done.matched_count or done.upserted_id)
+        return done.modified_count == 1 or bool(done.upserted_id)
 
     async def forget_attempts(self, name: str) -> None:
         """
@@ -237,7 +237,7 @@ class PeopleRepository:
         """
         Take the flow of this browser out: a state counts once, and for ten minutes.
         """
-        row = await self._flows.find_one_and_delete({"_id": state, "browser": browser})
+        row: Mapping[str, Any] | None = await self._flows.find_one_and_delete({"_id": state, "browser": browser})
         if row is None or now - row["at"] >= FLOW_LIFETIME:
             return None
         return Flow(row["_id"], row["browser"], row["nonce"], row["verifier"], row["next"])

@@ -50,6 +50,7 @@ class TooManyBuckets(ValueError):
 class Filter:
     """
     Which requests are meant. An empty field does not narrow. ``parts``: sub-requests too; ``parent``: its parts alone.
+    ``within``: only what these departments hold now, whoever asks for what; no part of the query, but of who asks.
     """
 
     department: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ class Filter:
     first_day: date | None = None
     last_day: date | None = None
     q: str | None = None
+    within: frozenset[str] | None = None
 
     def as_query(self) -> dict[str, str]:
         """
@@ -152,6 +154,8 @@ def _match(filters: Filter, now: datetime) -> Match:
         values: Sequence[str] = getattr(filters, name)
         if values:
             found[field] = values[0] if len(values) == 1 else {"$in": list(values)}
+    if filters.within is not None:
+        found["department"] = {"$in": sorted(filters.within.intersection(filters.department or filters.within))}
     for name in ("paused", "escalated"):
         if (flag := getattr(filters, name)) is not None:
             found[name] = flag

@@ -58,25 +58,25 @@ class Sessions:
         self._clock = clock
         self._public = {key.kid: key.key for key in keys.all}
 
-    async def open(self, account: Account, *, instead_of: str | None = None) -> str:
+    async def open(self, account: Account, *, instead_of: str | None = None) -> tuple[Session, str]:
         """
-        A new session for whoever has just proved who they are; what its cookie holds (256 random bits). The session
-        that the browser had before (``instead_of``, its cookie) ends: nobody is signed in under an id they were given.
+        A new session for whoever has just proved who they are; it and what its cookie holds (256 random bits). The
+        session that the browser had before (``instead_of``, its cookie) ends: nobody is signed in under an id that
+        they were given.
         """
         if instead_of:
             await self.close(instead_of)
         cookie, now = secrets.token_urlsafe(32), self._clock()
-        await self._repository.open(
-            Session(
-                id=hashed(cookie),
-                person_id=account.id,
-                csrf=secrets.token_urlsafe(24),
-                created_at=now,
-                seen_at=now,
-                must_change=account.must_change,
-            )
+        session = Session(
+            id=hashed(cookie),
+            person_id=account.id,
+            csrf=secrets.token_urlsafe(24),
+            created_at=now,
+            seen_at=now,
+            must_change=account.must_change,
         )
-        return cookie
+        await self._repository.open(session)
+        return session, cookie
 
     async def close(self, cookie: str) -> None:
         """
@@ -114,7 +114,15 @@ class Sessions:
             found = await self.holder(session)
         except UNAVAILABLE as error:
             raise PeopleUnavailable("the sessions cannot be read now") from error
-        return None if found is None or found[0].must_change else await self.person(self.token(*found))
+        return None if found is None else self.person_of(*found)
+
+    def person_of(self, session: Session, account: Account) -> Person | None:
+        """
+        The holder of a session, with a new token; None while the password must be changed first.
+        """
+        if session.must_change:
+            return None
+        return read(self.token(session, account), self._public, self._clock())
 
     def token(self, session: Session, account: Account) -> str:
         """

@@ -2,10 +2,13 @@
 What reporting reads from the environment.
 """
 
-from pydantic import Field, SecretStr
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+from services.reporting.people import Grant
 
 
 class ProjectorSettings(BaseSettings):
@@ -22,16 +25,83 @@ class ProjectorSettings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
 
 
+class OidcSettings(BaseSettings):
+    """
+    Sign-in at a provider (``REPORTING_OIDC_…``); without an ``issuer`` there is none.
+
+    ``roles_claim`` of the id token holds a text or a list of texts (``a.b``: ``b`` inside ``a``); ``roles`` says as
+    JSON what each gives: ``{"ilkim-masa": ["operator"], "zabita-ekip": ["department:zabita"]}``. ``user_claim`` is
+    shown to administrators as the user name.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="REPORTING_OIDC_", frozen=True)
+    issuer: str = ""
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    scopes: str = "openid profile"
+    roles_claim: str = "groups"
+    user_claim: str = "preferred_username"
+    roles: dict[str, list[str]] = Field(default_factory=dict)
+    label: str = "Kurum hesabı"
+
+    @property
+    def grants(self) -> dict[str, tuple[Grant, ...]]:
+        """
+        What each value of the claim gives.
+        """
+        return {value: tuple(map(Grant.parse, texts)) for value, texts in self.roles.items()}
+
+    @model_validator(mode="after")
+    def _complete(self) -> "OidcSettings":
+        if not self.issuer:
+            return self
+        parts = urlsplit(self.issuer)
+        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError("REPORTING_OIDC_ISSUER must be an https URL")
+        for name in ("client_id", "client_secret", "roles"):
+            if not getattr(self, name):
+                raise ValueError(f"REPORTING_OIDC_{name.upper()} is needed with an issuer")
+        if not self.grants:
+            raise ValueError("REPORTING_OIDC_ROLES must map at least one value of the claim to a role")
+        return self
+
+
 class ApiSettings(BaseSettings):
     """
-    The HTTP side. ``REPORTING_CURSOR_SECRET`` signs the cursors of lists; all processes of the api share it.
+    The HTTP side. ``REPORTING_CURSOR_SECRET`` signs the cursors of lists, ``REPORTING_TOKEN_SECRET`` the tokens of
+    those who work here; all processes of the api share both. To change the latter put the old one into
+    ``REPORTING_TOKEN_SECRET_BEFORE`` for a day. ``public_url`` and ``intake_public_url`` are where browsers see the two
+    services with pages: under the same host name, since the cookie of the sign-in goes to one host.
     """
 
     model_config = SettingsConfigDict(env_prefix="REPORTING_", frozen=True)
     host: str = "127.0.0.1"
     api_port: int = 8001
+    public_url: str = "http://127.0.0.1:8001"
     intake_url: str = "http://127.0.0.1:8000"
+    intake_public_url: str = "http://127.0.0.1:8000"
+    notify_url: str = "http://127.0.0.1:8002"
     cursor_secret: SecretStr = Field(min_length=16)
+    token_secret: SecretStr = Field(min_length=16)
+    token_secret_before: SecretStr | None = Field(default=None, min_length=16)
+    local_accounts: bool = True
     database: str = "reporting"
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
+    oidc: OidcSettings = Field(default_factory=OidcSettings)
+
+    @field_validator("public_url", "intake_public_url", "intake_url", "notify_url")
+    @classmethod
+    def _no_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+
+class UsersSettings(BaseSettings):
+    """
+    What ``users`` on the command line needs; the secret only where a lock-out is lifted.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="REPORTING_", frozen=True)
+    token_secret: SecretStr = Field(min_length=16)
+    database: str = "reporting"
+    mongo: MongoSettings = Field(default_factory=MongoSettings)

@@ -24,6 +24,7 @@ from tests.unit.reporting.lives import START, Life, random_lives
 
 pytestmark = pytest.mark.integration
 
+SECRET = SecretStr("0123456789abcdef")
 NOW = START + timedelta(days=40)
 
 
@@ -50,7 +51,7 @@ async def repository(mongo_uri: str, database: str) -> AsyncIterator[Repository]
 @pytest.fixture
 async def client(mongo_uri: str, database: str) -> AsyncIterator[httpx.AsyncClient]:
     settings = ApiSettings(
-        cursor_secret=SecretStr("0123456789abcdef"), mongo=MongoSettings(uri=mongo_uri), database=database
+        cursor_secret=SECRET, token_secret=SECRET, mongo=MongoSettings(uri=mongo_uri), database=database
     )
     app = create_app(settings, callers=Keys(), clock=FrozenClock(NOW))
     async with (
