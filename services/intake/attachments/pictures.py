@@ -18,11 +18,17 @@ from PIL import Image, UnidentifiedImageError, WebPImagePlugin
 
 from services.intake.attachments.kinds import Kind, Unfit
 
-MAX_PIXELS: Final = 50_000_000
+MAX_PIXELS: Final = {  # WebP's decoder holds a picture four times
+    Kind.JPEG: 50_000_000,
+    Kind.PNG: 50_000_000,
+    Kind.GIF: 50_000_000,
+    Kind.WEBP: 25_000_000,
+}
 MAX_SIDE: Final = 20_000
 MAX_FRAMES: Final = 100
 PUBLIC_SIDE: Final = 2_048
 THUMB_SIDE: Final = 320
+_BAND: Final = 64
 _FORMATS: Final = {
     Kind.JPEG: "JPEG",
     Kind.PNG: "PNG",
@@ -68,29 +74,37 @@ def prepare(raw: bytes, kind: Kind) -> Picture:
     Raises ``Unfit`` for what is too large, too long or damaged; ``MemoryError`` and whatever Pillow raises on files
     that were made to break it: the caller is a process that may die of it.
     """
-    warnings.simplefilter("error", Image.DecompressionBombWarning)
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS[kind]
     try:
-        with Image.open(BytesIO(raw), formats=[_FORMATS[kind]]) as picture:
-            return _prepared(picture, kind)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if kind is Kind.PNG:
+                _open(raw, kind).verify()  # load() does not look at checksums
+            with _open(raw, kind) as picture:
+                return _prepared(picture, kind)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise Unfit(_too_large()) from None
+        raise Unfit(_too_large(kind)) from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error):
         raise Unfit(_DAMAGED) from None
 
 
+def _open(raw: bytes, kind: Kind) -> Image.Image:
+    return Image.open(BytesIO(raw), formats=[_FORMATS[kind]])
+
+
 def _prepared(picture: Image.Image, kind: Kind) -> Picture:
     width, height = picture.size
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        raise Unfit(_too_large())
+    if width * height > MAX_PIXELS[kind] or max(width, height) > MAX_SIDE:
+        raise Unfit(_too_large(kind))
     if kind is not Kind.JPEG and getattr(picture, "n_frames", 1) > MAX_FRAMES:  # a JPEG's others are previews
         raise Unfit(f"has more than {MAX_FRAMES} frames: send one picture of it")
-    exif = _exif(picture)
-    orientation = exif.get(_ORIENTATION)
     if kind is Kind.JPEG:
         picture.draft("RGB", (PUBLIC_SIDE, PUBLIC_SIDE))  # decodes all, but at a fraction of the size
     picture.load()
-    public = _small(_opaque(picture), PUBLIC_SIDE)
+    exif = _exif(picture)  # not before: a PNG is loaded by it, and fails only once
+    orientation = exif.get(_ORIENTATION)
+    public = _small(_reduced(picture), PUBLIC_SIDE)
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     if turn is not None:
         public = public.transpose(turn)
@@ -100,20 +114,35 @@ def _prepared(picture: Image.Image, kind: Kind) -> Picture:
     return Picture(width, height, _jpeg(public, 85), _jpeg(thumb, 80), _taken_at(exif), _position(exif))
 
 
-def _too_large() -> str:
+def _too_large(kind: Kind) -> str:
     return (
-        f"has more than {MAX_PIXELS // 1_000_000} megapixels, or a side of more than {MAX_SIDE} pixels: "
+        f"has more than {MAX_PIXELS[kind] // 1_000_000} megapixels, or a side of more than {MAX_SIDE} pixels: "
         "send a smaller picture"
     )
 
 
+def _reduced(picture: Image.Image) -> Image.Image:
+    """
+    The picture on white, at a whole fraction of its size if it is much larger than the public copy. Done in bands: with
+    whole copies in other modes a large picture would take its memory three times.
+    """
+    factor = max(1, max(picture.size) // PUBLIC_SIDE)
+    if factor == 1:
+        return _opaque(picture)
+    width, height = picture.size
+    small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, _BAND * factor):
+        band = picture.crop((0, top, width, min(top + _BAND * factor, height)))
+        band.info = picture.info
+        small.paste(_opaque(band).reduce(factor), (0, top // factor))
+    return small
+
+
 def _opaque(picture: Image.Image) -> Image.Image:
-    if picture.mode == "RGB" and "transparency" not in picture.info:
-        return picture
     if picture.mode.startswith("I"):  # 16 bit grey; convert() would cut it off at 255
         return picture.convert("I").point(lambda value: value * (1 / 256)).convert("RGB")
     if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
-        picture = _small(picture.convert("RGBA"), PUBLIC_SIDE)
+        picture = picture.convert("RGBA")
         white = Image.new("RGB", picture.size, "white")
         white.paste(picture, mask=picture.getchannel("A"))
         return white
@@ -121,8 +150,8 @@ def _opaque(picture: Image.Image) -> Image.Image:
 
 
 def _small(picture: Image.Image, side: int) -> Image.Image:
-    small = picture.copy() if side == THUMB_SIDE else picture
-    small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
 
 
