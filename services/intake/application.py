@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from services.common.contracts.vocabulary import Action
 from services.common.kit.auth import Caller
 from services.common.kit.clock import Clock
+from services.intake.attachments.store import Use
 from services.intake.domain import (
     Accepted,
     CallOf,
@@ -64,6 +65,17 @@ class Calls(Protocol):
 
     async def of_request(self, call_id: str, caller: Caller) -> CallOf | None: ...
     async def registered(self, call_id: str, request_id: str, person: str) -> None: ...
+
+
+class Files(Protocol):
+    """
+    What intake asks of whoever keeps files.
+    """
+
+    async def tie(self, numbers: Sequence[str], caller: Caller, request_id: str, use: Use) -> None:
+        """
+        Tie the caller's files to a request. Raises ``Refused``, or ``Away``: without its files nothing is accepted.
+        """
 
 
 class Fingerprints:
@@ -173,6 +185,7 @@ class Intake:
         keeper: Keeper,
         store: Store,
         calls: Calls,
+        files: Files,
         hints: Breaker,
         patient: Breaker,
         clock: Clock,
@@ -182,6 +195,7 @@ class Intake:
         self._keeper = keeper
         self._store = store
         self._calls = calls
+        self._files = files
         self._hints = hints
         self._patient = patient
         self._clock = clock
@@ -191,7 +205,8 @@ class Intake:
 
     async def take_request(self, body: NewRequest, caller: Caller, idempotency_key: str | None) -> RequestTaken:
         """
-        Keep a request. Raises ``Refused``, ``Conflict`` (same key, other body) or ``NowhereToKeep``.
+        Keep a request. Raises ``Refused``, ``Conflict`` (same key, other body), ``NowhereToKeep``, or, if it has
+        files, ``Away``.
         """
         body = body.model_copy(update={"entered_by": typed_by(body.entered_by, caller)})
         accepted = accept_request(
@@ -205,6 +220,7 @@ class Intake:
 
         async def fits() -> None:
             check_repeat(body, self._clock())
+            await self._files.tie(body.attachments or (), caller, accepted.id, Use.SENT)
 
         await self._take_once(accepted, fits)
         if body.call_id and caller.person:
@@ -215,7 +231,8 @@ class Intake:
         self, body: NewUpdate, request_id: str, caller: Caller, idempotency_key: str | None
     ) -> UpdateTaken:
         """
-        Keep a department's update. Raises ``Refused``, ``Forbidden``, ``Conflict`` or ``NowhereToKeep``.
+        Keep a department's update. Raises ``Refused``, ``Forbidden``, ``Conflict``, ``NowhereToKeep``, or, if it has
+        photos, ``Away``.
         """
         department = speaks_for(body.department, caller)
         accepted = accept_update(
@@ -234,6 +251,7 @@ class Intake:
             conflict = await self._if_there(lambda: self._conflict(accepted, request_id, body.action, department))
             if conflict is not None:
                 raise conflict
+            await self._files.tie(body.photos or (), caller, request_id, Use.SHOWN)
 
         await self._take_once(accepted, fits)
         self._notes.remember((request_id, accepted.id))

@@ -136,6 +136,7 @@ def accept_request(
         text=body.text,
         contact_id=contact.contact_id if contact else of_call or ids.CONTACT_NONE,
         location=_location(body.location),
+        attachments=tuple(body.attachments or ()),
         attributes=body.attributes or {},
         adapter=adapter,
         external_id=body.external_id,
@@ -351,7 +352,7 @@ def _settled(body: NewRequest) -> NewRequest:
             "citizen": body.citizen if body.citizen and body.citizen.given else None,
             "location": body.location if _location(body.location) else None,
             "attributes": body.attributes or None,
-            "attachments": None,
+            "attachments": body.attachments or None,
         }
     )
 

@@ -25,7 +25,7 @@ from services.intake import cleaning
 TEXT_LIMIT = 4_000
 REASON_LIMIT = 1_000
 MOST_PARTS = 10
-MOST_PHOTOS = 10
+MOST_FILES = 10
 MOST_EVENTS = 1_000_000
 CALLER_KEY = r"^[!-~]([ -~]{0,198}[!-~])?$"
 
@@ -60,14 +60,8 @@ def _visible(limit: int) -> Any:
     )
 
 
-def _none_yet(attachments: list[str]) -> list[str]:
-    if attachments:
-        raise ValueError("are not accepted yet: send the request without them")
-    return attachments
-
-
-def _each_once(photos: list[str]) -> list[str]:
-    return list(dict.fromkeys(photos))
+def _each_once(files: list[str]) -> list[str]:
+    return list(dict.fromkeys(files))
 
 
 Prose = Annotated[str, _prose(TEXT_LIMIT), _visible(TEXT_LIMIT)]
@@ -106,7 +100,7 @@ KnownDepartment = Annotated[str, AfterValidator(_known_department), Field(exampl
 Attributes = Annotated[
     dict[str, Any], AfterValidator(cleaning.attributes), WithJsonSchema({"type": "object", "maxProperties": 50})
 ]
-Photos = Annotated[list[AttachmentId], AfterValidator(_each_once), Field(max_length=MOST_PHOTOS)]
+Files = Annotated[list[AttachmentId], AfterValidator(_each_once), Field(max_length=MOST_FILES)]
 Seq = Annotated[int, Field(strict=True, ge=1, le=MOST_EVENTS, description="the last event that was seen")]
 Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
@@ -195,7 +189,7 @@ class NewRequest(Body):
     citizen: Citizen | None = None
     contact: Literal["none"] | None = Field(default=None, description="the citizen wants to stay unknown")
     location: Place | None = None
-    attachments: Annotated[list[str], AfterValidator(_none_yet), Field(max_length=100)] | None = None
+    attachments: Files | None = None
     attributes: Attributes | None = None
     external_id: CallerKey | None = None
     entered_by: Word | None = None
@@ -289,7 +283,7 @@ class NewUpdate(Body):
     referred_to: OtherBody | None = None
     parts: Annotated[list[NewPart], Field(min_length=2, max_length=MOST_PARTS)] | None = None
     master: OtherRequest | None = None
-    photos: Photos | None = None
+    photos: Files | None = None
     expected_seq: Seq | None = None
 
 

@@ -70,12 +70,23 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
     http = httpx.AsyncClient()
     calls = CallRepository(client, settings.database)
     telephony = telephony_of(settings, keeper, calls, http)
+    files = GridFSStore(client, settings.database)
+    attachments = Attachments(
+        secret=settings.secret,
+        store=files,
+        workshop=Workshop(),
+        scanner=ClamAV(settings.clamav_host, settings.clamav_port) if settings.clamav_host else NoScanner(),
+        mongo=Breaker("MongoDB (files)", AWAY, pause=1.0, limit=15.0),
+        holders=repository.holders,
+        clock=system_clock,
+    )
     intake = Intake(
         secret=settings.secret,
         public_url=settings.public_url,
         keeper=keeper,
         store=repository,
         calls=telephony.switchboard,
+        files=attachments,
         hints=hints,
         patient=patient,
         clock=system_clock,
@@ -87,16 +98,6 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         reporting_public_url=settings.reporting_public_url.rstrip("/"),
     )
     declarations = Declarations(repository, publisher, patient, system_clock)
-    files = GridFSStore(client, settings.database)
-    attachments = Attachments(
-        secret=settings.secret,
-        store=files,
-        workshop=Workshop(),
-        scanner=ClamAV(settings.clamav_host, settings.clamav_port) if settings.clamav_host else NoScanner(),
-        mongo=Breaker("MongoDB (files)", AWAY, pause=1.0, limit=15.0),
-        holders=repository.holders,
-        clock=system_clock,
-    )
 
     async def ready() -> dict[str, object]:
         kafka, mongo = publisher.connected, True
