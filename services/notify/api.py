@@ -18,6 +18,7 @@ from services.common.kit.clock import Clock, system_clock
 from services.common.kit.guard import DOCUMENTED, People, install_guard, scoped
 from services.common.kit.http import Problem, StrictRoute, install, problems
 from services.common.kit.people import TokenVerifier
+from services.notify import callbacks_api
 from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
 
@@ -120,4 +121,5 @@ def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
     install(app, ready=ready)
     install_guard(app)
     app.include_router(router)
+    app.include_router(callbacks_api.router)
     return app

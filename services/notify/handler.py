@@ -11,14 +11,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Protocol, TypeVar
 from uuid import uuid4
 
 import orjson
 
 from services.common.contracts.envelope import TYPE_PREFIX, Metadata, Record
-from services.common.contracts.events import ContactChanged, Lifecycle
-from services.common.contracts.topics import CONTACTS, LIFECYCLE
+from services.common.contracts.events import CallAnswered, CallMissed, ContactChanged, Event, Lifecycle
+from services.common.contracts.topics import CALLS, CONTACTS, LIFECYCLE
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit import metrics, mongo
 from services.common.kit.clock import Clock, system_clock
@@ -26,7 +27,7 @@ from services.common.kit.logs import logger
 from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, WorkerSpec, background, within_budget
 from services.common.kit.worker import Sender as Kafka
-from services.notify import domain
+from services.notify import callbacks, domain
 from services.notify.channels.base import PermanentError, Sender, TemporaryError
 from services.notify.domain import Away, Contact, Handed, Reason, Refused, Result, Row, Rules, Telling, Unanswered
 from services.notify.messages import House, Templates
@@ -143,6 +144,7 @@ class Notifier:
         now = self._clock()
         contacts = [contact_from(delivery, now) for delivery in batch if delivery.topic == CONTACTS.name]
         await self._repository.keep_contacts(domain.newest(contacts).values(), now)
+        await self._note_calls([delivery.event.data for delivery in batch if delivery.topic == CALLS.name], now)
         events: dict[str, list[tuple[Metadata, Lifecycle]]] = {}
         for delivery in batch:
             if delivery.topic != LIFECYCLE.name or delivery.received is None:
@@ -164,6 +166,17 @@ class Notifier:
             await self._repository.change(events, decide)
             self._unpublished.ring()
         self._due.ring()
+
+    async def _note_calls(self, calls: Sequence[Event], now: datetime) -> None:
+        """
+        Put whoever was missed on the call-back list, and take off with whom somebody spoke since.
+        """
+        for call in calls:
+            if not isinstance(call, CallMissed | CallAnswered) or call.person is None:
+                continue
+            await self._repository.callbacks.change(
+                callbacks.callback_id(call.person), partial(callbacks.with_call, call=call), now
+            )
 
     # --- to citizens and staff ---
 
@@ -276,6 +289,7 @@ class Notifier:
         waiting = await self._repository.unpublished(self._clock(), PUBLISH_LIMIT)
         if not waiting:
             return 0
+        await self._note_phone_only(waiting.values())
         records = {key: telling.outbox for key, telling in waiting.items()}
         await self._kafka.publish([record for rows in records.values() for record in rows])
         await self._repository.change(
@@ -285,6 +299,22 @@ class Notifier:
             for record in rows:
                 _count(record)
         return sum(map(len, records.values()))
+
+    async def _note_phone_only(self, tellings: Iterable[Telling]) -> None:
+        """
+        Put whoever can only be called on the call-back list, before Kafka hears that they were not written to.
+        """
+        found = [telling for telling in tellings if callbacks.phone_rows(telling)]
+        if not found:
+            return
+        now = self._clock()
+        recipients = {row.recipient for telling in found for row in callbacks.phone_rows(telling)}
+        contacts = (await self._repository.contacts(recipients)).values()
+        for telling in found:
+            for person, told in callbacks.by_phone(telling, contacts, now).items():
+                await self._repository.callbacks.change(
+                    callbacks.callback_id(person), partial(callbacks.with_all_told, told=told), now
+                )
 
     async def watch(self) -> None:
         """
@@ -322,7 +352,7 @@ def worker_spec(
     settings: NotifySettings, templates: Templates, staff: Staff, senders: Callable[[], Mapping[NotifyVia, Sender]]
 ) -> WorkerSpec:
     """
-    The worker: consumer group ``notify`` on contacts and requests.lifecycle.
+    The worker: consumer group ``notify`` on contacts, requests.lifecycle and calls.
     """
 
     @asynccontextmanager
@@ -351,4 +381,4 @@ def worker_spec(
                 await sender.close()
             client.close()
 
-    return WorkerSpec(GROUP, (CONTACTS.name, LIFECYCLE.name), lifespan, settings.ops_port)
+    return WorkerSpec(GROUP, (CONTACTS.name, LIFECYCLE.name, CALLS.name), lifespan, settings.ops_port)

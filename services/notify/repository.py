@@ -1,5 +1,6 @@
 """
-Notify's collections: ``contacts``, ``tellings`` (ledger and outbox in one, a document a request) and ``audit``.
+Notify's collections: ``contacts``, ``tellings`` (ledger and outbox in one, a document a request) and ``audit``; the
+call-back list stands in callbacks_repository.py.
 
 A telling is written only if nobody wrote it since it was read; who comes second reads and decides again.
 """
@@ -16,6 +17,7 @@ from pymongo.errors import BulkWriteError
 from services.common.contracts.envelope import Record
 from services.common.contracts.vocabulary import Clock, Language, Level, NotifyVia, Outcome, Status
 from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
+from services.notify.callbacks_repository import CallbackRepository
 from services.notify.domain import Contact, Row, State, Telling
 from services.notify.transitions import Facts
 
@@ -123,6 +125,7 @@ class NotifyRepository:
         db = client[database]
         self._client = client
         self._contacts, self._tellings, self._audit = db["contacts"], db["tellings"], db["audit"]
+        self.callbacks = CallbackRepository(client, database)
 
     async def prepare(self) -> None:
         """
@@ -137,6 +140,7 @@ class NotifyRepository:
                 IndexModel("written_on", expireAfterSeconds=int(KEEP_TELLINGS.total_seconds())),
             ],
         )
+        await self.callbacks.prepare()
         await ensure_indexes(
             self._audit,
             [IndexModel("contact_id"), IndexModel("at", expireAfterSeconds=int(KEEP_AUDIT.total_seconds()))],
