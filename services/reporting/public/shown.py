@@ -178,6 +178,7 @@ def shown(document: Document) -> PublicRequest:
     body: Document = document["bodies"].get(document["origin"] or "") or {}
     answers: dict[str, Any] = json.loads(body.get("attributes") or "{}") if told else {}
     address_id = answers.pop(ADDRESS_ID, None)
+    answers.pop(MEDIA_URL, None)  # a link of a stranger: for the crew, not for everybody
     department = document["department"]
     return PublicRequest(
         request_id=document["request_id"],
@@ -210,7 +211,8 @@ def shown(document: Document) -> PublicRequest:
 
 
 ADDRESS_ID: Final = "address_id"
-"""The answer under which Open311 keeps the id of an address in somebody's register."""
+MEDIA_URL: Final = "media_url"
+"""The answers under which Open311 keeps an address's id in somebody's register, and a link to a picture."""
 
 
 def _step(request_id: str, entry: Mapping[str, Any], service_code: str) -> PublicStep:
