@@ -86,10 +86,14 @@ def actions(rules: Rules) -> Iterator[Row]:
         yield Row(
             action,
             desk=by_desk is None,
-            needs=tuple(bare.detail.partition(":")[0].split(", ")) if bare else (),
+            needs=tuple(field.partition(" or ")[0] for field in _fields(bare.detail)) if bare else (),
             sources=tuple(dict.fromkeys(sources)),
             targets=() if sources == targets else tuple(dict.fromkeys(targets)),
         )
+
+
+def _fields(detail: str) -> list[str]:
+    return detail.partition(":")[0].split(", ")
 
 
 def _in_state(state: Status, rules: Rules) -> Case:

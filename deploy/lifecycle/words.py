@@ -77,6 +77,7 @@ REFUSALS: Final[dict[RefusalReason, Words]] = {
     RefusalReason.UNKNOWN_REQUEST: Words(tr="böyle bir başvuru yok", en="no such request"),
     RefusalReason.NOT_THE_HOLDER: Words(tr="başvuru bu birimde değil", en="another department holds it"),
     RefusalReason.FORBIDDEN_MOVE: Words(tr="bu durumda yapılamaz", en="not possible in this state"),
+    RefusalReason.CHANGED_MEANWHILE: Words(tr="bu arada başkası işlem yaptı", en="somebody else was quicker"),
     RefusalReason.UNKNOWN_DEPARTMENT: Words(tr="böyle bir birim yok", en="no such department"),
     RefusalReason.UNKNOWN_SERVICE: Words(tr="böyle bir hizmet yok", en="no such service"),
     RefusalReason.UNKNOWN_MASTER: Words(tr="o başvuruya bağlanamaz", en="it cannot be tied to that request"),
