@@ -16,7 +16,9 @@ Health = Literal["kafka", "mongo", "tcp", "http"]
 ROOT: Final = Path(__file__).resolve().parents[2]
 HOST: Final = "127.0.0.1"
 MARK: Final = "ILKIM_RUN_DIR"  # in the environment of every process of a stack: says whose it is
-SECRETS: Final = ("API_KEY", "INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET")
+SECRETS: Final = (
+    "API_KEY", "PEOPLE_PASSWORD", "INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET", "REPORTING_TOKEN_SECRET",
+)  # fmt: skip
 
 
 class StackError(Exception):
@@ -50,6 +52,15 @@ SERVICES: Final = (
     _service("notify-api", 2, "services.notify", "api"),
     _service("projector", 14, "services.reporting", "projector"),
     _service("reporting-api", 1, "services.reporting", "api"),
+)
+
+
+PEOPLE: Final[tuple[dict[str, object], ...]] = (  # who can sign in on a development stack, all with PEOPLE_PASSWORD
+    {"user": "operator", "name": "Elif Demir", "roles": ["operator"]},
+    {"user": "zabita", "name": "Hasan Yıldız", "roles": ["department"], "departments": ["zabita"]},
+    {"user": "fen-isleri", "name": "Murat Çelik", "roles": ["department"], "departments": ["fen-isleri"]},
+    {"user": "mudur", "name": "Zeynep Arslan", "roles": ["manager"]},
+    {"user": "admin", "name": "Deniz Koç", "roles": ["admin"]},
 )
 
 
@@ -192,6 +203,8 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "INTAKE_WORKER_OPS_PORT": str(base + 11),
         "INTAKE_DATA_DIR": str(config.data / "intake"),
         "INTAKE_PUBLIC_URL": intake,
+        "INTAKE_REPORTING_URL": reporting,
+        "INTAKE_REPORTING_PUBLIC_URL": reporting,
         "ROUTING_OPS_PORT": str(base + 12),
         "NOTIFY_OPS_PORT": str(base + 13),
         "NOTIFY_API_PORT": str(base + 2),
@@ -199,10 +212,14 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "NOTIFY_SMTP_PORT": str(base + 25),
         "NOTIFY_OUTBOX_DIR": str(config.run_dir / "outbox"),
         "NOTIFY_INTAKE_URL": intake,
+        "NOTIFY_REPORTING_URL": reporting,
         "NOTIFY_PUBLIC_URL": intake,
         "REPORTING_OPS_PORT": str(base + 14),
         "REPORTING_API_PORT": str(base + 1),
+        "REPORTING_PUBLIC_URL": reporting,
         "REPORTING_INTAKE_URL": intake,
+        "REPORTING_INTAKE_PUBLIC_URL": intake,
+        "REPORTING_NOTIFY_URL": notify,
         **{name: secrets[name] for name in SECRETS},
     }
 

@@ -154,8 +154,9 @@ class Stack:
         """
         Start what does not run yet, and return when all of it serves. False if all ran already.
 
-        Infrastructure first, then topics, then the development key, then the services. Raises ``StackError``, with
-        the last lines of its log, if something does not come up; what did come up stays, to be looked at.
+        Infrastructure first, then topics, then the development key and people, then the services. Raises
+        ``StackError``, with the last lines of its log, if something does not come up; what did come up stays, to be
+        looked at.
         """
         wanted = self.config.processes if services else self.config.infrastructure
         states = self._states() if self.running else {}
@@ -175,6 +176,7 @@ class Stack:
         self._apply_topics()
         if services:
             self._add_key()
+            self._add_people()
             self._bring_up(SERVICES)
         return True
 
@@ -413,6 +415,20 @@ class Stack:
         )
         if added.returncode:
             raise StackError(f"the development key could not be added:\n{added.stdout}{added.stderr}")
+
+    def _add_people(self) -> None:
+        password = self.env["PEOPLE_PASSWORD"]
+        added = subprocess.run(
+            [sys.executable, "-m", "services.reporting", "users", "import"],
+            input=json.dumps([{**person, "password": password} for person in plan.PEOPLE]),
+            cwd=ROOT,
+            env={**os.environ, **self.env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if added.returncode:
+            raise StackError(f"the development people could not be added:\n{added.stdout}{added.stderr}")
 
     def _end_orphans(self) -> None:
         """

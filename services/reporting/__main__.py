@@ -1,5 +1,5 @@
 """
-``python -m services.reporting projector | api | rebuild``
+``python -m services.reporting projector | api | rebuild | users …``
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from services.common.kit.http import serve
 from services.common.kit.logs import configure
 from services.common.kit.mongo import connect
 from services.common.kit.worker import run_worker
+from services.reporting import users_cli
 from services.reporting.api import create_app
 from services.reporting.projector import worker
 from services.reporting.repository import Repository
@@ -51,7 +52,7 @@ async def rebuild() -> None:
 
 def main(arguments: list[str]) -> int:
     """
-    Run the process that the one argument names.
+    Run the process that the first argument names.
     """
     match arguments:
         case ["projector"]:
@@ -60,6 +61,8 @@ def main(arguments: list[str]) -> int:
             api()
         case ["rebuild"]:
             asyncio.run(rebuild())
+        case ["users", *words]:
+            return users_cli.main(words)
         case _:
             print(__doc__, file=sys.stderr)
             return 2

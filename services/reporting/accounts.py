@@ -225,6 +225,18 @@ class Accounts:
         await self.put_down("password_reset", who=by, about=person_id)
         return first
 
+    async def set_password(self, account: Account, password: str) -> bool:
+        """
+        Give the account this password, unless it has it; whether something was changed. Raises ``BadAccount``.
+        """
+        check_password(password, account)
+        if await self._passwords.fits(password, account.password):
+            return False
+        await self._repository.set_password(account.id, await self._passwords.hashed(password), must_change=False)
+        await self._repository.close_all(account.id)
+        await self.put_down("password_reset", about=account.id)
+        return True
+
     async def end_sessions(self, person_id: str, by: str | None = None) -> int:
         """
         End all sessions of the person; how many there were. Raises ``NotThere``.

@@ -23,7 +23,9 @@ from deploy.stack.docker import COMPOSE
 from deploy.stack.stack import Stack, _until, taken_ports
 
 pytestmark = pytest.mark.integration
-SECRETS = {"INTAKE_ID_SECRET": secrets.token_hex(16), "REPORTING_CURSOR_SECRET": secrets.token_hex(16)}
+SECRETS = {
+    name: secrets.token_hex(16) for name in ("INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET", "REPORTING_TOKEN_SECRET")
+}
 
 
 @pytest.fixture(scope="module")
