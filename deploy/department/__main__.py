@@ -15,6 +15,7 @@ from rich.console import Console
 
 from deploy.department import show, talk
 from deploy.terminal import ToolError, bootstrap_servers
+from services.common.contracts.actions import ANY_ACTION_MAY, SHAPES
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.events import Lifecycle, Referral, UpdateSubmitted
 from services.common.contracts.ids import IllFormedId, grouped, parse_any_id, parse_request_id
@@ -23,8 +24,6 @@ from services.common.contracts.vocabulary import ANSWERS, Action, Outcome, Prior
 INTERRUPTED = 130
 
 
-_NOTES: Final = ("--note-public", "--note-internal")
-_BODY: Final = ("--written-on", "--reference")
 _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "--note-public": {"help": "what the citizen reads", "metavar": "TEXT"},
     "--note-internal": {"help": "what colleagues read", "metavar": "TEXT"},
@@ -42,24 +41,24 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     },
     "--outcome": {"default": Outcome.RESOLVED, "choices": sorted(ANSWERS), "help": "how it ended (resolved)"},
     "--master": {"help": "the number of the request that it is a duplicate of", "metavar": "NUMBER"},
+    "--photo": {"help": "the id of a photo that intake keeps", "metavar": "ID", "action": "append"},
+    "--seen": {"help": "the last seq that you saw: refused if more has happened", "metavar": "SEQ", "type": int},
 }
-_ACTIONS: Final[dict[Action, tuple[tuple[str, ...], tuple[str, ...]]]] = {  # what each must be told, and what it may
-    Action.ACCEPT: ((), (*_NOTES, "--service")),
-    Action.REJECT: (("--note-internal",), ("--note-public", "--to", "--service")),
-    Action.TRANSFER: (("--to",), (*_NOTES, "--service")),
-    Action.START: ((), _NOTES),
-    Action.SCHEDULE: (("--on",), _NOTES),
-    Action.ASK: (("--question",), _NOTES),
-    Action.WAIT: (("--body",), (*_BODY, *_NOTES)),
-    Action.EXTEND: (("--note-public",), ("--note-internal",)),
-    Action.SPLIT: (("--part",), _NOTES),
-    Action.RESOLVE: (("--note-public",), ("--outcome", "--note-internal", "--service")),
-    Action.REFER: (("--body", "--note-public"), (*_BODY, "--note-internal")),
-    Action.DUPLICATE: (("--master",), _NOTES),
-    Action.CANCEL: (("--note-internal",), ("--note-public",)),
-    Action.REOPEN: (("--note-internal",), ("--note-public",)),
-    Action.NOTE: (("--note-internal",), ()),
+_OPTIONS_OF: Final = {
+    "note_public": ("--note-public",),
+    "note_internal": ("--note-internal",),
+    "outcome": ("--outcome",),
+    "to": ("--to",),
+    "service_code": ("--service",),
+    "planned_for": ("--on",),
+    "question": ("--question",),
+    "referred_to": ("--body", "--written-on", "--reference"),
+    "parts": ("--part",),
+    "master": ("--master",),
+    "photos": ("--photo",),
+    "expected_seq": ("--seen",),
 }
+"""The options for a field of an update; the first gives it, the others tell more."""
 _HELP: Final = {
     Action.ACCEPT: "take on what came in",
     Action.REJECT: "give back what is not yours; say why",
@@ -135,6 +134,8 @@ def update_of(arguments: argparse.Namespace, now: datetime) -> UpdateSubmitted:
             else None,
             parts=talk.parts(arguments.part) if arguments.part else (),
             master=parse_request_id(arguments.master) if arguments.master else None,
+            photos=tuple(arguments.photo or ()),
+            expected_seq=arguments.seen,
         )
     except (IllFormedId, ValidationError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
@@ -183,13 +184,20 @@ def parser() -> argparse.ArgumentParser:
     watching.add_argument("--since", default="now", help="beginning, now (default), or how long ago: 15m, 2h, 3d")
     watching.add_argument("--json", action="store_true", help="one JSON object a line, for pipes")
     watching.add_argument("--no-follow", action="store_true", help="end at the last event")
-    for action, (needs, may) in _ACTIONS.items():
+    for action, shape in SHAPES.items():
+        needed = {_OPTIONS_OF[names[0]][0] for names in shape.needs} - {"--outcome"}  # which has a default
+        offered = [
+            option
+            for name, options in _OPTIONS_OF.items()
+            for option in options
+            if name in shape.takes | ANY_ACTION_MAY
+        ]
         one = commands.add_parser(action, help=_HELP[action])
         one.set_defaults(**dict.fromkeys(name.removeprefix("--").replace("-", "_") for name in _OPTIONS))
         one.add_argument("department", help="slug of the department that acts")
         one.add_argument("number", help="the number of the request or of a part of one (….1), grouped or not")
-        for name in (*needs, *may):
-            one.add_argument(name, required=name in needs, **_OPTIONS[name])
+        for option in offered:
+            one.add_argument(option, required=option in needed, **_OPTIONS[option])
         one.add_argument("--update-id", help="your own id: repeating it has no second effect")
         one.add_argument("--no-wait", action="store_true", help="do not wait for the answer")
         one.add_argument("--timeout", type=float, default=30.0, help="how long to wait for it, in seconds (30)")

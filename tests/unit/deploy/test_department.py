@@ -325,6 +325,19 @@ def test_every_action_has_a_command_and_what_it_asks_for_is_a_record(action: str
     assert (back.data, record.key, back.meta.subject, back.meta.correlation_id) == (update, R.encode(), f"{R}.3", R)
 
 
+def test_what_was_seen_goes_with_every_action_and_photos_with_those_that_show_something() -> None:
+    photos = ["a_" + "1" * 32, "a_" + "2" * 32]
+    for action in Action:
+        seen = asked(action, "zabita", R, *COMMANDS[action][0], "--seen", "7")
+        assert (seen.expected_seq, seen.photos) == (7, ())
+    shown = asked("start", "zabita", R, "--photo", photos[0], "--photo", photos[1])
+    assert shown.photos == tuple(photos)
+    with pytest.raises(SystemExit):
+        asked("transfer", "zabita", R, "--to", "fen-isleri", "--photo", photos[0])
+    with pytest.raises(ToolError, match="expected_seq"):
+        asked("accept", "zabita", R, "--seen", "0")
+
+
 @pytest.mark.parametrize("action", [action for action in Action if COMMANDS[action][0]])
 def test_what_an_action_needs_is_asked_for_before_anything_is_sent(action: str) -> None:
     options = COMMANDS[action][0]
