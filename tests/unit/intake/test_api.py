@@ -35,6 +35,7 @@ from services.intake.schemas import UpdateResult
 from services.intake.spool import Spool
 from tests.people import FakeTokens
 from tests.unit.intake.fakes import FakeStore
+from tests.unit.intake.file_fakes import FakeShelf, attachments_of
 
 PROBLEM = "application/problem+json"
 NEW = {"channel": "web", "text": "Sokakta çukur var"}
@@ -57,6 +58,7 @@ class World:
         self.store = FakeStore()
         self.store.stored = {key.hash: key for key in KEYS.values()}
         self.publisher = FakePublisher()
+        self.shelf = FakeShelf()
         self.http: httpx.AsyncClient
         self.spool: Spool
         self.keeper: Keeper
@@ -67,11 +69,13 @@ class World:
         keys = Keys(self.store.keys, self.folder / "keys.json", Breaker("keys", UNAVAILABLE, pause=0))
         self.spool = Spool(self.spool_folder, self.spool_bytes)
         self.keeper = Keeper(self.publisher, self.spool, system_clock)  # type: ignore[arg-type]
+        attachments = attachments_of(self.shelf)
         intake = Intake(
             secret=b"0123456789abcdef",
             public_url="https://ilkim.example/",
             keeper=self.keeper,
             store=self.store,
+            files=attachments,
             hints=mongo,
             patient=Breaker("patient", UNAVAILABLE, pause=60),
             clock=system_clock,
@@ -91,7 +95,7 @@ class World:
         draining = asyncio.create_task(self.keeper.drain())
         await asyncio.sleep(0)
         people = People(OwnKeys(keys), FakeTokens(), "https://ilkim.example", "https://ilkim.example")
-        yield Parts(intake, declarations, keys, people, ready)
+        yield Parts(intake, declarations, attachments, keys, people, ready)
         draining.cancel()
         await intake.drain()
         self.spool.close()
@@ -277,7 +281,7 @@ HOSTILE: list[tuple[Any, str | None]] = [
     (NEW | {"location": {"lat": 41.0}}, "location"),
     (NEW | {"location": {"lat": 141.0, "lon": 36}}, "location.lat"),
     (NEW | {"location": {"lat": 41.0, "lon": -181}}, "location.lon"),
-    (NEW | {"attachments": ["x"]}, "attachments"),
+    (NEW | {"attachments": ["x"]}, "attachments.0"),
     (NEW | {"attributes": {"a": "x" * 10_001}}, "attributes"),
     (NEW | {"external_id": "ş"}, "external_id"),
     (NEW | {"received_at": "2099-01-01T00:00:00Z"}, "received_at"),
