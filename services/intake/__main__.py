@@ -31,12 +31,14 @@ _ADAPTER: Final = "command-line"
 
 def _serve() -> None:
     from services.common.kit.http import serve
+    from services.common.ui import Links
     from services.intake.api import create_app
     from services.intake.wiring import parts_of
 
     settings = IntakeSettings()
     logs.configure(settings.logs, "intake")
-    serve(create_app(parts_of(settings)), settings.host, settings.port, settings.logs)
+    links = Links(intake=settings.public_url.rstrip("/"), reporting=settings.reporting_public_url.rstrip("/"))
+    serve(create_app(parts_of(settings), links), settings.host, settings.port, settings.logs)
 
 
 def _work() -> None:

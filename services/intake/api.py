@@ -15,12 +15,14 @@ from services.common.kit import guard, http
 from services.common.kit.auth import Caller
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
 from services.common.kit.publisher import PublishFailed
+from services.common.ui import Links, install_pages
 from services.intake.application import Intake
 from services.intake.attachments import api as attachments_api
 from services.intake.attachments.service import Attachments
 from services.intake.calls import console as calls
 from services.intake.calls import twilio_webhook, webhook
 from services.intake.crises import Declarations, UnknownCrisis
+from services.intake.desk import pages as console
 from services.intake.domain import Conflict, Forbidden, Refused
 from services.intake.guard import Away
 from services.intake.keeper import NowhereToKeep
@@ -42,6 +44,7 @@ from services.intake.schemas import (
     UpdateTaken,
 )
 
+LOCAL: Final = Links(intake="http://127.0.0.1:8000", reporting="http://127.0.0.1:8001")
 _SCOPE: Final = "x-scope"
 
 
@@ -57,6 +60,7 @@ class Parts:
     keys: Keys
     people: guard.People
     telephony: calls.Telephony
+    desk: console.Desk
     ready: Callable[[], Awaitable[dict[str, object]]]
 
 
@@ -247,9 +251,9 @@ async def verify_key(question: KeyQuestion, parts: PartsOf) -> KeyAnswer:
     return KeyAnswer(adapter=caller.adapter, scopes=sorted(caller.scopes), departments=sorted(caller.departments))
 
 
-def create_app(make_parts: MakeParts) -> FastAPI:
+def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
     """
-    The application; ``make_parts`` opens and closes what it stands on.
+    The application; ``make_parts`` opens and closes what it stands on. ``links``: where browsers find our pages.
     """
 
     @asynccontextmanager
@@ -271,6 +275,7 @@ def create_app(make_parts: MakeParts) -> FastAPI:
 
     http.install(app, ready=ready, larger=attachments_api.BODY_LIMITS)
     guard.install_guard(app)
+    app.state.pages = install_pages(app, templates=console.TEMPLATES, static=console.STATIC, links=links)
 
     @app.exception_handler(Refused)
     async def _refused(_: Request, error: Refused) -> Response:
@@ -308,4 +313,6 @@ def create_app(make_parts: MakeParts) -> FastAPI:
     app.include_router(webhook.router)
     app.include_router(twilio_webhook.router)
     app.include_router(calls.router)
+    app.include_router(console.asked)
+    app.include_router(console.router)
     return app

@@ -20,9 +20,11 @@ class IntakeSettings(BaseSettings):
 
     ``data_dir`` belongs to one instance. It holds ``keys.json``, the copy of the API keys' hashes that intake uses
     while MongoDB is away, and ``spool``, of at most ``spool_max_bytes``: what it accepts while Kafka is away.
+
     ``reporting_url`` is where this process asks who is signed in, ``reporting_public_url`` where browsers sign in;
-    ``public_url`` must have the same host name: the cookie of the sign-in goes to one host. clamd at
-    ``clamav_host`` is asked about each file that is sent; without one nobody is. ``notify_url``: who calls.
+    ``public_url`` must have the same host name: the cookie of the sign-in goes to one host. At ``routing_url`` (its
+    ops port) and ``notify_url`` the desk asks what a text means and who is to be called back. clamd at ``clamav_host``
+    is asked about each file that is sent; without one nobody is.
 
     ``telephony_exchanges``: a secret token for each exchange that reports calls, as JSON ``{"name": "token"}``. With a
     ``twilio_auth_token`` Twilio may report calls too; it connects callers to ``twilio_desk_number`` (E.164), or puts
@@ -41,6 +43,7 @@ class IntakeSettings(BaseSettings):
     public_url: str = "http://127.0.0.1:8000"
     reporting_url: str = "http://127.0.0.1:8001"
     reporting_public_url: str = "http://127.0.0.1:8001"
+    routing_url: str = "http://127.0.0.1:8012"
     notify_url: str = "http://127.0.0.1:8002"
     telephony_exchanges: dict[str, ExchangeToken] = {}
     twilio_auth_token: SecretStr | None = None

@@ -29,9 +29,13 @@ from services.intake.calls.console import NotifyContacts, Telephony
 from services.intake.calls.repository import CallRepository
 from services.intake.calls.switchboard import Switchboard
 from services.intake.crises import Declarations
+from services.intake.desk.others import Others
+from services.intake.desk.pages import Desk
+from services.intake.desk.suggest import Routing
 from services.intake.guard import Away, Breaker
 from services.intake.keeper import Keeper
 from services.intake.keys import Keys, OwnKeys
+from services.intake.read_model import CaseState
 from services.intake.repository import AWAY, Repository
 from services.intake.settings import IntakeSettings
 from services.intake.spool import Spool, SpoolInUse
@@ -99,6 +103,20 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
     )
     declarations = Declarations(repository, publisher, patient, system_clock)
 
+    async def case(request_id: str) -> CaseState | None:
+        try:
+            return await hints.call(lambda: repository.case(request_id))
+        except Away:
+            return None
+
+    desk = Desk(
+        intake=intake,
+        suggestions=Routing(http, settings.routing_url),
+        others=Others(http, settings.reporting_url, settings.notify_url),
+        case=case,
+        public_url=settings.public_url.rstrip("/"),
+    )
+
     async def ready() -> dict[str, object]:
         kafka, mongo = publisher.connected, True
         try:
@@ -134,7 +152,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         )
     ]
     try:
-        yield Parts(intake, declarations, attachments, keys, people, telephony, ready)
+        yield Parts(intake, declarations, attachments, keys, people, telephony, desk, ready)
     finally:
         for task in tasks:
             task.cancel()

@@ -288,20 +288,21 @@ def _console(
         person,
         status=status,
         form=form,
-        errors=errors or {},
+        said=lambda name: pages.say(request, *errors[name]) if errors and name in errors else "",
+        wrong=[(name, pages.say(request, *words)) for name, words in (errors or {}).items()],
         notice=notice,
         suggestion=suggestion,
         similar=similar or [],
         channels=[channel.value for channel in domain.CHANNELS],
-        bases=domain.LEGAL_BASES,
+        bases=[(basis, pages.say(request, *words)) for basis, words in domain.LEGAL_BASES.items()],
         on_paper=[channel.value for channel in domain.ON_PAPER],
         neighbourhoods=NEIGHBOURHOODS,
         services=[
-            (getattr(service, language), getattr(receipt.department_words(service.department), language))
-            for service in catalogue().services.values()
+            (code, getattr(service, language), getattr(receipt.department_words(service.department), language))
+            for code, service in catalogue().services.items()
             if service.crisis is None
         ],
-        answers=answers(),
+        ready=[(answer.name, getattr(answer.title, language)) for answer in answers()],
     )
 
 

@@ -3,12 +3,12 @@ What the desk asks of other services, in memory.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
 from services.common.contracts.vocabulary import Channel
 from services.common.kit.people import Person
 from services.intake.application import Intake
-from services.intake.desk.others import Json, Settled, Turned
+from services.intake.desk.others import Json, Others, Settled, Turned
 from services.intake.desk.pages import Desk
 from services.intake.desk.suggest import Classified
 from services.intake.guard import Away
@@ -90,7 +90,7 @@ def desk_of(
     intake: Intake,
     cases: dict[str, CaseState] | None = None,
     suggestions: FakeSuggestions | None = None,
-    others: Any = None,
+    others: FakeOthers | None = None,
 ) -> Desk:
     """
     A desk that stands on an intake and, apart from it, on what is in memory.
@@ -102,7 +102,7 @@ def desk_of(
     return Desk(
         intake=intake,
         suggestions=suggestions or FakeSuggestions(),
-        others=others or FakeOthers(),
+        others=cast(Others, others or FakeOthers()),
         case=case,
         public_url="https://ilkim.example",
     )

@@ -26,6 +26,9 @@ from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.testing import FakePublisher
 from services.intake.api import Parts, create_app
 from services.intake.application import Intake
+from services.intake.calls.board import Board
+from services.intake.calls.console import Telephony
+from services.intake.calls.switchboard import Switchboard
 from services.intake.crises import Declarations
 from services.intake.guard import Breaker
 from services.intake.keeper import Keeper
@@ -34,11 +37,15 @@ from services.intake.read_model import CaseState
 from services.intake.schemas import UpdateResult
 from services.intake.spool import Spool
 from tests.people import FakeTokens
+from tests.unit.intake.call_fakes import FakeCallStore, FakeContacts
+from tests.unit.intake.desks import FakeOthers, FakeSuggestions, desk_of
 from tests.unit.intake.fakes import FakeStore
 from tests.unit.intake.file_fakes import FakeShelf, attachments_of
 
 PROBLEM = "application/problem+json"
 NEW = {"channel": "web", "text": "Sokakta çukur var"}
+EXCHANGES = {"main": "token-of-the-main-exchange"}
+TWILIO = "12345"
 KEYS = {
     "all": StoredKey(key_hash("all"), "desk", frozenset({"*"}), frozenset()),
     "writer": StoredKey(key_hash("writer"), "web-form", frozenset({"requests:write"}), frozenset()),
@@ -59,6 +66,11 @@ class World:
         self.store.stored = {key.hash: key for key in KEYS.values()}
         self.publisher = FakePublisher()
         self.shelf = FakeShelf()
+        self.calls = FakeCallStore()
+        self.contacts = FakeContacts()
+        self.telephony: Telephony
+        self.suggestions = FakeSuggestions()
+        self.others = FakeOthers()
         self.http: httpx.AsyncClient
         self.spool: Spool
         self.keeper: Keeper
@@ -69,12 +81,28 @@ class World:
         keys = Keys(self.store.keys, self.folder / "keys.json", Breaker("keys", UNAVAILABLE, pause=0))
         self.spool = Spool(self.spool_folder, self.spool_bytes)
         self.keeper = Keeper(self.publisher, self.spool, system_clock)  # type: ignore[arg-type]
+        mongo_of_calls = Breaker("calls", UNAVAILABLE, pause=0)
+        self.telephony = Telephony(
+            switchboard=Switchboard(
+                secret=b"0123456789abcdef",
+                keeper=self.keeper,
+                store=self.calls,
+                mongo=mongo_of_calls,
+                clock=system_clock,
+            ),
+            board=Board(self.calls, mongo_of_calls, system_clock),
+            contacts=self.contacts,
+            exchanges=EXCHANGES,
+            public_url="https://ilkim.example",
+            twilio_token=TWILIO,
+        )
         attachments = attachments_of(self.shelf)
         intake = Intake(
             secret=b"0123456789abcdef",
             public_url="https://ilkim.example/",
             keeper=self.keeper,
             store=self.store,
+            calls=self.telephony.switchboard,
             files=attachments,
             hints=mongo,
             patient=Breaker("patient", UNAVAILABLE, pause=60),
@@ -95,7 +123,8 @@ class World:
         draining = asyncio.create_task(self.keeper.drain())
         await asyncio.sleep(0)
         people = People(OwnKeys(keys), FakeTokens(), "https://ilkim.example", "https://ilkim.example")
-        yield Parts(intake, declarations, attachments, keys, people, ready)
+        desk = desk_of(intake, self.store.cases, self.suggestions, self.others)
+        yield Parts(intake, declarations, attachments, keys, people, self.telephony, desk, ready)
         draining.cancel()
         await intake.drain()
         self.spool.close()

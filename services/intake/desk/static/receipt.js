@@ -1,0 +1,2 @@
+// The receipt's print button.
+document.getElementById('print').addEventListener('click', () => print());
