@@ -3,6 +3,7 @@ The style guide as an app: every macro with sample data, and routes that fail in
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -82,6 +83,7 @@ def view() -> dict[str, object]:
     return {"rows": rows, "history": history}
 
 
+@cache
 def guide(person: Person | None = OPERATOR) -> FastAPI:
     """
     The app. ``/`` is the guide, ``/fails/{status}`` fails, ``/breaks`` raises.
