@@ -1,6 +1,6 @@
 """
 ``python -m services.intake`` serves HTTP; ``worker`` keeps the read model; ``keys add|list|revoke`` manages API keys;
-``crises list|declare|end`` switches crises on and off.
+``crises list|declare|end`` switches crises on and off; ``asterisk`` tells the webhook of an Asterisk's calls.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from services.intake.guard import Away, Breaker
 from services.intake.keys import SCOPES, StoredKey, new_key
 from services.intake.repository import AWAY, Repository
 from services.intake.schemas import CrisisEnd, CrisisTaken, NewCrisis
-from services.intake.settings import IntakeSettings, StoreSettings
+from services.intake.settings import AsteriskSettings, IntakeSettings, StoreSettings
 
 _ADAPTER: Final = "command-line"
 
@@ -49,6 +49,26 @@ def _work() -> None:
     logs.configure(settings.logs, "intake-worker")
     sys.argv = sys.argv[:1]  # Faust reads the command line too
     run_worker(worker(settings), settings.kafka, settings.logs, settings.worker)
+
+
+def _follow_asterisk() -> None:
+    from services.intake.calls.asterisk import Plan
+    from services.intake.calls.bridge import AsteriskBridge, run_bridge
+
+    settings = AsteriskSettings()
+    logs.configure(settings.logs, "intake-asterisk")
+
+    def bridge() -> AsteriskBridge:
+        return AsteriskBridge(
+            url=settings.url,
+            user=settings.user,
+            password=settings.password.get_secret_value(),
+            plan=Plan(settings.app, settings.announcement, settings.queue),
+            webhook=settings.webhook.get_secret_value(),
+        )
+
+    if not run_bridge(bridge):
+        sys.exit(f"another process follows the application {settings.app}: only one may")
 
 
 def _with_store(work: Callable[[Repository], Awaitable[None]]) -> None:
@@ -180,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m services.intake", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("worker", help="keep the read model from requests.lifecycle")
+    commands.add_parser("asterisk", help="the bridge from an Asterisk (ARI) to our telephone webhook")
     keys = commands.add_parser("keys", help="manage API keys").add_subparsers(dest="keys_command", required=True)
     add = keys.add_parser("add", help="make a key (or take --key) and print it; it is never shown again")
     add.add_argument("--name", required=True, help="the adapter's name; a second key of a name rotates the first")
@@ -208,6 +229,8 @@ def main() -> None:
         args.run(args)
     elif args.command == "worker":
         _work()
+    elif args.command == "asterisk":
+        _follow_asterisk()
     else:
         _serve()
 

@@ -62,6 +62,24 @@ class IntakeSettings(BaseSettings):
         return self.id_secret.get_secret_value().encode()
 
 
+class AsteriskSettings(BaseSettings):
+    """
+    ``INTAKE_ASTERISK_…``, of the bridge alone. ``url``: Asterisk's HTTP server, where ``user`` may use ARI. ``webhook``:
+    our own URL for this exchange, with its token. ``announcement``: what callers hear first, such as
+    ``sound:ilkim/kvkk``; ``queue``: what the dialplan's queue is called.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="INTAKE_ASTERISK_", frozen=True)
+    url: str = "http://127.0.0.1:8088"
+    user: str
+    password: SecretStr
+    app: str = Field(default="ilkim", pattern=r"^[A-Za-z0-9_-]{1,60}$")
+    webhook: SecretStr
+    announcement: str | None = None
+    queue: str | None = None
+    logs: LogSettings = Field(default_factory=LogSettings)
+
+
 class StoreSettings(BaseSettings):
     """
     What ``keys`` and ``crises`` need: the database and, for ``crises``, Kafka. No secret: a key can be made before the
