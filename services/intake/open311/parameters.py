@@ -100,11 +100,13 @@ def known_jurisdiction(given: Given, ours: str) -> None:
         raise NotTaken(404, f"jurisdiction_id was not found: this endpoint serves {ours}.")
 
 
-def wanted(given: Given, now: datetime) -> Wanted:
+def wanted(given: Given, now: datetime, *, span: timedelta = SPAN, paged: bool = True) -> Wanted:
     """
     The filters of ``GET /requests``. ``service_request_id`` overrides all others. Without times the last 90 days are
     meant, unless it asks what changed; without paging the first 1,000 requests. Raises ``NotTaken`` naming every
     parameter at fault.
+
+    ``span``: how far start and end may lie apart. Not ``paged``: pages are the caller's business.
     """
     reader = _Reader(given)
     extensions, count_only = reader.flag("extensions"), reader.flag("just_count")
@@ -112,6 +114,8 @@ def wanted(given: Given, now: datetime) -> Wanted:
     most = reader.whole("max_requests")
     if size == 0:
         reader.wrong(f"page_size must be 1 to {MOST_ROWS}.")
+    if not paged:
+        page, size, most, count_only = 1, MOST_ROWS, None, False
     query = {
         "page": str(min(max(page or 1, 1), _MOST_PAGES)),
         "page_size": str(0 if count_only else min(size or most or MOST_ROWS, MOST_ROWS)),
@@ -123,7 +127,7 @@ def wanted(given: Given, now: datetime) -> Wanted:
         reader.settle()
         return Wanted(query | {"ids": ",".join(ids)} if ids else None, ids, extensions, count_only)
     changed_from, changed_to = reader.moment("updated_after"), reader.moment("updated_before")
-    stretch = reader.stretch(now, open_ended=changed_from is not None or changed_to is not None)
+    stretch = reader.stretch(now, span, open_ended=changed_from is not None or changed_to is not None)
     words = reader.listed("status", ("open", "closed"))
     detailed = reader.listed("detailed_status", DETAILED, upper=True)
     kinds = reader.listed("keyword", tuple(KINDS))
@@ -159,7 +163,7 @@ def stretch_of(given: Given, now: datetime) -> Stretch:
     ``start_date`` and ``end_date`` of the updates' feed. Raises ``NotTaken``.
     """
     reader = _Reader(given)
-    stretch = reader.stretch(now, open_ended=False)
+    stretch = reader.stretch(now, SPAN, open_ended=False)
     reader.settle()
     assert stretch is not None  # noqa: S101 - nothing is open ended, and what is wrong was raised
     return stretch
@@ -405,7 +409,7 @@ class _Reader:
             self.wrong(f"{name} must be a link that begins with https:// or http://.")
         return text
 
-    def stretch(self, now: datetime, *, open_ended: bool) -> Stretch | None:
+    def stretch(self, now: datetime, span: timedelta, *, open_ended: bool) -> Stretch | None:
         """
         ``[start, end]``; only a start: 90 days from it, at most until now; only an end: the 90 days before it.
         """
@@ -419,6 +423,6 @@ class _Reader:
         until = end if end is not None else max(since, min(now, since + SPAN))
         if since > until:
             self.wrong("start_date must not be later than end_date.")
-        elif until - since > SPAN:
-            self.wrong("start_date and end_date may span at most 90 days.")
+        elif until - since > span:
+            self.wrong(f"start_date and end_date may span at most {span.days} days.")
         return Stretch(since, until)

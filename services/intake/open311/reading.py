@@ -18,6 +18,7 @@ from services.intake.open311.parameters import Stretch
 PATIENCE: Final = 2.0
 _PAUSE: Final = 0.05
 _KEPT: Final = 50_000
+_JUST: Final = 30.0
 _LIMIT: Final = 5.0
 
 
@@ -89,11 +90,11 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 class Lately:
     """
-    The numbers that this process gave last. Whoever was given one may read it at once.
+    The numbers that this process gave last to whoever may read them, and when.
     """
 
     def __init__(self) -> None:
-        self._numbers: dict[str, None] = {}
+        self._numbers: dict[str, float] = {}
 
     def remember(self, number: str) -> None:
         """
@@ -101,10 +102,16 @@ class Lately:
         """
         if len(self._numbers) >= _KEPT:
             del self._numbers[next(iter(self._numbers))]
-        self._numbers[number] = None
+        self._numbers[number] = monotonic()
 
     def __contains__(self, number: str) -> bool:
         return number in self._numbers
+
+    def just(self, number: str) -> bool:
+        """
+        Whether it was given in the last half minute.
+        """
+        return monotonic() - self._numbers.get(number, -_JUST) < _JUST
 
 
 class PublicReader:
@@ -137,16 +144,20 @@ class PublicReader:
         """
         Whether everybody may know of the request: it can be read, or was given lately. Raises ``ReadingAway``.
         """
-        if number in self._lately:
-            return True
+        return number in self._lately or await self.there(number)
+
+    async def there(self, number: str) -> bool:
+        """
+        Whether it can be read by everybody now. Raises ``ReadingAway``.
+        """
         return (await self._get(f"requests/{number}", {})).status_code == httpx.codes.OK
 
     async def page(self, query: Mapping[str, str], named: tuple[str, ...] = ()) -> PublicPage:
         """
-        The requests that fit. If one of those ``named`` was given lately and is not there yet, wait for it. Raises
+        The requests that fit. If one of those ``named`` was given just now and is not there yet, wait for it. Raises
         ``ReadingAway``.
         """
-        fresh = {number for number in named if number in self._lately}
+        fresh = {number for number in named if self._lately.just(number)}
         give_up_at = monotonic() + self._patience
         while True:
             found = _read(PublicPage, await self._get("requests", query))

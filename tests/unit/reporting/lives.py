@@ -82,23 +82,28 @@ class Life:
         address: str | None = None,
         attributes: dict[str, object] | None = None,
         repeat: events.Repeat | None = None,
+        point: tuple[float, float] | None = None,
+        **more: object,
     ) -> "Life":
         """
         A body comes in.
         """
-        place = events.Location(neighbourhood=mahalle, address=address) if mahalle or address else None
-        body = events.RequestReceived(
-            request_id=self.request_id,
-            channel=channel,
-            kind=kind,
-            text=text,
-            contact_id="contact:none",
-            location=place,
-            attributes=attributes or {},
-            repeat=repeat,
-            adapter="test",
-            received_at=self.now,
-        )
+        lat, lon = point or (None, None)
+        place = events.Location(neighbourhood=mahalle, address=address, lat=lat, lon=lon)
+        fields = {
+            "request_id": self.request_id,
+            "channel": channel,
+            "kind": kind,
+            "text": text,
+            "contact_id": "contact:none",
+            "location": place if place != events.Location() else None,
+            "attributes": attributes or {},
+            "repeat": repeat,
+            "adapter": "test",
+            "received_at": self.now,
+            **more,
+        }
+        body = events.RequestReceived.model_validate(fields)
         self._add(RECEIVED, text, body)
         return self
 
