@@ -204,6 +204,8 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "INTAKE_DATA_DIR": str(config.data / "intake"),
         "INTAKE_PUBLIC_URL": intake,
         "INTAKE_REPORTING_URL": reporting,
+        "INTAKE_ROUTING_URL": f"http://{HOST}:{base + 12}",
+        "INTAKE_NOTIFY_URL": notify,
         "INTAKE_REPORTING_PUBLIC_URL": reporting,
         "ROUTING_OPS_PORT": str(base + 12),
         "NOTIFY_OPS_PORT": str(base + 13),

@@ -5,11 +5,12 @@ Notify's HTTP side: who may see how a citizen is reached, and that it was seen.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 import httpx
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from services.common.contracts.vocabulary import Language, NotifyVia
 from services.common.kit import mongo
@@ -23,6 +24,7 @@ from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
 
 SCOPE = "contacts:read"
+AUDIT_SCOPE = "audit:read"
 RETRY_AFTER = {"Retry-After": "5"}
 router = APIRouter(route_class=StrictRoute, dependencies=DOCUMENTED)
 
@@ -39,6 +41,25 @@ class ContactDocument(BaseModel):
     whatsapp_id: str | None = None
     language: Language
     notify_via: NotifyVia | None = None
+
+
+class ContactView(BaseModel):
+    """
+    Somebody looked at a contact. ``who``: the name of an adapter, or ``person:`` and the person's id.
+    """
+
+    at: datetime
+    who: str
+    contact_id: str
+    purpose: str
+
+
+class ContactViews(BaseModel):
+    """
+    The newest first.
+    """
+
+    items: list[ContactView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,27 @@ async def contact(
         language=found.language,
         notify_via=found.notify_via,
     )
+
+
+@router.get("/v1/audit", tags=["contacts"], responses=problems(401, 403, 422, 503))
+async def audit(
+    request: Request,
+    _: Annotated[Caller, Depends(scoped(AUDIT_SCOPE))],
+    contact_id: Annotated[str | None, Query(pattern=r"^c_[0-9a-f]{32}$")] = None,
+    who: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] = None,
+    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    before: Annotated[AwareDatetime | None, Query(alias="to", description="not included")] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> ContactViews:
+    """
+    Who looked at whose contact, when and why. It tells of contacts by their ids alone.
+    """
+    deps: Deps = request.app.state.deps
+    try:
+        rows = await deps.repository.audited(contact_id=contact_id, who=who, since=since, before=before, limit=limit)
+    except mongo.UNAVAILABLE:
+        raise Problem(503, "The database does not answer.", headers=RETRY_AFTER) from None
+    return ContactViews(items=[ContactView(**row) for row in rows])
 
 
 def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
-from pymongo import IndexModel, InsertOne, ReplaceOne
+from pymongo import DESCENDING, IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from services.common.contracts.envelope import Record
@@ -292,3 +292,24 @@ class NotifyRepository:
         Put down who asked for whose address, why and when. Returns after it is on disk.
         """
         await self._audit.insert_one({"contact_id": contact_id, "who": who, "purpose": purpose, "at": now})
+
+    async def audited(
+        self,
+        *,
+        contact_id: str | None = None,
+        who: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        limit: int = 100,
+    ) -> list[dict[str, Any]]:
+        """
+        Who looked at whose contact, when and why, newest first.
+        """
+        wanted: dict[str, Any] = {
+            name: value for name, value in (("contact_id", contact_id), ("who", who)) if value is not None
+        }
+        times = {name: at for name, at in (("$gte", since), ("$lt", before)) if at is not None}
+        if times:
+            wanted["at"] = times
+        found = self._audit.find(wanted, {"_id": 0}).sort("at", DESCENDING).limit(limit)
+        return [row async for row in found]

@@ -3,6 +3,7 @@ Who may see a contact, and that it is put down.
 """
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -73,8 +74,17 @@ async def test_a_person_s_reading_is_put_down_under_the_person(
     assert (await http.get(path, params=purpose, headers=operator.bearer)).status_code == 200
     assert (await http.get(path, params=purpose, headers=operator.headers)).status_code == 200
     assert (await http.get(path, params=purpose, headers=clerk.bearer)).status_code == 403
+    admin, who = signed_in("admin"), f"person:{operator.person.id}"
     rows = [row["who"] async for row in client[database]["audit"].find()]
-    assert rows == [f"person:{operator.person.id}"] * 2
+    assert rows == [who] * 2
+    for headers, status in ((admin.bearer, 200), (operator.bearer, 403), ({}, 401)):
+        answer = await http.get("/v1/audit", params={"who": who, "from": NOON.isoformat()}, headers=headers)
+        assert answer.status_code == status
+        if status == 200:
+            seen = {"at": "2026", "who": who, "contact_id": CONTACT, "purpose": "geri arama"}
+            assert [row | {"at": row["at"][:4]} for row in answer.json()["items"]] == [seen] * 2
+    later = {"from": (NOON + timedelta(seconds=1)).isoformat()}
+    assert (await http.get("/v1/audit", params=later, headers=admin.bearer)).json() == {"items": []}
 
 
 @pytest.mark.parametrize(
