@@ -1,9 +1,13 @@
 """
 Events to one document per request and per sub-request. Pure: no clock, no database.
 
-A document keeps *facts* (``bodies``, ``origin``, ``history``, ``told``), each in a slot that its event names, and what
-``derive`` makes of them. Facts are set, never counted, so the same events give the same document in any order, any
-repetition and any grouping into batches. Where two records claim one slot the smaller in ``_rank`` order stands.
+A document keeps *facts* (``bodies``, ``origin``, ``history``, ``told``, ``inner``), each in a slot that its event
+names, and what ``derive`` makes of them. Facts are set, never counted, so the same events give the same document in any
+order, any repetition and any grouping into batches. Where two records claim one slot the smaller in ``_rank`` order
+stands.
+
+``inner`` is what departments read on their own topics and nobody else may: internal notes, reasons, the citizen's
+replies. ``inner_for`` alone gives it out.
 
 A sub-request (``parent_id``) has a life of its own and no body: ``inherit`` gives it its parent's, which is a union of
 slots again. So a part knows its channel, kind, text, place and when the citizen asked, and needs no look at the parent.
@@ -12,21 +16,34 @@ Times are cut to milliseconds, which is what MongoDB keeps: a document read back
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Received
 from services.common.contracts.events import (
+    ForTheCrew,
     Lifecycle,
     Notification,
+    RequestAssigned,
     RequestEscalated,
     RequestReceived,
     RequestRegistered,
 )
-from services.common.contracts.ids import derived_id, family_of
-from services.common.contracts.vocabulary import CLOSED, TRIAGE_SERVICE, Channel, Status
+from services.common.contracts.ids import derived_id, family_of, grouped
+from services.common.contracts.text import fold as plain
+from services.common.contracts.topics import department_topic
+from services.common.contracts.vocabulary import (
+    CLOSED,
+    TRIAGE_SERVICE,
+    Action,
+    Channel,
+    Clock,
+    Priority,
+    Status,
+)
 
 Document = dict[str, Any]
 
@@ -44,6 +61,26 @@ _RESPONDED: Final = CLOSED | {
     Status.WAITING_CITIZEN,
     Status.WAITING_EXTERNAL,
 }
+
+
+_DEPARTMENT_TOPICS: Final = frozenset(department_topic(slug).name for slug in catalogue().departments)
+_TAKEN_UP: Final = frozenset({Action.ACCEPT, Action.START, Action.SCHEDULE, Action.ASK, Action.WAIT})
+_URGENCY: Final = (Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW)
+_NEVER: Final = "9" * 15
+
+
+def of_a_department(event: Received) -> bool:
+    """
+    Whether it came on the topic of a department, where all but the words for its eyes alone is said elsewhere too.
+    """
+    return event.topic in _DEPARTMENT_TOPICS
+
+
+def tells_something(event: Received) -> bool:
+    """
+    Whether a document or the archive keeps anything of an event.
+    """
+    return not of_a_department(event) or bool(_words(event))
 
 
 def fold(document: Document | None, *received: Received) -> Document | None:
@@ -81,12 +118,30 @@ def subject_of(event: Received) -> str:
     return data.request_id if isinstance(data, Lifecycle | Notification) else data.key
 
 
+def body_of(document: Document) -> Document:
+    """
+    The body that counts: the citizen's text and place, as it came in. Empty while it is not here.
+    """
+    body: Document = document["bodies"].get(document["origin"] or "") or {}
+    return body
+
+
+def inner_for(document: Document, departments: Collection[str]) -> list[Document]:
+    """
+    The words that were for the eyes of these departments, oldest first: why it came (``reason``), internal notes
+    (``note``), what the citizen wrote (``reply``), each with its ``seq``, ``at``, ``department`` and ``by``.
+    """
+    found = [{**slot, "seq": int(seq)} for seq, slot in document["inner"].items() if slot["department"] in departments]
+    return sorted(found, key=lambda slot: int(slot["seq"]))
+
+
 def _facts(document: Document | None) -> Document:
     return {
         "request_id": document["request_id"] if document else None,
         "bodies": dict(document["bodies"]) if document else {},
         "history": dict(document["history"]) if document else {},
         "told": dict(document["told"]) if document else {},
+        "inner": dict(document.get("inner", {})) if document else {},
         "origin": document["origin"] if document else None,
     }
 
@@ -105,6 +160,11 @@ def _absorb(facts: Document, event: Received) -> bool:
         key = f"{data.transition.replace('.', '-')}/{data.attempt}/{data.recipient}{'/late' if data.late else ''}"
         _set(facts["told"], key, _told(meta.id, data))
         return True
+    if of_a_department(event):
+        words = _words(event)
+        if words and isinstance(data, Lifecycle):
+            _set(facts["inner"], str(data.seq), _inner(meta.id, data, words))
+        return bool(words)
     if isinstance(data, Lifecycle) and data.seq > 0 and data.status is not None:
         _set(facts["history"], str(data.seq), _state(meta.id, data))
         if isinstance(data, RequestRegistered) and meta.causation_id and data.key == data.request_id:
@@ -133,6 +193,23 @@ def safe_key(text: str) -> str:
 
 def _millis(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _words(event: Received) -> Document:
+    """
+    What a department's own event says that no other says.
+    """
+    data = event.data
+    if not isinstance(data, Lifecycle) or data.seq == 0:
+        return {}
+    reason = data.reason if isinstance(data, ForTheCrew) else None
+    said = {"note": data.note, "reply": data.reply, "reason": reason}
+    return {name: text for name, text in said.items() if text is not None}
+
+
+def _inner(event_id: str, data: Lifecycle, words: Document) -> Document:
+    by = {"by": data.by} if data.by else {}
+    return {"id": event_id, "at": _millis(data.occurred_at), "department": data.department, **words, **by}
 
 
 def _body(event_id: str, data: RequestReceived) -> Document:
@@ -193,10 +270,17 @@ def _state(event_id: str, data: Lifecycle) -> Document:
         "parts": data.parts or None,
         "master_id": data.master_id,
         "followers": data.followers or None,
+        "action": str(data.action) if data.action else None,
+        "by": data.by,
+        "photos": list(data.photos) or None,
     }
     if isinstance(data, RequestEscalated):
         due_at = _millis(data.due_at)
         entry |= {"clock": str(data.clock), "level": str(data.level), "due_at": due_at, "overdue": data.overdue}
+    if isinstance(data, RequestAssigned):
+        candidates = [candidate.model_dump() for candidate in data.candidates or ()]
+        entry |= {name: getattr(data, name) for name in ("rule", "model", "confidence")}
+        entry["candidates"] = candidates or None
     return {name: value for name, value in entry.items() if value is not None}
 
 
@@ -295,6 +379,10 @@ def derive(facts: Mapping[str, Any]) -> Document:
         "parts": last.get("parts", 0),
         "escalations": escalations,
         "escalated": bool(escalations),
+        "last_seq": int(last.get("seq", 0)),
+        "search": _search(request_id, last.get("service_code"), body),
+        **_handling(entries),
+        **_places(request_id, last if place else {}, closed_at, _clocks(last, entries, judged=bool(closings))),
         **_telling(facts["told"]),
     }
 
@@ -307,6 +395,69 @@ _OF_THE_LAST: Final = (
 
 
 _HEARD_OF: Final = ("RequestRegistered", "RequestAssigned", "StatusChanged", "RequestReopened")
+
+
+def _handling(entries: list[Document]) -> Document:
+    """
+    Who had it, who has it, and what they showed. ``candidates`` are what the classifier last took it for.
+    """
+    assigned = [entry for entry in entries if entry["type"] == "RequestAssigned"]
+    guessed: Document = next((entry for entry in reversed(assigned) if "candidates" in entry), {})
+    assignee = None
+    for entry in entries:
+        if entry["type"] == "RequestAssigned":
+            assignee = None
+        elif entry["type"] == "StatusChanged" and entry.get("action") in _TAKEN_UP:
+            assignee = entry.get("by")
+    named = ("department", "at", "seq", "status", "decided_by", "by", "service_code", "rule", "action")
+    return {
+        "assignee": assignee,
+        "photos": list(dict.fromkeys(photo for entry in entries for photo in entry.get("photos", ()))),
+        "candidates": guessed.get("candidates", []),
+        "confidence": guessed.get("confidence"),
+        "model": guessed.get("model"),
+        "trail": [{name: entry.get(name) for name in named} for entry in assigned],
+        "held_by": list(dict.fromkeys(entry["department"] for entry in assigned if "department" in entry)),
+    }
+
+
+def _clocks(last: Document, entries: list[Document], *, judged: bool) -> Document:
+    """
+    The clocks that run, and when each is over. The law's ends with the first answer; resolution stands still in pauses.
+    """
+    if not last or last["status"] in CLOSED:
+        return {}
+    found = {
+        Clock.ACCEPTANCE: last.get("accept_by"),
+        Clock.RESOLUTION: _latest(entries, "resolve_by") if "paused_since" not in last else None,
+        Clock.LEGAL: last["legal"]["due_at"] if "legal" in last and not judged else None,
+    }
+    return {str(clock): moment for clock, moment in found.items() if moment is not None}
+
+
+def _places(request_id: str, last: Document, closed_at: datetime | None, clocks: Document) -> Document:
+    next_clock = min(clocks, key=lambda clock: clocks[clock], default=None)
+    next_due = clocks[next_clock] if next_clock else None
+    due_place = place_of(next_due, request_id) if next_due else f"{_NEVER}.{request_id}"
+    urgency = _URGENCY.index(Priority(last.get("priority", Priority.NORMAL)))
+    urgent_place = f"{0 if last.get('emergency') else 1}{urgency}.{due_place}"
+    return {
+        "next_due": next_due,
+        "next_clock": next_clock,
+        "due_place": due_place if last else None,
+        "urgent_place": urgent_place if last else None,
+        "closed_place": place_of(closed_at, request_id) if last and closed_at else None,
+    }
+
+
+def _search(request_id: str, service_code: str | None, body: Document) -> str:
+    """
+    What is looked for by words, folded: number, names of the service, place, the citizen's words.
+    """
+    service = catalogue().services.get(service_code or "")
+    names = (service.tr, service.en) if service else ()
+    said = (body.get(name) for name in ("neighbourhood", "address", "text"))
+    return plain("\n".join(part for part in (request_id, grouped(request_id), *names, *said) if part))
 
 
 def is_overdue(document: Document, now: datetime) -> bool:

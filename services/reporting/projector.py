@@ -1,5 +1,6 @@
 """
-The projector: every public event into the archive and into its request's document.
+The projector: every public event, and what departments read on their own topics, into the archive and into its
+request's document.
 """
 
 import asyncio
@@ -8,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED
+from services.common.contracts.catalogue import catalogue
+from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED, department_topic
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
@@ -21,7 +23,8 @@ from services.reporting.settings import ProjectorSettings
 log = logger(__name__)
 
 GROUP: Final = "reporting"
-TOPICS: Final = (RECEIVED.name, LIFECYCLE.name, NOTIFICATIONS.name)
+DEPARTMENTS: Final = tuple(department_topic(slug).name for slug in catalogue().departments)
+TOPICS: Final = (RECEIVED.name, LIFECYCLE.name, NOTIFICATIONS.name, *DEPARTMENTS)
 BEAT_SECONDS: Final = 1.0
 
 

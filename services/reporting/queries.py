@@ -112,9 +112,9 @@ def match(filters: Filter, now: datetime) -> Match:
     """
     The filter as a MongoDB query. Days become a range of places, so that one index serves filter, days and order.
     """
-    place = {"$gte": place_of(_midnight(filters.first_day)) if filters.first_day else ""}
+    place = {"$gte": place_of(midnight(filters.first_day)) if filters.first_day else ""}
     if filters.last_day:
-        place["$lt"] = place_of(_midnight(filters.last_day + timedelta(days=1)))
+        place["$lt"] = place_of(midnight(filters.last_day + timedelta(days=1)))
     return {**_match(filters, now), order_of(filters): place}
 
 
@@ -142,7 +142,10 @@ def visit_match(departments: Collection[str] | None) -> Match:
     return {"visited_by": {"$gt": ""} if departments is None else {"$in": sorted(departments)}}
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """
+    When a day begins in Istanbul.
+    """
     return datetime.combine(day, time(), ISTANBUL)
 
 
@@ -382,6 +385,7 @@ __all__ = (
     "grouped_rows",
     "hours_pipeline",
     "match",
+    "midnight",
     "order_of",
     "summary_pipeline",
     "summary_row",

@@ -16,10 +16,11 @@ from pymongo.errors import BulkWriteError
 from services.common.contracts.envelope import Received, decode
 from services.common.contracts.events import Lifecycle, RequestReceived, RequestRegistered
 from services.common.contracts.ids import derived_id
+from services.common.kit.clock import Clock, system_clock
 from services.common.kit.errors import Retryable
 from services.common.kit.mongo import Client, aggregate, ensure_indexes, only_duplicates
 from services.common.kit.worker import Delivery
-from services.reporting.projections import Document, fold, inherit, subject_of
+from services.reporting.projections import Document, fold, inherit, of_a_department, subject_of, tells_something
 from services.reporting.public.shown import PublicFilter, PublicStep, public_match, step_of_row, steps_pipeline
 from services.reporting.queries import (
     Filter,
@@ -38,6 +39,20 @@ from services.reporting.queries import (
     volume_pipelines,
     volume_rows,
 )
+from services.reporting.work import (
+    ALIKE_LOOKED_AT,
+    OVERLAP,
+    Change,
+    Sort,
+    View,
+    Work,
+    alike_match,
+    counts_of,
+    counts_pipeline,
+    order_in,
+    ranked,
+    work_match,
+)
 
 ATTEMPTS: Final = 10
 PROJECTOR: Final = "projector"
@@ -53,6 +68,9 @@ REQUEST_INDEXES: Final = tuple(
         ("registered", "department", "work"),
         ("parent_id", "registered", "work"),
         ("visited_by",),
+        ("department", "closed", "due_place"),
+        ("department", "closed_place"),
+        ("held_by", "written_at"),
         ("newest_first",),
         ("registered", "changed_at"),
     )
@@ -66,8 +84,9 @@ class Repository:
     All reads and writes of reporting.
     """
 
-    def __init__(self, client: Client, database: str) -> None:
+    def __init__(self, client: Client, database: str, clock: Clock = system_clock) -> None:
         self._client = client
+        self._clock = clock
         db = client[database]
         self.archive = db["archive"]
         self.requests = db["requests"]
@@ -90,11 +109,13 @@ class Repository:
 
     async def keep(self, deliveries: Sequence[Delivery]) -> None:
         """
-        Put the events into the archive; what is there already stays as it is.
+        Put the events into the archive; what is there already stays as it is. Of a department's topic only what has
+        words for its eyes alone, and of that only the words: all else came on another topic.
 
         A retried RequestReceived has its ce_id twice with another time: both are kept, as both were folded.
         """
-        rows = {row["_id"]: row for row in map(_archived, deliveries)}
+        told = (delivery for delivery in deliveries if tells_something(delivery.event))
+        rows = {row["_id"]: row for row in map(_archived, told)}
         if not rows:
             return
         try:
@@ -111,13 +132,15 @@ class Repository:
         whichever of two processes is the later one sees both, and after a crash the same events come again.
         """
         waiting: dict[str, list[Received]] = defaultdict(list)
-        for event in events:
+        for event in filter(tells_something, events):
             waiting[subject_of(event)].append(event)
+        if not waiting:
+            return
         families = sorted({event.data.key for event in events if _concerns_parts(event)})
 
         async def own() -> list[Write]:
             known = {row["_id"]: row async for row in self.requests.find({"_id": {"$in": list(waiting)}})}
-            return _folded(known, waiting)
+            return _folded(known, waiting, self._clock())
 
         async def inherited() -> list[Write]:
             parts = [row async for row in self.requests.find({"parent_id": {"$in": families}})]
@@ -125,7 +148,7 @@ class Repository:
                 return []
             parents = sorted({row["parent_id"] for row in parts})
             known = {row["_id"]: row async for row in self.requests.find({"_id": {"$in": parents}})}
-            return _inherited(known, parts)
+            return _inherited(known, parts, self._clock())
 
         await self._settle(own)
         if families:
@@ -234,11 +257,54 @@ class Repository:
         """
         return [step_of_row(row) for row in await aggregate(self.requests, steps_pipeline(since, until, at_most))]
 
+    async def inbox(
+        self, work: Work, now: datetime, *, sort: Sort = Sort.DUE, limit: int = 50, since: str | None = None
+    ) -> list[Document]:
+        """
+        At most ``limit`` rows of a department's work, behind the place ``since``; with texts, without histories.
+        """
+        name, way = order_in(sort)
+        found = self.requests.find(work_match(work, now, sort, since), _WITHOUT_LIFE)
+        return [row async for row in found.sort(name, way).limit(limit)]
+
+    async def inbox_counts(self, work: Work, now: datetime) -> dict[View, int]:
+        """
+        How much there is in each view but ``all``, by the filters of ``work``.
+        """
+        return counts_of(await aggregate(self.requests, counts_pipeline(work, now)))
+
+    async def changed_since(self, moment: datetime, departments: Collection[str]) -> list[Change]:
+        """
+        What was written since then of all that these departments hold or ever held, and some of what was written
+        shortly before: a write may be seen later than it was stamped. Who asks knows it by its ``rev``.
+        """
+        query = {"held_by": {"$in": sorted(departments)}, "written_at": {"$gte": moment - OVERLAP}}
+        rows = self.requests.find(query, {"rev": True, "department": True, "written_at": True})
+        return [Change(row["_id"], row["rev"], row["department"], row["written_at"]) async for row in rows]
+
+    async def similar(
+        self,
+        service: str,
+        neighbourhood: str,
+        street: str | None,
+        now: datetime,
+        *,
+        departments: Collection[str] | None = None,
+        limit: int = 5,
+    ) -> list[Document]:
+        """
+        Requests of the same neighbourhood that may be about the same, the most alike first; with texts. ``departments``
+        that the asker is limited to; None: all.
+        """
+        query = alike_match(service, neighbourhood, now, departments)
+        rows = self.requests.find(query, _WITHOUT_LIFE).sort("place", DESCENDING).limit(ALIKE_LOOKED_AT)
+        return ranked([row async for row in rows], service, street, limit)
+
     async def to_visit(self, departments: Collection[str] | None) -> list[Document]:
         """
         What these departments (None: all) have open; in no order, without histories.
         """
-        return [row async for row in self.requests.find(visit_match(departments), {"history": False, "told": False})]
+        return [row async for row in self.requests.find(visit_match(departments), _WITHOUT_LIFE)]
 
     async def summary(self, filters: Filter, now: datetime) -> Row:
         """
@@ -263,7 +329,8 @@ class Repository:
         )
 
 
-_HIDDEN: Final = {"bodies": False, "history": False, "told": False}
+_WITHOUT_LIFE: Final = dict.fromkeys(("history", "told", "inner", "search"), False)
+_HIDDEN: Final = {**_WITHOUT_LIFE, "bodies": False}
 
 
 def _archived(delivery: Delivery) -> Document:
@@ -282,12 +349,18 @@ def _archived(delivery: Delivery) -> Document:
 
 def _public(delivery: Delivery) -> str:
     """
-    The value as it came, but never an internal note or a citizen's reply: they are the holder's alone.
+    The value as it came, but never an internal note or a citizen's reply where it does not belong: they are the
+    holder's alone. From the holder's own topic without what came otherwise: the citizen's text and place.
     """
     data, value = delivery.event.data, delivery.value or b""
+    if of_a_department(delivery.event):
+        return data.model_copy(update=_OF_THE_BODY).model_dump_json(exclude_none=True)
     if isinstance(data, Lifecycle) and (data.note is not None or data.reply is not None):
         return data.model_copy(update={"note": None, "reply": None}).model_dump_json(exclude_none=True)
     return value.decode()
+
+
+_OF_THE_BODY: Final = dict.fromkeys(("text", "kind", "channel", "location", "attributes", "attachments"))
 
 
 def _restored(row: Mapping[str, Any]) -> Received:
@@ -296,27 +369,31 @@ def _restored(row: Mapping[str, Any]) -> Received:
 
 
 def _concerns_parts(event: Received) -> bool:
+    if of_a_department(event):
+        return False
     return isinstance(event.data, RequestReceived | RequestRegistered) or subject_of(event) != event.data.key
 
 
-def _folded(known: Mapping[str, Document], waiting: Mapping[str, Sequence[Received]]) -> list[Write]:
+def _folded(known: Mapping[str, Document], waiting: Mapping[str, Sequence[Received]], at: datetime) -> list[Write]:
     writes: list[Write] = []
     for request_id, events in waiting.items():
         before = known.get(request_id)
         now = fold(before, *events)
         if now is None or now == before:
             continue
-        writes.append(InsertOne({"_id": request_id, "rev": 1, **now}) if before is None else _replaced(now))
+        first = {"_id": request_id, "rev": 1, **now, "written_at": at}
+        writes.append(InsertOne(first) if before is None else _replaced(now, at))
     return writes
 
 
-def _inherited(parents: Mapping[str, Document], parts: Sequence[Document]) -> list[Write]:
+def _inherited(parents: Mapping[str, Document], parts: Sequence[Document], at: datetime) -> list[Write]:
     found = [(part, inherit(part, parents[part["parent_id"]])) for part in parts if part["parent_id"] in parents]
-    return [_replaced(now) for part, now in found if now != part]
+    return [_replaced(now, at) for part, now in found if now != part]
 
 
-def _replaced(now: Document) -> Write:
+def _replaced(now: Document, at: datetime) -> Write:
     """
-    Put a document in the place of the one it was made from, if that is still there.
+    Put a document in the place of the one it was made from, if that is still there. When it is written is no fact of
+    the request: whoever shows it live asks by it.
     """
-    return ReplaceOne({"_id": now["_id"], "rev": now["rev"]}, {**now, "rev": now["rev"] + 1})
+    return ReplaceOne({"_id": now["_id"], "rev": now["rev"]}, {**now, "rev": now["rev"] + 1, "written_at": at})

@@ -11,12 +11,14 @@ from services.common.contracts import events
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Metadata, Received, encode
 from services.common.contracts.ids import keyed_request_id
-from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED, TOPICS_BY_NAME, Topic
+from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED, TOPICS_BY_NAME, Topic, department_topic
 from services.common.contracts.vocabulary import CLOSED, Channel, Kind, Outcome, Status
 from services.common.kit.worker import Delivery
 from services.reporting.projections import Document, fold, inherit, subject_of
 
 START = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
+CLERK = "u_00000000000000c1"
+PHOTO = "a_" + "1" * 32
 _SERVICES = ("yol-cukur", "cop-alinmadi", "gurultu", "park-bakim", "siniflandirilamadi")
 _NEIGHBOURHOODS = ("Kadıköy", "Çiftlik", None)
 
@@ -140,16 +142,28 @@ class Life:
             **more,
         }
         self._add(LIFECYCLE, kind.__name__, kind(**fields), cause)
+        self.last = self.events[-1]
         self.status = status
         return self
 
-    def assign(self, to: str | None = None) -> "Life":
+    def whisper(self, **words: object) -> "Life":
+        """
+        The holder reads the last event on its own topic too, with words for its eyes alone.
+        """
+        data = self.last.data.model_copy(update=words)
+        assert isinstance(data, events.Lifecycle)
+        assert data.department is not None
+        topic = department_topic(data.department).name
+        self.events.append(Received(topic, self.last.meta, data))
+        return self
+
+    def assign(self, to: str | None = None, **more: object) -> "Life":
         """
         A department gets it.
         """
         before = self.department if to else None
         self.department = to or self.department
-        return self.move(events.RequestAssigned, Status.ASSIGNED, previous_department=before)
+        return self.move(events.RequestAssigned, Status.ASSIGNED, previous_department=before, **more)  # type: ignore[arg-type]
 
     def remark(self, kind: type[events.Lifecycle], **more: object) -> "Life":
         """
@@ -254,9 +268,11 @@ def _live_on(draw: random.Random, life: Life) -> None:
     hours = timedelta(hours=draw.randrange(1, 20))
     match step:
         case "accept":
-            life.move(events.StatusChanged, Status.ACCEPTED, after=hours)
+            life.move(
+                events.StatusChanged, Status.ACCEPTED, after=hours, action="accept", by=draw.choice((None, CLERK))
+            )
         case "transfer":
-            life.assign(draw.choice(("zabita", "fen-isleri", "park-bahceler")))
+            life.assign(draw.choice(("zabita", "fen-isleri", "park-bahceler"))).whisper(reason="burası sizin")
         case "bounce":
             life.keep(bounces=int(str(life.state.get("bounces", 0))) + 1).assign("basin-halkla-iliskiler")
         case "refuse":
@@ -283,9 +299,9 @@ def _live_on(draw: random.Random, life: Life) -> None:
         case "escalate":
             life.escalate(draw.choice(("department", "head", "deputy_mayor")), clock=draw.choice(("plan", "legal")))
         case "note":
-            life.remark(events.NoteAdded)
+            life.remark(events.NoteAdded, by=CLERK, photos=[PHOTO]).whisper(note="ekip yarın")
         case "reply":
-            life.remark(events.ReplyReceived)
+            life.remark(events.ReplyReceived).whisper(reply="bakkalın önünde")
         case "extend":
             life.keep(legal=_LEGAL.model_copy(update={"extended": True})).remark(events.LegalExtended)
         case "follower":

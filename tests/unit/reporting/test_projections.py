@@ -18,13 +18,15 @@ from services.reporting.projections import (
     Document,
     fold,
     inherit,
+    inner_for,
     is_overdue,
     local_day,
     local_hour,
     safe_key,
     subject_of,
+    tells_something,
 )
-from tests.unit.reporting.lives import MASTER, START, Life, documents_of, random_life
+from tests.unit.reporting.lives import CLERK, MASTER, PHOTO, START, Life, documents_of, random_life
 
 
 def document_of(*received: Received) -> Document:
@@ -357,11 +359,119 @@ def test_a_message_to_staff_is_no_message_to_the_citizen() -> None:
     assert sorted(step["staff"] for step in document["told"].values()) == [False, True]
 
 
-def test_an_internal_note_and_a_reply_are_not_kept() -> None:
+def test_an_internal_note_and_a_reply_are_not_kept_from_where_they_do_not_belong() -> None:
     life = Life().receive().register().assign()
     life.remark(events.NoteAdded, note="gizli not").remark(events.ReplyReceived, reply="gizli yanıt")
 
     assert "gizli" not in str(document_of(*life.events))
+
+
+def test_a_departments_words_are_for_its_own_eyes() -> None:
+    life = Life().receive().register().assign("zabita").remark(events.NoteAdded, by=CLERK).whisper(note="ekip yarın")
+    life.assign("fen-isleri").whisper(reason="kazı var").remark(events.ReplyReceived).whisper(reply="bakkalın önünde")
+
+    document = document_of(*life.events)
+    first, second = inner_for(document, {"zabita"}), inner_for(document, ["fen-isleri"])
+
+    assert [(one["seq"], one["note"], one["by"], one["at"]) for one in first] == [
+        (3, "ekip yarın", CLERK, life.now - timedelta(minutes=2))
+    ]
+    assert [(one["seq"], one.get("reason"), one.get("reply")) for one in second] == [
+        (4, "kazı var", None),
+        (5, None, "bakkalın önünde"),
+    ]
+    assert inner_for(document, set()) == []
+    everything_else = {name: value for name, value in document.items() if name != "inner"}
+    assert all(words not in str(everything_else) for words in ("ekip", "kazı", "bakkal"))
+
+
+def test_a_departments_event_without_words_says_nothing_that_is_not_known() -> None:
+    life = Life().receive().register().assign("zabita").whisper()
+    spoken = Life().receive().register().assign("zabita").whisper(reason="")
+
+    assert not tells_something(life.events[-1])
+    assert fold(None, life.events[-1]) is None
+    assert tells_something(spoken.events[-1])
+
+
+def test_whoever_took_it_up_last_has_it_until_it_goes_to_another_department() -> None:
+    other = "u_00000000000000c2"
+    life = Life().receive().register().assign("zabita")
+    assert document_of(*life.events)["assignee"] is None
+    life.move(events.StatusChanged, Status.ACCEPTED, action="accept", by=CLERK)
+    life.move(events.StatusChanged, Status.SCHEDULED, action="schedule", by=other)
+    life.remark(events.NoteAdded, action="note", by=CLERK)
+    life.remark(events.UpdateRefused, action="start", by=CLERK, reason="changed_meanwhile", detail="x")
+    life.move(events.StatusChanged, Status.IN_PROGRESS)  # the citizen answered
+    assert document_of(*life.events)["assignee"] == other
+    assert document_of(*life.assign("fen-isleri").events)["assignee"] is None
+
+
+def test_the_trail_says_where_it_was_since_when_and_who_decided() -> None:
+    life = Life().receive().register().assign("zabita")
+    life.assign("fen-isleri", action="reject", by=CLERK, decided_by="person").assign("zabita")
+
+    document = document_of(*life.events)
+
+    assert [(step["department"], step["action"], step["by"]) for step in document["trail"]] == [
+        ("zabita", None, None),
+        ("fen-isleri", "reject", CLERK),
+        ("zabita", None, None),
+    ]
+    assert [step["at"] for step in document["trail"]] == [life.now - timedelta(minutes=n) for n in (2, 1, 0)]
+    assert document["held_by"] == ["zabita", "fen-isleri"]
+    assert document["last_seq"] == 4
+
+
+def test_what_the_classifier_took_it_for_stays_when_its_guess_came_back() -> None:
+    guesses = [
+        events.Candidate(service_code=code, department="zabita", confidence=0.4) for code in ("gurultu", "isgal")
+    ]
+    life = Life().receive().register().assign("zabita", candidates=guesses, model="m1").assign("fen-isleri")
+
+    document = document_of(*life.events)
+
+    assert [one["service_code"] for one in document["candidates"]] == ["gurultu", "isgal"]
+    assert (document["model"], document["confidence"]) == ("m1", None)
+
+
+def test_photos_are_all_that_were_shown_in_order_and_once() -> None:
+    one, two = PHOTO, "a_" + "2" * 32
+    life = Life().receive().register().assign()
+    life.remark(events.NoteAdded, photos=[two]).move(events.StatusChanged, Status.RESOLVED, photos=[one, two])
+
+    assert document_of(*reversed(life.events))["photos"] == [two, one]
+
+
+def test_the_next_clock_is_the_soonest_that_runs() -> None:
+    life = Life().receive().register()
+    life.due = life.due.model_copy(update={"accept_by": START + timedelta(hours=1)})
+    life.keep(legal=events.LegalClock(basis="3071", due_at=START + timedelta(days=30))).assign()
+
+    def clock() -> tuple[str | None, datetime | None]:
+        document = document_of(*life.events)
+        return document["next_clock"], document["next_due"]
+
+    assert clock() == ("acceptance", START + timedelta(hours=1))
+    life.due = life.due.model_copy(update={"accept_by": None})
+    life.move(events.StatusChanged, Status.ACCEPTED)
+    assert clock() == ("resolution", START + timedelta(hours=48))
+    life.pause()
+    assert clock() == ("legal", START + timedelta(days=30))
+    life.close()
+    assert clock() == (None, None)
+    life.reopen()
+    assert clock() == ("resolution", life.due.resolve_by)
+
+
+def test_what_is_looked_for_is_folded_and_has_number_service_place_and_words() -> None:
+    life = Life().receive("Çukur ÇOK derin", mahalle="Kadıköy", address="Lale Sk. 14").register().assign()
+
+    found = document_of(*life.events)["search"]
+
+    number = life.request_id.lower()
+    for words in (number, f"{number[:4]}-{number[4:8]}", "cukur cok derin", "kadikoy", "lale sk. 14", "pothole"):
+        assert words in found
 
 
 def test_a_late_failure_adds_to_an_attempt_and_does_not_reopen_it() -> None:

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from services.common.contracts.catalogue import catalogue
 from services.common.kit.clock import FrozenClock
 from services.common.kit.ops import Health
 from services.reporting.projector import GROUP, TOPICS, Progress, projector
@@ -29,7 +30,8 @@ def health() -> Health:
 
 def test_the_group_and_topics_stay_what_they_are() -> None:
     assert GROUP == "reporting"
-    assert TOPICS == ("requests.received", "requests.lifecycle", "notifications.lifecycle")
+    assert TOPICS[:3] == ("requests.received", "requests.lifecycle", "notifications.lifecycle")
+    assert set(TOPICS[3:]) == {f"requests.dept.{slug}" for slug in catalogue().departments}
 
 
 A, B = "requests.received/0", "requests.lifecycle/3"
