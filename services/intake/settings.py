@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.common.kit.limits import Rate
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -29,6 +30,10 @@ class IntakeSettings(BaseSettings):
     ``telephony_exchanges``: a secret token for each exchange that reports calls, as JSON ``{"name": "token"}``. With a
     ``twilio_auth_token`` Twilio may report calls too; it connects callers to ``twilio_desk_number`` (E.164), or puts
     them into its queue ``ilkim``.
+
+    Open311 serves ``open311_jurisdiction``, whose ``open311_contact`` and ``open311_key_service`` discovery tells.
+    ``address_rate`` limits who shows no key, ``key_rate`` each key, as JSON ``{"per_second": 100, "at_once": 1000}``;
+    ``per_second`` 0 is no limit. ``trusted_proxies``: addresses whose ``X-Forwarded-For`` is believed, as a JSON list.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
@@ -48,6 +53,12 @@ class IntakeSettings(BaseSettings):
     telephony_exchanges: dict[str, ExchangeToken] = {}
     twilio_auth_token: SecretStr | None = None
     twilio_desk_number: str | None = Field(default=None, pattern=r"^\+[1-9][0-9]{6,14}$")
+    open311_jurisdiction: str = "ilkadim.bel.tr"
+    open311_contact: str = "İlkadım Belediyesi İletişim Merkezi (İLKİM), 444 55 01, https://www.ilkadim.bel.tr"
+    open311_key_service: str = "Anahtar için İLKİM'e başvurun: 444 55 01. / For a key ask the contact centre."
+    address_rate: Rate = Rate(per_second=100, at_once=1_000)
+    key_rate: Rate = Rate(per_second=100, at_once=1_000)
+    trusted_proxies: frozenset[str] = frozenset()
     database: str = "intake"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)
@@ -64,8 +75,8 @@ class IntakeSettings(BaseSettings):
 
 class AsteriskSettings(BaseSettings):
     """
-    ``INTAKE_ASTERISK_…``, of the bridge alone. ``url``: Asterisk's HTTP server, where ``user`` may use ARI. ``webhook``:
-    our own URL for this exchange, with its token. ``announcement``: what callers hear first, such as
+    ``INTAKE_ASTERISK_…``, of the bridge alone. ``url``: Asterisk's HTTP server, where ``user`` may use ARI.
+    ``webhook``: our own URL for this exchange, with its token. ``announcement``: what callers hear first, such as
     ``sound:ilkim/kvkk``; ``queue``: what the dialplan's queue is called.
     """
 
