@@ -1,6 +1,7 @@
 """
 The worker: keeps the read model from requests.lifecycle, and from contacts the hashes by which a person is recognised
-when they call; nothing else of a contact. (Apart from the HTTP side, which needs no Faust.)
+when they call; nothing else of a contact. It also sweeps files that no request names. (Apart from the HTTP side, which
+needs no Faust.)
 """
 
 import asyncio
@@ -13,6 +14,8 @@ from services.common.kit.clock import system_clock
 from services.common.kit.mongo import connect
 from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background
+from services.intake.attachments.repository import GridFSStore
+from services.intake.attachments.service import sweep_for_ever
 from services.intake.calls.people import Hashes, fold_people
 from services.intake.calls.repository import CallRepository
 from services.intake.read_model import CaseState, Outcome, UpdateKey, fold
@@ -69,10 +72,14 @@ def worker(settings: IntakeSettings) -> WorkerSpec:
         client = connect(settings.mongo)
         repository = Repository(client, settings.database)
         calls = CallRepository(client, settings.database)
+        files = GridFSStore(client, settings.database)
         try:
             await repository.prepare()
             await calls.prepare_people()
-            async with background(lambda: heartbeat(lambda: repository.beat(system_clock()), health)):
+            async with background(
+                lambda: heartbeat(lambda: repository.beat(system_clock()), health),
+                lambda: sweep_for_ever(files, system_clock, AWAY),
+            ):
                 yield handler(
                     lambda cases, outcomes: repository.apply(cases, outcomes, system_clock()), calls.keep_people
                 )

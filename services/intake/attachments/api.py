@@ -85,7 +85,7 @@ async def _attachments(request: Request) -> Attachments:
 CallerOf = Annotated[Caller, Depends(guard.caller)]
 SenderOf = Annotated[Caller, Depends(_sender)]
 AttachmentsOf = Annotated[Attachments, Depends(_attachments)]
-router = APIRouter(tags=["attachments"])
+router = APIRouter(tags=["attachments"], dependencies=guard.DOCUMENTED)
 
 
 @router.post(PATH, status_code=201, responses=problems(401, 403, 408, 413, 415, 422, 503), openapi_extra=_FORM)
