@@ -94,7 +94,7 @@ def folded_user(text: str) -> str:
     """
     A user name as it is kept and looked for: Turkish letters and case do not matter.
     """
-    return fold(text.strip().encode("utf-8", "replace").decode())
+    return fold(text.encode("utf-8", "replace").decode()).strip()
 
 
 def check_password(password: str, account: Account) -> None:
