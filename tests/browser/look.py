@@ -61,6 +61,17 @@ def shot(page: Page, name: str, *, full: bool = True) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=full)
 
 
+def until(page: Page, expression: str, seconds: float = 10) -> None:
+    """
+    Wait until an expression is true on the page. (Our content security policy forbids ``page.wait_for_function``.)
+    """
+    for _ in range(int(seconds * 20)):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{expression} did not become true in {seconds} s")
+
+
 def no_sideways_scroll(page: Page) -> None:
     """
     Fail if the page is wider than its window, and say what sticks out.

@@ -1,4 +1,5 @@
-// Forms: no double sending, and a question before typed text is lost.
+// Forms: no double sending, and a question before typed text is lost. A script that sends a form itself listens on the form
+// and prevents the default there.
 const dirty = new Set();
 
 document.addEventListener('input', (event) => {
@@ -9,7 +10,7 @@ document.addEventListener('input', (event) => {
 document.addEventListener('submit', (event) => {
   if (event.defaultPrevented) return;
   const form = event.target;
-  if (form.method === 'get' || form.method === 'dialog') return;
+  if (form.getAttribute('method')?.toLowerCase() !== 'post') return; // (form.method may be a field of that name)
   if (form.dataset.sent) {
     event.preventDefault();
     return;
@@ -17,15 +18,16 @@ document.addEventListener('submit', (event) => {
   form.dataset.sent = '1';
   dirty.delete(form);
   event.submitter?.setAttribute('aria-busy', 'true');
+  setTimeout(() => release(form), 15_000);
 });
 
+function release(form) {
+  delete form.dataset.sent;
+  form.querySelector('[aria-busy]')?.removeAttribute('aria-busy');
+}
+
 // A page that comes back from the browser's memory may send again.
-addEventListener('pageshow', () => {
-  for (const form of document.querySelectorAll('form[data-sent]')) {
-    delete form.dataset.sent;
-    form.querySelector('[aria-busy]')?.removeAttribute('aria-busy');
-  }
-});
+addEventListener('pageshow', () => document.querySelectorAll('form[data-sent]').forEach(release));
 
 addEventListener('beforeunload', (event) => {
   for (const form of dirty) if (!form.isConnected) dirty.delete(form);
