@@ -82,7 +82,7 @@ class TextTyped(BaseModel):
 
 class PlaceMeant(BaseModel):
     """
-    What a request is about and where, to find others like it.
+    What a request is about (a service's code or name) and where, to find others like it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -331,10 +331,14 @@ async def similar(meant: PlaceMeant, request: Request, person: Operator, desk: D
     """
     Requests that may be about the same thing, as JSON; none while reporting does not answer.
     """
-    if meant.service not in catalogue().services:
+    try:
+        service = domain.service_code(meant.service)
+    except ValueError:
+        service = None
+    if service is None:
         return JSONResponse({"items": []})
     try:
-        found = await desk.others.similar(person, meant.service, meant.neighbourhood[:100], meant.street[:300])
+        found = await desk.others.similar(person, service, meant.neighbourhood[:100], meant.street[:300])
     except (Away, Turned):
         found = []
     return JSONResponse({"items": [_alike(row, pages.language(request)) for row in found]})
