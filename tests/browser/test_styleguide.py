@@ -2,6 +2,7 @@
 The design system in a real browser: what every page inherits.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ class World:
 
     url: str = ""
     down: bool = False
+    hold: bool = False
     posts: list[str] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
     last_ids: list[str | None] = field(default_factory=list)
@@ -50,6 +52,8 @@ class World:
             async def events() -> AsyncIterator[str]:
                 number = int(last or 0) + 1
                 yield f"id: {number}\nevent: came\ndata: {json.dumps({'number': number})}\n\n"
+                while self.hold and not self.down:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
 
             return StreamingResponse(events(), media_type="text/event-stream")
 
@@ -71,11 +75,12 @@ def served() -> Iterator[World]:
     with serving(app) as address:
         world.url = address
         yield world
+        world.hold = False
 
 
 @pytest.fixture
 def world(served: World) -> World:
-    served.down = False
+    served.down = served.hold = False
     for heard in (served.posts, served.tokens, served.last_ids):
         heard.clear()
     return served
@@ -264,6 +269,8 @@ def test_a_stream_comes_back_and_says_so_only_while_it_is_gone(browser_page: Pag
     )
     until(browser_page, "seen.length >= 2")  # the first stream ended by itself: a quick new one, no bar
     assert browser_page.evaluate("seen.slice(0, 2)") == [1, 2]
+    world.hold = True
+    until(browser_page, "seen.length >= 3 && document.getElementById('lost').hidden")
     world.down = True
     expect(browser_page.locator("#lost")).to_be_visible()
     shot(browser_page, "connection-lost", full=False)

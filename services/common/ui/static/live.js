@@ -12,7 +12,7 @@ function show() {
 // Last-Event-ID does not outlive a new EventSource, so the last id goes along as ?last=.
 export function live(url, handlers, { onBack = () => {} } = {}) {
   const me = {};
-  let source, timer, tries = 0, wasLost = false, lastId = '';
+  let source, timer, opened = 0, tries = 0, wasLost = false, lastId = '';
   open.add(me);
 
   function connect() {
@@ -20,7 +20,7 @@ export function live(url, handlers, { onBack = () => {} } = {}) {
     if (lastId) address.searchParams.set('last', lastId);
     source = new EventSource(address);
     source.onopen = () => {
-      tries = 0;
+      opened = Date.now();
       lost.delete(me);
       show();
       if (wasLost) onBack();
@@ -28,6 +28,8 @@ export function live(url, handlers, { onBack = () => {} } = {}) {
     };
     source.onerror = () => {
       source.close();
+      if (opened && Date.now() - opened > 5000) tries = 0; // one that ends as soon as it opens is not asked faster and faster
+      opened = 0;
       wasLost = true;
       lost.add(me);
       // one quick new try (a stream also ends when its token did) before the bar says anything
