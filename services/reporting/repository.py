@@ -279,8 +279,11 @@ class Repository:
         shortly before: a write may be seen later than it was stamped. Who asks knows it by its ``rev``.
         """
         query = {"held_by": {"$in": sorted(departments)}, "written_at": {"$gte": moment - OVERLAP}}
-        rows = self.requests.find(query, {"rev": True, "department": True, "written_at": True})
-        return [Change(row["_id"], row["rev"], row["department"], row["written_at"]) async for row in rows]
+        rows = self.requests.find(query, {"rev": True, "department": True, "written_at": True, "held_by": True})
+        return [
+            Change(row["_id"], row["rev"], row["department"], row["written_at"], tuple(row["held_by"]))
+            async for row in rows
+        ]
 
     async def similar(
         self,

@@ -98,13 +98,14 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class Change:
     """
-    A request was written: how often by now, and who holds it.
+    A request was written: how often by now, who holds it, and everybody who ever held it.
     """
 
     id: str
     rev: int
     department: str | None
     written_at: datetime
+    held_by: tuple[str, ...] = ()
 
 
 _ORDER: Final[dict[Sort, tuple[str, int]]] = {
