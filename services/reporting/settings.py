@@ -71,7 +71,8 @@ class ApiSettings(BaseSettings):
     The HTTP side. ``REPORTING_CURSOR_SECRET`` signs the cursors of lists, ``REPORTING_TOKEN_SECRET`` the tokens of
     those who work here; all processes of the api share both. To change the latter put the old one into
     ``REPORTING_TOKEN_SECRET_BEFORE`` for a day. ``public_url`` and ``intake_public_url`` are where browsers see the two
-    services with pages: under the same host name, since the cookie of the sign-in goes to one host.
+    services with pages: under the same host name, since the cookie of the sign-in goes to one host. ``tile_url``: the
+    tiles of the inbox's map, ``https://tiles.example.org/{z}/{x}/{y}.png``; without it the ground is plain.
     """
 
     model_config = SettingsConfigDict(env_prefix="REPORTING_", frozen=True)
@@ -85,10 +86,21 @@ class ApiSettings(BaseSettings):
     token_secret: SecretStr = Field(min_length=16)
     token_secret_before: SecretStr | None = Field(default=None, min_length=16)
     local_accounts: bool = True
+    tile_url: str | None = None
+    tile_attribution: str = ""
     database: str = "reporting"
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     oidc: OidcSettings = Field(default_factory=OidcSettings)
+
+    @field_validator("tile_url")
+    @classmethod
+    def _tiles(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        if urlsplit(url).scheme not in ("http", "https") or not all(name in url for name in ("{z}", "{x}", "{y}")):
+            raise ValueError("REPORTING_TILE_URL must be like https://tiles.example.org/{z}/{x}/{y}.png")
+        return url
 
     @field_validator("public_url", "intake_public_url", "intake_url", "notify_url")
     @classmethod

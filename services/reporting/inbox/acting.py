@@ -59,7 +59,7 @@ def _fits(action: Action, document: Document, now: datetime) -> bool:
         case Action.START:
             return status is not Status.IN_PROGRESS
         case Action.REJECT:
-            return document["department"] != DESK
+            return bool(document["department"] != DESK)
         case Action.EXTEND:
             legal = document["legal"]
             return bool(legal and legal["basis"] == "4982" and not legal["extended"] and now <= legal["due_at"])

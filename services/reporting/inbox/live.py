@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from services.common.kit.clock import Clock
 from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE
+from services.reporting.work import Change
 
 log = logger(__name__)
 
@@ -22,50 +23,14 @@ RESUME: Final = timedelta(minutes=10)  # whoever was away longer is told to load
 _REMEMBERED: Final = 20_000
 
 
-class Change(Protocol):
-    """
-    A request that was written: ``repository.Change``.
-    """
-
-    @property
-    def id(self) -> str:
-        """
-        Its number.
-        """
-
-    @property
-    def rev(self) -> int:
-        """
-        How often it was written.
-        """
-
-    @property
-    def department(self) -> str | None:
-        """
-        Who holds it now.
-        """
-
-    @property
-    def held_by(self) -> Collection[str]:
-        """
-        Every department that ever held it.
-        """
-
-    @property
-    def written_at(self) -> datetime:
-        """
-        When it was written.
-        """
-
-
 class Changes(Protocol):
     """
     Where changes are asked for: ``repository.Repository``.
     """
 
-    async def changed_since(self, moment: datetime, departments: Collection[str] | None) -> list[Change]:
+    async def changed_since(self, moment: datetime, departments: Collection[str]) -> list[Change]:
         """
-        What was written since, of these departments (None: all).
+        What was written since, of what these departments hold or ever held.
         """
 
 
@@ -130,7 +95,7 @@ class Hub:
             await asyncio.sleep(self._every)
             now = self._clock()
             try:
-                found = await self._changes.changed_since(since, None)
+                found = await self._changes.changed_since(since, set(self._listeners.values()))
             except UNAVAILABLE as error:
                 log.warning("changes cannot be asked for now", error=type(error).__name__)
                 continue

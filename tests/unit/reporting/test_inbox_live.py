@@ -4,22 +4,20 @@ Who is told of which change, and how a page that was away comes back.
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.reporting.inbox.live import Hub, News, as_event, events, resumed_at
+from services.reporting.work import Change
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 SOON = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    id: str
-    rev: int
-    department: str | None
-    held_by: tuple[str, ...]
-    written_at: datetime = NOW
+def change(number: str, rev: int, *departments: str) -> Change:
+    """
+    A change of what the last of these departments holds, and the others held.
+    """
+    return Change(number, rev, departments[-1], NOW, departments)
 
 
 class Changes:
@@ -29,19 +27,15 @@ class Changes:
 
     def __init__(self, *written: Change) -> None:
         self.written = list(written)
-        self.asked: list[tuple[datetime, Collection[str] | None]] = []
+        self.asked: list[tuple[datetime, Collection[str]]] = []
 
-    async def changed_since(self, moment: datetime, departments: Collection[str] | None) -> list[Change]:
+    async def changed_since(self, moment: datetime, departments: Collection[str]) -> list[Change]:
         self.asked.append((moment, departments))
-        return [
-            change
-            for change in self.written
-            if departments is None or {change.department, *change.held_by} & set(departments)
-        ]
+        return [one for one in self.written if set(one.held_by) & set(departments)]
 
 
 def hub(changes: Changes) -> Hub:
-    return Hub(changes, lambda: NOW, every=SOON)  # type: ignore[arg-type]
+    return Hub(changes, lambda: NOW, every=SOON)
 
 
 async def take(queue: asyncio.Queue[News]) -> News:
@@ -57,7 +51,7 @@ async def test_who_holds_it_and_who_held_it_are_told_and_nobody_else() -> None:
         listening.listen("fen-isleri", None) as before,
         listening.listen("veteriner-isleri", None) as never,
     ):
-        changes.written.append(Change("A", 3, "zabita", ("fen-isleri", "zabita")))
+        changes.written.append(change("A", 3, "fen-isleri", "zabita"))
 
         assert (await take(now)).ids == ("A",)
         assert (await take(before)).ids == ("A",)
@@ -69,11 +63,11 @@ async def test_a_change_is_told_once_and_the_next_one_again() -> None:
     changes = Changes()
     listening = hub(changes)
     async with listening.listen("zabita", None) as queue:
-        changes.written.append(Change("A", 1, "zabita", ()))
+        changes.written.append(change("A", 1, "zabita"))
         assert (await take(queue)).ids == ("A",)
-        changes.written.append(Change("B", 1, "zabita", ()))
+        changes.written.append(change("B", 1, "zabita"))
         assert (await take(queue)).ids == ("B",)
-        changes.written[0] = Change("A", 2, "zabita", ())
+        changes.written[0] = change("A", 2, "zabita")
         assert (await take(queue)).ids == ("A",)
     await listening.close()
 
@@ -99,7 +93,7 @@ async def test_nobody_asks_when_nobody_listens() -> None:
 
 
 async def test_who_comes_back_hears_first_what_was_missed() -> None:
-    changes = Changes(Change("A", 1, "zabita", ()), Change("B", 1, "fen-isleri", ()))
+    changes = Changes(change("A", 1, "zabita"), change("B", 1, "fen-isleri"))
     listening = hub(changes)
     since = NOW - timedelta(minutes=2)
     async with listening.listen("zabita", since) as queue:
@@ -122,7 +116,7 @@ async def test_a_stream_says_where_to_resume_and_ends_with_the_token() -> None:
     stream = events(listening, "zabita", None, NOW + timedelta(minutes=15), lambda: at[0])
 
     first = await anext(stream)
-    changes.written.append(Change("A", 1, "zabita", ()))
+    changes.written.append(change("A", 1, "zabita"))
     second = await anext(stream)
     at[0] += timedelta(minutes=15)
 
