@@ -39,16 +39,17 @@ class Looked:
 
 class WorkshopFull(Exception):
     """
-    No process can be had for it now: send it again.
+    No process can be had for it now, or none that gets on: send it again.
     """
 
 
 class Workshop:
     """
-    Looks at files. ``seconds`` bounds one look; a file that takes longer, or breaks the process, is not taken.
+    Looks at files. A file that breaks its process, or uses up its time, is not taken. ``seconds`` is the time on the
+    wall: what takes longer has not had its time yet, because the machine has too much to do.
     """
 
-    def __init__(self, *, at_once: int = 2, seconds: float = 20.0, command: Sequence[str] = _COMMAND) -> None:
+    def __init__(self, *, at_once: int = 2, seconds: float = 60.0, command: Sequence[str] = _COMMAND) -> None:
         self._places = asyncio.Semaphore(at_once)
         self._seconds = seconds
         self._command = command
@@ -79,7 +80,7 @@ class Workshop:
 
     async def _told(self, raw: bytes) -> bytes:
         """
-        What the process said, or nothing if it broke or took too long.
+        What the process said, or nothing if it broke. Raises ``WorkshopFull``.
         """
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         try:
@@ -92,7 +93,7 @@ class Workshop:
             async with asyncio.timeout(self._seconds):
                 told, _ = await process.communicate(raw)
         except TimeoutError:
-            return b""
+            raise WorkshopFull from None
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):

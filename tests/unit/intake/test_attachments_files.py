@@ -62,7 +62,7 @@ def test_each_file_is_taken_as_what_it_is_or_refused_by_name(case: Case) -> None
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.heavy], ids=lambda case: case.name)
 async def test_what_is_large_stays_within_the_memory_of_its_process(case: Case) -> None:
-    workshop, raw = Workshop(seconds=60), case.make()
+    workshop, raw = Workshop(), case.make()
     if not isinstance(case.outcome, Kind):
         with pytest.raises(Unfit, match=case.outcome):
             await workshop.look(raw)
@@ -224,14 +224,22 @@ def command(code: str) -> tuple[str, ...]:
     [
         "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
         "raise MemoryError",
-        "import time; time.sleep(60)",
+        "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",
         "import sys; sys.stdin.buffer.read(); print('half', end=''); sys.exit(1)",
         "pass",
     ],
 )
-async def test_a_file_that_breaks_its_process_or_holds_it_up_is_not_taken(code: str) -> None:
+async def test_a_file_that_breaks_its_process_or_uses_up_its_time_is_not_taken(code: str) -> None:
     with pytest.raises(Unfit, match="made to break"):
-        await Workshop(seconds=2, command=command(code)).look(jpeg())
+        await Workshop(command=command(code)).look(jpeg())
+
+
+async def test_a_process_that_does_not_get_on_is_ended_and_the_file_is_to_be_sent_again(tmp_path: Path) -> None:
+    number = tmp_path / "pid"
+    code = f"import os, time\nopen({str(number)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
+    with pytest.raises(WorkshopFull):
+        await Workshop(seconds=5, command=command(code)).look(jpeg())
+    assert not number.exists() or not Path(f"/proc/{number.read_text()}").exists()
 
 
 async def test_where_no_process_can_be_had_it_is_to_be_sent_again() -> None:
