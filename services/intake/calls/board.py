@@ -4,7 +4,7 @@ The calls of the moment, told to whoever has the console open: one look at Mongo
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -139,7 +139,7 @@ class Board:
         for listener in self._listeners:
             listener.tell(Change(call, extensions) for call in new)
 
-    async def stream(self, person: str, until: datetime, last_id: str | None = None) -> AsyncIterator[bytes]:
+    async def stream(self, person: str, until: datetime, last_id: str | None = None) -> AsyncGenerator[bytes, None]:
         """
         Server-sent events for one person until their token runs out: first what is on now (and what changed since
         ``last_id``), then what comes. Nobody is told of a number.

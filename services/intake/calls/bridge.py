@@ -42,7 +42,7 @@ class AsteriskBridge:
         self, *, url: str, user: str, password: str, plan: Plan, webhook: str, first_pause: float = 1.0
     ) -> None:
         self._ari = url.rstrip("/") + "/ari"
-        self._auth = aiohttp.BasicAuth(user, password)
+        self._auth = {"Authorization": aiohttp.encode_basic_auth(user, password)}
         self._plan = plan
         self._webhook = webhook
         self._first_pause = first_pause
@@ -69,7 +69,7 @@ class AsteriskBridge:
         while True:
             try:
                 async with http.ws_connect(
-                    f"{self._ari}/events", params={"app": self._plan.app}, auth=self._auth, heartbeat=20
+                    f"{self._ari}/events", params={"app": self._plan.app}, headers=self._auth, heartbeat=20
                 ) as socket:
                     log.info("asterisk is there")
                     pause = self._first_pause
@@ -83,7 +83,7 @@ class AsteriskBridge:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _adopt(self, http: aiohttp.ClientSession) -> None:
-        async with http.get(f"{self._ari}/channels", auth=self._auth) as answer:
+        async with http.get(f"{self._ari}/channels", headers=self._auth) as answer:
             answer.raise_for_status()
             there = await answer.json()
         self._channels, actions = asterisk.adopt(self._channels, there, self._plan)
@@ -111,7 +111,7 @@ class AsteriskBridge:
 
     async def _ask(self, http: aiohttp.ClientSession, ask: Ask) -> None:
         async with http.request(
-            ask.method, self._ari + quote(ask.path), params=dict(ask.query), auth=self._auth
+            ask.method, self._ari + quote(ask.path), params=dict(ask.query), headers=self._auth
         ) as answer:
             if answer.status >= 400 and answer.status != 404:
                 log.error("asterisk refused", path=ask.path.rpartition("/")[2], status=answer.status)

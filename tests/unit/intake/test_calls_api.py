@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from services.common.contracts.envelope import decode
 from services.common.contracts.events import ContactChanged, RequestReceived
