@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response
+from starlette.types import Scope
 
 from services.common.contracts.ids import parse_any_id
 from services.common.kit import guard, http
 from services.common.kit.auth import Caller
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
+from services.common.kit.limits import KeyOwner, Limits, Patience, RateLimit
 from services.common.kit.publisher import PublishFailed
 from services.common.ui import Links, install_pages
 from services.intake.application import Intake
@@ -27,6 +29,9 @@ from services.intake.domain import Conflict, Forbidden, Refused
 from services.intake.guard import Away
 from services.intake.keeper import NowhereToKeep
 from services.intake.keys import Keys, KeysNotLoaded
+from services.intake.open311 import api as open311_api
+from services.intake.open311.endpoint import Open311
+from services.intake.open311.shape import Shape
 from services.intake.schemas import (
     CALLER_KEY,
     CrisisEnd,
@@ -45,6 +50,8 @@ from services.intake.schemas import (
 )
 
 LOCAL: Final = Links(intake="http://127.0.0.1:8000", reporting="http://127.0.0.1:8001")
+SECONDS_TO_SEND: Final = 150.0
+"""How long a body may take to arrive, wherever no shorter time is set."""
 _SCOPE: Final = "x-scope"
 
 
@@ -61,6 +68,8 @@ class Parts:
     people: guard.People
     telephony: calls.Telephony
     desk: console.Desk
+    open311: Open311
+    limits: Limits
     ready: Callable[[], Awaitable[dict[str, object]]]
 
 
@@ -85,6 +94,16 @@ class GuardedRoute(StrictRoute):
             return await original(request)
 
         return handler
+
+
+def _limits(scope: Scope) -> Limits:
+    parts: Parts = scope["app"].state.parts
+    return parts.limits
+
+
+def _owner(scope: Scope) -> KeyOwner:
+    people: guard.People = scope["app"].state.people
+    return people.keys.caller
 
 
 # The dependencies are coroutines because FastAPI sends plain functions to a thread.
@@ -273,8 +292,13 @@ def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
         parts: Parts = app.state.parts
         return await parts.ready()
 
-    http.install(app, ready=ready, larger=attachments_api.BODY_LIMITS)
+    http.install(
+        app, ready=ready, larger={**attachments_api.BODY_LIMITS, **open311_api.BODY_LIMITS, **console.BODY_LIMITS}
+    )
     guard.install_guard(app)
+    app.add_middleware(Patience, seconds=SECONDS_TO_SEND)
+    app.add_middleware(RateLimit, limits=_limits, owner=_owner)
+    app.add_middleware(Shape)
     app.state.pages = install_pages(app, templates=console.TEMPLATES, static=console.STATIC, links=links)
 
     @app.exception_handler(Refused)
@@ -307,6 +331,7 @@ def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
     async def _away(_: Request, __: Away) -> Response:
         return Problem(503, "MongoDB does not answer: please send it again.", headers={"Retry-After": "5"}).response()
 
+    open311_api.install(app)
     app.include_router(guarded)
     app.include_router(attachments_api.router)
     app.include_router(internal)

@@ -14,6 +14,7 @@ import httpx
 from services.common.contracts import topics
 from services.common.kit.clock import system_clock
 from services.common.kit.guard import People
+from services.common.kit.limits import Buckets, Limits
 from services.common.kit.logs import logger
 from services.common.kit.mongo import connect
 from services.common.kit.people import TokenVerifier
@@ -35,6 +36,10 @@ from services.intake.desk.suggest import Routing
 from services.intake.guard import Away, Breaker
 from services.intake.keeper import Keeper
 from services.intake.keys import Keys, OwnKeys
+from services.intake.open311.definitions import definitions
+from services.intake.open311.endpoint import Open311
+from services.intake.open311.reading import Lately, PublicReader
+from services.intake.open311.shape import PREFIX
 from services.intake.read_model import CaseState
 from services.intake.repository import AWAY, Repository
 from services.intake.settings import IntakeSettings
@@ -111,10 +116,29 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
 
     desk = Desk(
         intake=intake,
+        files=attachments,
         suggestions=Routing(http, settings.routing_url),
         others=Others(http, settings.reporting_url, settings.notify_url),
         case=case,
         public_url=settings.public_url.rstrip("/"),
+    )
+
+    limits = Limits(Buckets(settings.address_rate), Buckets(settings.key_rate), settings.trusted_proxies)
+    lately = Lately()
+    open311 = Open311(
+        base_url=f"{settings.public_url.rstrip('/')}{PREFIX}",
+        jurisdiction=settings.open311_jurisdiction,
+        contact=settings.open311_contact,
+        key_service=settings.open311_key_service,
+        secret=settings.secret,
+        known=definitions(),
+        reader=PublicReader(http, settings.reporting_url, lately),
+        lately=lately,
+        keys=people.keys,
+        limits=limits,
+        intake=intake,
+        attachments=attachments,
+        clock=system_clock,
     )
 
     async def ready() -> dict[str, object]:
@@ -152,7 +176,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         )
     ]
     try:
-        yield Parts(intake, declarations, attachments, keys, people, telephony, desk, ready)
+        yield Parts(intake, declarations, attachments, keys, people, telephony, desk, open311, limits, ready)
     finally:
         for task in tasks:
             task.cancel()

@@ -22,6 +22,7 @@ from services.common.contracts.vocabulary import Status
 from services.common.kit.auth import key_hash
 from services.common.kit.clock import system_clock
 from services.common.kit.guard import People
+from services.common.kit.limits import Buckets, Limits, Rate
 from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.testing import FakePublisher
 from services.intake.api import Parts, create_app
@@ -33,12 +34,14 @@ from services.intake.crises import Declarations
 from services.intake.guard import Breaker
 from services.intake.keeper import Keeper
 from services.intake.keys import Keys, OwnKeys, StoredKey
+from services.intake.open311.definitions import definitions
 from services.intake.read_model import CaseState
 from services.intake.schemas import UpdateResult
 from services.intake.spool import Spool
 from tests.people import FakeTokens
 from tests.unit.intake.call_fakes import FakeCallStore, FakeContacts
 from tests.unit.intake.desks import FakeOthers, FakeSuggestions, desk_of
+from tests.unit.intake.endpoints import FakeReporting, endpoint_of
 from tests.unit.intake.fakes import FakeStore
 from tests.unit.intake.file_fakes import FakeShelf, attachments_of
 
@@ -71,6 +74,9 @@ class World:
         self.telephony: Telephony
         self.suggestions = FakeSuggestions()
         self.others = FakeOthers()
+        self.reporting = FakeReporting()
+        self.definitions = definitions()
+        self.rate = Rate(per_second=0, at_once=1)
         self.http: httpx.AsyncClient
         self.spool: Spool
         self.keeper: Keeper
@@ -123,8 +129,10 @@ class World:
         draining = asyncio.create_task(self.keeper.drain())
         await asyncio.sleep(0)
         people = People(OwnKeys(keys), FakeTokens(), "https://ilkim.example", "https://ilkim.example")
-        desk = desk_of(intake, self.store.cases, self.suggestions, self.others)
-        yield Parts(intake, declarations, attachments, keys, people, self.telephony, desk, ready)
+        desk = desk_of(intake, attachments, self.store.cases, self.suggestions, self.others)
+        limits = Limits(Buckets(self.rate), Buckets(self.rate))
+        open311 = endpoint_of(intake, attachments, people.keys, limits, self.reporting, self.definitions)
+        yield Parts(intake, declarations, attachments, keys, people, self.telephony, desk, open311, limits, ready)
         draining.cancel()
         await intake.drain()
         self.spool.close()
@@ -837,7 +845,7 @@ async def test_openapi_lists_the_errors_and_the_scope_of_every_route(world: Worl
     ):
         route = paths[path][method]
         assert route["x-scope"] == scope
-        assert route["security"] == [{"APIKeyHeader": []}]
+        assert route["security"] == post["security"]
         answers = {"401", "403", "503"} | ({"202", "413", "415", "422"} if method == "post" else {"200"})
         assert answers <= set(route["responses"])
 
