@@ -2,6 +2,7 @@
 What the local stack consists of, as pure data: processes, ports, folders, environment. Nothing here starts anything.
 """
 
+import json
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 HOST: Final = "127.0.0.1"
 MARK: Final = "ILKIM_RUN_DIR"  # in the environment of every process of a stack: says whose it is
 SECRETS: Final = (
-    "API_KEY", "PEOPLE_PASSWORD", "INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET", "REPORTING_TOKEN_SECRET",
+    "API_KEY", "PEOPLE_PASSWORD", "TELEPHONY_TOKEN", "INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET",
+    "REPORTING_TOKEN_SECRET",
 )  # fmt: skip
 
 
@@ -207,6 +209,7 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "INTAKE_ROUTING_URL": f"http://{HOST}:{base + 12}",
         "INTAKE_NOTIFY_URL": notify,
         "INTAKE_REPORTING_PUBLIC_URL": reporting,
+        "INTAKE_TELEPHONY_EXCHANGES": json.dumps({"main": secrets["TELEPHONY_TOKEN"]}),
         "ROUTING_OPS_PORT": str(base + 12),
         "NOTIFY_OPS_PORT": str(base + 13),
         "NOTIFY_API_PORT": str(base + 2),
