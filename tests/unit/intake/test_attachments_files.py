@@ -2,7 +2,10 @@
 What becomes of each file that a stranger may send, and what the copies of a picture hold: pixels, and nothing else.
 """
 
+import asyncio
 import re
+import signal
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -214,8 +217,6 @@ def test_object_streams_together_unpack_to_no_more_than_the_limit() -> None:
 
 
 def command(code: str) -> tuple[str, ...]:
-    import sys
-
     return (sys.executable, "-c", code)
 
 
@@ -234,12 +235,19 @@ async def test_a_file_that_breaks_its_process_or_uses_up_its_time_is_not_taken(c
         await Workshop(command=command(code)).look(jpeg())
 
 
-async def test_a_process_that_does_not_get_on_is_ended_and_the_file_is_to_be_sent_again(tmp_path: Path) -> None:
-    number = tmp_path / "pid"
-    code = f"import os, time\nopen({str(number)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
+async def test_a_process_that_does_not_get_on_is_ended_and_the_file_is_to_be_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, start = [], asyncio.create_subprocess_exec
+
+    async def noted(*args: Any, **kwargs: Any) -> asyncio.subprocess.Process:
+        made.append(await start(*args, **kwargs))
+        return made[0]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
     with pytest.raises(WorkshopFull):
-        await Workshop(seconds=5, command=command(code)).look(jpeg())
-    assert not number.exists() or not Path(f"/proc/{number.read_text()}").exists()
+        await Workshop(seconds=0.1, command=command("import time; time.sleep(600)")).look(jpeg())
+    assert [process.returncode for process in made] == [-signal.SIGKILL]
 
 
 async def test_where_no_process_can_be_had_it_is_to_be_sent_again() -> None:
