@@ -373,7 +373,8 @@ async def test_the_database_holds_neither_password_nor_session_nor_what_was_type
     await world.sign_in(world.browser(), wrong, wrong)
     browser = await world.signed_in("elif")
     database = world.client[world.settings.database]
-    rows = [row async for name in await database.list_collection_names() for row in database[name].find()]
+    names = await database.list_collection_names()
+    rows = [row for name in names async for row in database[name].find()]
     kept = json.dumps(rows, default=str, ensure_ascii=False)
     assert "argon2id" in kept
     for secret in (PASSWORD, wrong, browser.cookies[SESSION_COOKIE], browser.cookies[TOKEN_COOKIE]):
