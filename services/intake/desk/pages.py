@@ -5,7 +5,7 @@ forms and asks the same routes for JSON.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.datastructures import UploadFile
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import IllFormedId, grouped, parse_any_id
@@ -30,6 +31,7 @@ from services.common.ui import Pages
 from services.common.ui.words import REFUSALS, Words
 from services.intake import cleaning
 from services.intake.application import Intake
+from services.intake.attachments.service import Attachments, Later
 from services.intake.desk import domain, receipt, speech, suggest, timeline
 from services.intake.desk.domain import Form, FormError
 from services.intake.desk.others import Others, Turned
@@ -43,6 +45,8 @@ from services.intake.schemas import TEXT_LIMIT, NewReply, NewUpdate, UpdateResul
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 STATIC: Final = Path(__file__).parent / "static"
+BODY_LIMITS: Final = {"/console": 12_600_000}
+"""Bytes: without scripts a photo comes with the form."""
 ROUTED_WITHIN: Final = 2.0
 """Seconds in which routing nearly always has answered: so long a receipt waits for the department's name."""
 RESULT_WITHIN: Final = 4.0
@@ -58,6 +62,7 @@ class Desk:
     """
 
     intake: Intake
+    files: Attachments
     suggestions: Suggestions
     others: Others
     case: Callable[[str], Awaitable[CaseState | None]]
@@ -149,6 +154,7 @@ async def form_posted(request: Request, person: Operator, desk: DeskOf, pages: P
         return await _suggested(request, pages, person, desk, form)
     wants_json = "application/json" in request.headers.get("accept", "")
     try:
+        form = await _with_uploads(desk, person, form, given.getlist("upload"))
         taken = await _register(desk, person, form)
     except FormError as error:
         return _refused(request, pages, person, form, error.errors, 422, wants_json)
@@ -183,6 +189,22 @@ async def form_posted(request: Request, person: Operator, desk: DeskOf, pages: P
         },
         status_code=202,
     )
+
+
+async def _with_uploads(desk: Desk, person: Person, form: Form, uploads: Sequence[object]) -> Form:
+    """
+    The form with the photos that came with it, kept.
+    """
+    photos = form.photos
+    for upload in uploads:
+        raw = await upload.read() if isinstance(upload, UploadFile) else b""
+        if not raw:
+            continue
+        try:
+            photos = (*photos, (await desk.files.take(raw, person.caller)).attachment.id)
+        except (Refused, Later, Away):
+            raise FormError({"photos": domain.MESSAGES["photos"]}) from None
+    return replace(form, photos=photos)
 
 
 async def _register(desk: Desk, person: Person, form: Form) -> str:
@@ -480,7 +502,7 @@ async def one_request(request: Request, number: NumberOf, person: Operator, desk
         closed=known.status in CLOSED,
         detail=detail,
         steps=timeline.steps(detail) if detail else [],
-        told=[(row, timeline.told(row)) for row in detail["told"]] if detail else [],
+        told=timeline.told(detail) if detail else [],
         next=receipt.next_step(known),
         department=receipt.department_words(known.department) if known.department else None,
         service=receipt.service_words(known.service_code) if known.service_code else None,

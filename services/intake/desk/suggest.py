@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.vocabulary import TRIAGE_SERVICE, Channel, DecidedBy, Priority
+from services.common.ui.words import PRIORITIES
 from services.intake.desk.receipt import department_words, service_words
 from services.intake.desk.scripts import Both, scripts
 from services.intake.guard import Away, Breaker
@@ -106,7 +107,7 @@ def view(found: Classified, language: str) -> dict[str, Any]:
         "service": found.service,
         "undecided": found.service == TRIAGE_SERVICE,
         "department": _in(department_words(found.department), language),
-        "priority": found.priority.value,
+        "priority": {"value": found.priority.value, "name": _in(PRIORITIES[found.priority], language)},
         "emergency": found.emergency,
         "decided_by": found.decided_by.value,
         "choices": [

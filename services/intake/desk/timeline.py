@@ -30,6 +30,32 @@ _TOLD: Final = {
     "queued": Words("sırada", "waiting"),
 }
 
+_BY: Final = {
+    "sms": Words("SMS", "SMS"),
+    "whatsapp": Words("WhatsApp", "WhatsApp"),
+    "email": Words("E-posta", "E-mail"),
+    "phone": Words("Telefon", "Telephone"),
+}
+_WHY: Final = {
+    "no_contact": Words("iletişim bilgisi yok", "no contact"),
+    "phone_only": Words("yalnız telefonu var: geri arama listesinde", "a telephone alone: on the call-back list"),
+    "not_wanted": Words("bildirim istemedi", "wants no messages"),
+    "merged": Words("tek bildirimde birleştirildi", "told together with another"),
+    "internal": Words("vatandaşı ilgilendirmiyor", "nothing for the citizen"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """
+    One message to the citizen: by which channel, what became of it, and why it was not sent.
+    """
+
+    at: datetime
+    by: Words | None
+    outcome: Words
+    why: Words | None
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -67,9 +93,16 @@ def steps(detail: Mapping[str, Any]) -> list[Step]:
     return found[::-1]
 
 
-def told(row: Mapping[str, Any]) -> Words:
+def told(detail: Mapping[str, Any]) -> list[Told]:
     """
-    What became of a message, in a word.
+    What became of each message to the citizen, the newest first.
     """
-    name = str(row["outcome"])
-    return _TOLD.get(name, Words(name, name))
+    return [
+        Told(
+            at=datetime.fromisoformat(row["at"]),
+            by=_BY.get(row["channel"] or ""),
+            outcome=_TOLD.get(row["outcome"]) or Words(row["outcome"], row["outcome"]),
+            why=_WHY.get(row["reason"] or ""),
+        )
+        for row in detail["told"]
+    ][::-1]

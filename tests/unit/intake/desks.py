@@ -8,6 +8,7 @@ from typing import cast
 from services.common.contracts.vocabulary import Channel
 from services.common.kit.people import Person
 from services.intake.application import Intake
+from services.intake.attachments.service import Attachments
 from services.intake.desk.others import Json, Others, Settled, Turned
 from services.intake.desk.pages import Desk
 from services.intake.desk.suggest import Classified
@@ -88,6 +89,7 @@ class FakeOthers:
 
 def desk_of(
     intake: Intake,
+    files: Attachments,
     cases: dict[str, CaseState] | None = None,
     suggestions: FakeSuggestions | None = None,
     others: FakeOthers | None = None,
@@ -101,6 +103,7 @@ def desk_of(
 
     return Desk(
         intake=intake,
+        files=files,
         suggestions=suggestions or FakeSuggestions(),
         others=cast(Others, others or FakeOthers()),
         case=case,

@@ -15,6 +15,7 @@ from services.common.contracts.roles import DESK
 from services.common.contracts.vocabulary import Action, Channel, DecidedBy, Priority, Status
 from services.intake.desk.suggest import Candidate, Classified
 from services.intake.read_model import CaseState
+from tests.hostile_files.pictures import jpeg
 from tests.people import SignedIn, signed_in
 from tests.unit.intake.test_api import World
 
@@ -80,12 +81,14 @@ async def test_the_desk_opens_for_an_operator(world: World) -> None:
     page = await world.http.get("/console", headers=PAGE)
     assert page.status_code == 200
     assert "Vatandaş ne diyor?" in page.text
-    assert 'value="Kadıköy"' in page.text and "Yolda çukur, bozuk asfalt" in page.text
+    assert 'value="Kadıköy"' in page.text
+    assert "Yolda çukur, bozuk asfalt" in page.text
 
 
 async def test_it_speaks_english_too(world: World) -> None:
     page = await world.http.get("/console?lang=en", headers=PAGE)
-    assert "What does the citizen say?" in page.text and "Vatandaş ne diyor?" not in page.text
+    assert "What does the citizen say?" in page.text
+    assert "Vatandaş ne diyor?" not in page.text
 
 
 @pytest.mark.parametrize("path", ["/console", "/console/callbacks", "/console/requests/7XK29MQ4T3BDM"])
@@ -102,7 +105,8 @@ async def test_others_are_told_that_it_is_not_for_them(world: World, path: str, 
 async def test_a_browser_without_sign_in_is_sent_to_it(world: World) -> None:
     world.http.cookies.clear()
     answer = await world.http.get("/console", headers=PAGE)
-    assert answer.status_code == 303 and "/session/renew" in answer.headers["location"]
+    assert answer.status_code == 303
+    assert "/session/renew" in answer.headers["location"]
 
 
 async def test_a_form_becomes_a_request_of_the_operator(world: World) -> None:
@@ -112,8 +116,10 @@ async def test_a_form_becomes_a_request_of_the_operator(world: World) -> None:
     assert answer.status_code == 303
     (request,) = received(world)
     assert answer.headers["location"] == f"/console/receipt/{request.request_id}"
-    assert request.channel is Channel.PHONE and request.entered_by == OPERATOR.person.id
-    assert request.contact_id.startswith("c_") and request.service_code is None
+    assert request.channel is Channel.PHONE
+    assert request.entered_by == OPERATOR.person.id
+    assert request.contact_id.startswith("c_")
+    assert request.service_code is None
 
 
 async def test_a_double_submit_is_one_request(world: World) -> None:
@@ -178,9 +184,11 @@ async def test_a_suggestion_without_scripts_fills_in_the_place_and_keeps_what_wa
     world.suggestions.answer, world.others.alike = POTHOLE, [ALIKE]
     page = await world.http.post("/console", data=FORM | {"do": "suggest", "address": "Kapı 7"}, headers=PAGE)
     assert page.status_code == 200
-    assert 'value="Kadıköy"' in page.text and 'value="Kapı 7"' in page.text
+    assert 'value="Kadıköy"' in page.text
+    assert 'value="Kapı 7"' in page.text
     assert "Lise Caddesi No: 12" not in page.text
-    assert "Fen İşleri Müdürlüğü" in page.text and "7XK2-9MQ4-T3BD-M" in page.text
+    assert "Fen İşleri Müdürlüğü" in page.text
+    assert "7XK2-9MQ4-T3BD-M" in page.text
     assert received(world) == []
 
 
@@ -190,7 +198,8 @@ async def test_danger_brings_its_script_with_the_suggestion(world: World) -> Non
         "/console/suggest", json={"text": "gaz kokuyor", "channel": "phone"}, headers=OPERATOR.headers
     )
     body = answer.json()
-    assert body["emergency"] and body["script"]["call"] == ["187", "112"]
+    assert body["emergency"]
+    assert body["script"]["call"] == ["187", "112"]
     assert body["refer_to"]["call"] == "187"
     page = await world.http.post("/console", data=FORM | {"do": "suggest"}, headers=PAGE)
     assert "Elektrik düğmelerine" in page.text
@@ -200,7 +209,8 @@ async def test_without_routing_the_desk_goes_on(world: World) -> None:
     answer = await world.http.post("/console/suggest", json={"text": "çukur"}, headers=OPERATOR.headers)
     assert answer.status_code == 503
     page = await world.http.post("/console", data=FORM | {"do": "suggest"}, headers=PAGE)
-    assert page.status_code == 200 and FORM["text"].replace("'", "&#39;") in page.text
+    assert page.status_code == 200
+    assert FORM["text"].replace("'", "&#39;") in page.text
     assert (await world.http.post("/console", data=FORM, headers=PAGE)).status_code == 303
 
 
@@ -218,7 +228,8 @@ async def test_similar_requests_are_asked_with_the_operators_own_token(world: Wo
         headers=OPERATOR.headers,
     )
     (row,) = answer.json()["items"]
-    assert row["number"] == "7XK2-9MQ4-T3BD-M" and row["status"] == "İşlemde"
+    assert row["number"] == "7XK2-9MQ4-T3BD-M"
+    assert row["status"] == "İşlemde"
     assert world.others.tokens == {OPERATOR.person.token}
 
 
@@ -231,7 +242,8 @@ async def test_the_caller_of_a_known_matter_gets_a_number_and_the_holder_the_hin
 async def test_an_answer_given_at_once_settles_it(world: World) -> None:
     await world.http.post("/console", data=FORM | {"answer_template": "calisma-saatleri"}, headers=PAGE)
     (request,) = received(world)
-    assert request.answered is not None and "08.00" in request.answered.text
+    assert request.answered is not None
+    assert "08.00" in request.answered.text
 
 
 async def test_the_receipt_names_the_department_and_no_citizen(world: World) -> None:
@@ -239,8 +251,10 @@ async def test_the_receipt_names_the_department_and_no_citizen(world: World) -> 
     world.store.cases[number] = CaseState(2, Status.ASSIGNED, "fen-isleri", "yol-cukur")
     page = await world.http.get(f"/console/receipt/{number}?record_no=2026/1234", headers=PAGE)
     assert page.status_code == 200
-    assert grouped(number) in page.text and "2026/1234" in page.text
-    assert "Fen İşleri Müdürlüğü" in page.text and "data:image/svg+xml" in page.text
+    assert grouped(number) in page.text
+    assert "2026/1234" in page.text
+    assert "Fen İşleri Müdürlüğü" in page.text
+    assert "data:image/svg+xml" in page.text
     assert f"https://ilkim.example/t/{number}" in page.text
 
 
@@ -248,7 +262,8 @@ async def test_how_it_stands_comes_as_soon_as_routing_has_answered(world: World)
     number = random_request_id()
     world.store.cases[number] = CaseState(2, Status.TRIAGE, DESK, "siniflandirilamadi")
     body = (await world.http.get(f"/console/requests/{number}/standing")).json()
-    assert body["status"] == "triage" and "2 saat" in body["next"]
+    assert body["status"] == "triage"
+    assert "2 saat" in body["next"]
 
 
 @pytest.mark.parametrize("typed", ["7XK2-9MQ4-T3BD-M", " 7xk29mq4t3bdm ", "7XK29MQ4T3BDM"])
@@ -319,8 +334,10 @@ async def test_what_became_of_it_is_told_in_public_words(world: World) -> None:
     world.others.requests[number] = detail(number)
     page = await world.http.get(f"/console/requests/{number}", headers=PAGE)
     assert page.status_code == 200
-    assert "Ekip yola çıktı" in page.text and "gizli not" not in page.text
-    assert "sms" in page.text and "gönderildi" in page.text
+    assert "Ekip yola çıktı" in page.text
+    assert "gizli not" not in page.text
+    assert "SMS" in page.text
+    assert "gönderildi" in page.text
 
 
 async def test_while_reporting_is_away_intake_knows_the_state(world: World) -> None:
@@ -329,7 +346,8 @@ async def test_while_reporting_is_away_intake_knows_the_state(world: World) -> N
     world.store.cases[number] = CaseState(3, Status.RESOLVED, "fen-isleri", "yol-cukur")
     page = await world.http.get(f"/console/requests/{number}", headers=PAGE)
     assert page.status_code == 200
-    assert "Çözüldü" in page.text and "Yeniden aç" in page.text
+    assert "Çözüldü" in page.text
+    assert "Yeniden aç" in page.text
 
 
 async def test_an_unknown_number_is_no_page(world: World) -> None:
@@ -345,7 +363,8 @@ async def test_a_reply_on_the_telephone_reaches_the_department(world: World) -> 
         headers=PAGE,
     )
     (reply,) = updates(world)
-    assert isinstance(reply, CitizenReplied) and reply.text == "Kapı numarası 7"
+    assert isinstance(reply, CitizenReplied)
+    assert reply.text == "Kapı numarası 7"
     assert reply.entered_by == OPERATOR.person.id
 
 
@@ -388,7 +407,8 @@ ITEM = {
 async def test_the_list_of_call_backs_has_no_number(world: World) -> None:
     world.others.waiting = {ITEM["id"]: ITEM}  # type: ignore[dict-item]
     page = await world.http.get("/console/callbacks", headers=PAGE)
-    assert "2 kaçan çağrı" in page.text and "+90532" not in page.text
+    assert "2 kaçan çağrı" in page.text
+    assert "+90532" not in page.text
     assert world.others.purposes == []
 
 
@@ -421,12 +441,30 @@ async def test_a_request_from_a_call_back_knows_who_calls_and_closes_it(world: W
 async def test_while_notify_is_away_the_pages_say_so(world: World) -> None:
     world.others.away = True
     page = await world.http.get("/console/callbacks", headers=PAGE)
-    assert page.status_code == 503 and "şu an alınamıyor" in page.text
+    assert page.status_code == 503
+    assert "şu an alınamıyor" in page.text
     page = await world.http.get("/console", params={"callback": ITEM["id"]}, headers=PAGE)
-    assert page.status_code == 200 and "alınamadı" in page.text
+    assert page.status_code == 200
+    assert "alınamadı" in page.text
 
 
 async def test_a_path_is_no_way_into_another_service(world: World) -> None:
     answer = await world.http.get("/console/callbacks/..%2F..%2Fcontacts", headers=PAGE)
     assert answer.status_code in (404, 422)
     assert world.others.purposes == []
+
+
+async def test_without_scripts_a_photo_comes_with_the_form(world: World) -> None:
+    files = {"upload": ("photo.jpg", jpeg(width=64, height=48), "image/jpeg")}
+    answer = await world.http.post("/console", data=FORM | {"channel": "walk_in"}, files=files, headers=PAGE)
+    assert answer.status_code == 303
+    (request,) = received(world)
+    assert [photo[:2] for photo in request.attachments] == ["a_"]
+
+
+async def test_a_file_that_is_no_photo_is_told_at_its_field(world: World) -> None:
+    files = {"upload": ("photo.jpg", b"<html>", "image/jpeg")}
+    page = await world.http.post("/console", data=FORM, files=files, headers=PAGE)
+    assert page.status_code == 422
+    assert "Fotoğraf alınamadı" in page.text
+    assert received(world) == []

@@ -60,11 +60,13 @@ function show(found) {
     type: 'button', class: `pick${index === 0 && !found.undecided ? ' default' : ''}`, 'data-keys': `alt+${index + 1}`, 'data-name': choice.name, 'aria-pressed': 'false',
     onclick: () => pick(choice.name),
   }, el('span', { class: 'pick-name' }, choice.name), el('span', { class: 'pick-to' }, choice.department),
-  el('span', { class: 'pick-share' }, t(`%${choice.percent}`, `${choice.percent}%`), ' ', el('kbd', {}, `alt+${index + 1}`)))));
+  el('span', { class: 'pick-share' }, choice.percent ? t(`%${choice.percent}`, `${choice.percent}%`) : '', ' ', el('kbd', {}, `alt+${index + 1}`)))));
   box.replaceChildren(...[
     found.refer_to && el('p', { class: 'notice info' }, el('span', { class: 'notice-title' }, `${found.refer_to.name} · ${found.refer_to.call}`)),
+    ['urgent', 'high'].includes(found.priority.value) && el('p', {}, el('span', { class: `badge ${found.priority.value === 'urgent' ? 'bad' : 'warn'}` }, t('Öncelik: ', 'Priority: '), found.priority.name)),
     found.undecided && el('p', { class: 'muted' }, t('Emin değil: seçmezseniz triyaja gider.', 'Not sure: without a choice it goes to triage.')),
     el('ol', { class: 'choices-list' }, ...rows),
+    !found.undecided && el('p', { class: 'muted small-text' }, t('Seçmezseniz ilk sıradakine gider.', 'Without a choice it goes to the first.')),
   ].filter(Boolean));
   script(found);
   mark();
