@@ -23,6 +23,8 @@ from services.common.kit.people import Tokens
 from services.common.ui import Links, install_pages
 from services.reporting import people_pages, sign_in, views, visits
 from services.reporting.cursors import BadCursor, seal, unseal
+from services.reporting.inbox import pages as inbox
+from services.reporting.inbox.room import FORM_LIMIT, room_of
 from services.reporting.public import api as public
 from services.reporting.queries import Filter, TooManyBuckets, order_of
 from services.reporting.repository import Repository
@@ -53,16 +55,18 @@ def create_app(
                 app.state.repository = Repository(client, settings.database)
                 staff = staff_of(settings, client, http, clock)
                 app.state.staff = staff
+                app.state.inbox = room_of(settings, client, http, staff.repository, app.state.pages, clock)
                 app.state.people = guard_of(staff, callers or KeyVerifier(http, settings.intake_url), tokens)
                 preparing = asyncio.create_task(prepare(staff.repository))
                 yield
                 preparing.cancel()
+                await app.state.inbox.hub.close()
         finally:
             client.close()
 
     app = FastAPI(title="İLKİM reporting", version="1", lifespan=lifespan)
     app.include_router(router)
-    for pages in (sign_in.router, sign_in.pages_router, people_pages.router):
+    for pages in (sign_in.router, sign_in.pages_router, people_pages.router, inbox.router):
         app.include_router(pages)
     app.include_router(public.router)
 
@@ -77,7 +81,7 @@ def create_app(
     async def away(_: Request, __: Exception) -> Response:
         return Problem(503, "The database does not answer now.", headers={"Retry-After": "5"}).response()
 
-    install(app, ready=ready)
+    install(app, ready=ready, larger={"/department/": FORM_LIMIT})
     install_guard(app)
     links = Links(intake=settings.intake_public_url, reporting=settings.public_url)
     app.state.pages = install_pages(app, templates=PAGES, static=PAGES / "static", links=links, now=clock)
@@ -96,6 +100,8 @@ Visitor = Annotated[Caller, Depends(scoped("visits:read"))]
 Store = Annotated[Repository, Depends(_repository)]
 ListQuery = Annotated[views.ListParameters, Query()]
 ReportQuery = Annotated[views.ReportParameters, Query()]
+TextReader = Annotated[Caller, Depends(scoped("texts:read"))]
+SimilarQuery = Annotated[views.SimilarParameters, Query()]
 VisitQuery = Annotated[visits.VisitParameters, Query()]
 
 router = APIRouter(prefix="/v1", responses=problems(401, 403, 422, 503), dependencies=DOCUMENTED)
@@ -148,6 +154,17 @@ async def list_requests(request: Request, caller: Reader, store: Store, paramete
         "next_cursor": seal(secret, filters, last[0][order_of(filters)]) if more else None,
         "filter": filters.as_query(),
     }
+
+
+@router.get("/similar", response_model=views.SimilarList, tags=["requests"])
+async def similar(request: Request, caller: TextReader, store: Store, asked: SimilarQuery) -> dict[str, Any]:
+    """
+    What may be the same as what is being reported: open, or closed in the last two weeks, of the same service or
+    department in the same neighbourhood. For whoever may read the citizens' words.
+    """
+    now, within = request.app.state.clock(), caller.limited_to
+    found = await store.similar(asked.service, asked.neighbourhood, asked.street, now, departments=within)
+    return {"items": [views.similar_row(document, now) for document in found]}
 
 
 @router.get(

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import IllFormedId, grouped, parse_any_id, parse_request_id
 from services.common.contracts.vocabulary import STATUS_LABELS, Channel, Kind, Status
-from services.reporting.projections import Document, is_overdue
+from services.reporting.projections import Document, body_of, is_overdue
 from services.reporting.queries import Filter, Interval, widened
 
 
@@ -153,6 +153,17 @@ class ReportParameters(Parameters):
     """
 
     interval: Interval = Field(default=Interval.DAY, description="for volume; the other reports have no buckets")
+
+
+class SimilarParameters(BaseModel):
+    """
+    What is being reported, and where: never in the citizen's words, for a URL stands in logs.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    service: Annotated[str, AfterValidator(_service)] = Field(description="a code of the catalogue")
+    neighbourhood: Text = Field(description="mahalle, as written in requests", examples=["Kadıköy"])
+    street: Text | None = Field(default=None, description="what is there comes first", examples=["Lale Sokak"])
 
 
 class Answer(BaseModel):
@@ -338,6 +349,23 @@ class RequestList(Answer):
     filter: dict[str, str]
 
 
+class SimilarRow(RequestRow):
+    """
+    A request that may be about the same, with its place and the citizen's own words.
+    """
+
+    address: str | None = Field(examples=["Lale Sokak 14"])
+    text: str | None
+
+
+class SimilarList(Answer):
+    """
+    At most five, the most alike first: in the same street, of the same service, the latest.
+    """
+
+    items: list[SimilarRow]
+
+
 class Figures(Answer):
     """
     Counts of requests. ``assigned``: ever given to a department (triage is one). ``overdue``: open after its due time,
@@ -458,11 +486,19 @@ def row(document: Document, now: datetime) -> dict[str, Any]:
     }
 
 
+def similar_row(document: Document, now: datetime) -> dict[str, Any]:
+    """
+    The fields of ``SimilarRow``.
+    """
+    body = body_of(document)
+    return {**row(document, now), "address": body.get("address"), "text": body.get("text")}
+
+
 def detail(document: Document, parts: list[Document], now: datetime, *, with_text: bool) -> dict[str, Any]:
     """
     The fields of ``RequestDetail``. Of messages only those to citizens are shown: staff are told of an escalation.
     """
-    body = document["bodies"].get(document["origin"] or "", {})
+    body = body_of(document)
     plain = (
         "decided_by", "public_text", "question", "referred_to", "bounced", "escalations", "closings", "pauses"
     )  # fmt: skip

@@ -133,6 +133,21 @@ async def test_the_citizens_words_need_their_own_scope(repository: Repository, c
     assert "contact:none" not in full.text
 
 
+async def test_what_is_similar_is_shown_with_words_and_place_to_who_may_read_them(
+    repository: Repository, client: httpx.AsyncClient
+) -> None:
+    life = Life(at=NOW - timedelta(days=1)).receive("kapımın önü", mahalle="Kale", address="Gül Sk. 2").register()
+    await repository.project(life.assign().remark(events.NoteAdded).whisper(note="gizli").events)
+    query = {"service": "yol-cukur", "neighbourhood": "Kale", "street": "Gül Sk."}
+
+    answer = await client.get("/v1/similar", params=query, headers={"X-API-Key": "texts:read"})
+
+    (row,) = answer.raise_for_status().json()["items"]
+    assert (row["request_id"], row["text"], row["address"]) == (life.request_id, "kapımın önü", "Gül Sk. 2")
+    assert row["due"]["resolve_by"] is not None
+    assert "gizli" not in answer.text
+
+
 async def test_a_request_that_is_not_registered_is_not_there(repository: Repository, client: httpx.AsyncClient) -> None:
     life = Life().receive()
     await repository.project(life.events)

@@ -53,9 +53,10 @@ PATHS = (
     *(f"/v1/reports/{name}" for name in ("summary", "volume", "departments", "channels")),
 )
 VISITS = "/v1/visits?department=zabita"
+SIMILAR = "/v1/similar?service=yol-cukur&neighbourhood=Kale"
 
 
-@pytest.mark.parametrize("path", [*PATHS, VISITS])
+@pytest.mark.parametrize("path", [*PATHS, VISITS, SIMILAR])
 @pytest.mark.parametrize(("key", "status"), [("", 401), ("unknown", 401), ("writer", 403), ("away", 503)])
 async def test_only_a_known_key_with_the_scope_reads(
     client: httpx.AsyncClient, path: str, key: str, status: int
@@ -162,3 +163,27 @@ async def test_the_description_names_every_error(client: httpx.AsyncClient) -> N
         elif path.startswith("/v1/"):
             assert {"401", "403", "422", "503"} <= methods["get"]["responses"].keys(), path
     assert "404" in paths["/v1/requests/{request_id}"]["get"]["responses"]
+
+
+async def test_what_is_similar_shows_texts_and_needs_their_scope(client: httpx.AsyncClient) -> None:
+    assert (await client.get(SIMILAR)).status_code == 403
+    assert (await client.get(SIMILAR, headers={"X-API-Key": "all"})).status_code == 503  # the database is away
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("neighbourhood=Kale", "service"),
+        ("service=yol-cukur", "neighbourhood"),
+        ("service=yok&neighbourhood=Kale", "service"),
+        ("service=yol-cukur&neighbourhood=%20", "neighbourhood"),
+        ("service=yol-cukur&neighbourhood=Kale&text=x", "text"),
+    ],
+)
+async def test_what_is_similar_is_asked_for_by_service_and_place(
+    client: httpx.AsyncClient, query: str, field: str
+) -> None:
+    answer = await client.get(f"/v1/similar?{query}", headers={"X-API-Key": "all"})
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
