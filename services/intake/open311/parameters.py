@@ -392,7 +392,7 @@ class _Reader:
         found = frozenset(word.upper() if upper else word.lower() for word in words)
         if found - frozenset(known):
             self.wrong(f"{name} must be one or more of {', '.join(known)}.")
-        return found
+        return found & frozenset(known)
 
     def moment(self, name: str) -> datetime | None:
         text = value(self._given, name)
