@@ -184,11 +184,11 @@ async def post_update(
     response_model_exclude_none=True,
     openapi_extra={_SCOPE: "updates:write"},
 )
-async def get_update(request_id: RequestIdOf, update_id: str, parts: PartsOf) -> UpdateResult:
+async def get_update(request_id: RequestIdOf, update_id: str, caller: CallerOf, parts: PartsOf) -> UpdateResult:
     """
     Whether an update was applied or refused, and why.
     """
-    found = await parts.intake.update_result(request_id, update_id)
+    found = await parts.intake.update_result(request_id, update_id, caller)
     if found is None:
         raise Problem(404, "No such update of this request is known.")
     return found

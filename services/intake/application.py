@@ -24,6 +24,7 @@ from services.intake.domain import (
     check_plan,
     check_repeat,
     current,
+    may_see,
     speaks_for,
     typed_by,
 )
@@ -275,14 +276,16 @@ class Intake:
         await self._take_once(accepted)
         return ReplyTaken(reply_id=accepted.id)
 
-    async def update_result(self, request_id: str, update_id: str) -> UpdateResult | None:
+    async def update_result(self, request_id: str, update_id: str, caller: Caller) -> UpdateResult | None:
         """
-        What became of an update. Raises ``Away`` if that cannot be known now.
+        What became of an update. Whoever is limited to some departments sees what became of their own wishes alone.
+
+        Raises ``Away`` if that cannot be known now.
         """
         found = await self._patient.call(lambda: self._store.update_result(request_id, update_id))
         if found is None and (request_id, update_id) in self._notes:
             return UpdateResult(update_id=update_id, result="pending")
-        return found
+        return found if found is not None and may_see(found, caller) else None
 
     async def drain(self) -> None:
         """

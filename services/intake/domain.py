@@ -29,7 +29,7 @@ from services.common.contracts.events import (
 from services.common.contracts.vocabulary import ANSWERS, CLOSED, STATUS_LABELS, TRIAGE_DEPARTMENT, Action
 from services.common.kit.auth import Caller
 from services.intake.read_model import CaseState
-from services.intake.schemas import Citizen, NewReply, NewRequest, NewUpdate, Place
+from services.intake.schemas import Citizen, NewReply, NewRequest, NewUpdate, Place, UpdateResult
 
 SOURCE: Final = "/ilkim/intake"
 AHEAD: Final = timedelta(minutes=5)  # clocks of adapters differ, but not by more
@@ -297,6 +297,15 @@ def check_move(case: CaseState, action: Action, department: str) -> None:
         return
     if case.department is not None and case.department != department:
         raise Conflict(f"The department {department} does not hold the request.")
+
+
+def may_see(result: UpdateResult, caller: Caller) -> bool:
+    """
+    Whether the caller may see what became of an update: of somebody else's in another department, only whether it is
+    still pending.
+    """
+    person = caller.person
+    return person is None or caller.limited_to is None or result.result == "pending" or result.by == person.id
 
 
 def current(case: CaseState, fresh_at: datetime | None, now: datetime) -> bool:

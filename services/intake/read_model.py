@@ -27,7 +27,7 @@ class CaseState:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    What became of an update.
+    What became of an update. ``by``: who of the staff asked for it, if anybody did.
     """
 
     request_id: str
@@ -35,6 +35,7 @@ class Outcome:
     seq: int
     reason: str | None = None
     detail: str | None = None
+    by: str | None = None
 
 
 UpdateKey = tuple[str, str]
@@ -56,8 +57,9 @@ def fold(events: Iterable[Lifecycle]) -> tuple[dict[str, CaseState], dict[Update
         if event.update_id is None:
             continue
         if isinstance(event, UpdateRefused):
-            refused = Outcome(event.request_id, "refused", event.seq, event.reason, event.detail)
+            refused = Outcome(event.request_id, "refused", event.seq, event.reason, event.detail, event.by)
             outcomes.setdefault((event.request_id, event.update_id), refused)
         else:
-            outcomes[event.request_id, event.update_id] = Outcome(event.request_id, "applied", event.seq)
+            applied = Outcome(event.request_id, "applied", event.seq, by=event.by)
+            outcomes[event.request_id, event.update_id] = applied
     return cases, outcomes

@@ -129,6 +129,7 @@ class Repository:
             reason=row.get("reason"),
             detail=row.get("detail"),
             seq=row.get("seq"),
+            by=row.get("by"),
         )
 
     async def apply(self, cases: Mapping[str, CaseState], outcomes: Mapping[UpdateKey, Outcome], at: datetime) -> None:
@@ -165,6 +166,7 @@ class Repository:
                             "reason": outcome.reason,
                             "detail": outcome.detail,
                             "seq": outcome.seq,
+                            "by": outcome.by,
                         },
                         "$setOnInsert": {"at": at},
                     },

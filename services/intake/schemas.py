@@ -305,6 +305,7 @@ class UpdateResult(BaseModel):
     reason: str | None = None
     detail: str | None = None
     seq: int | None = Field(default=None, description="the lifecycle event that it led to")
+    by: str | None = Field(default=None, exclude=True)
 
 
 class NewReply(Body):

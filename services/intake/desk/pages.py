@@ -24,6 +24,7 @@ from services.common.contracts.ids import IllFormedId, grouped, parse_any_id
 from services.common.contracts.neighbourhoods import NEIGHBOURHOODS
 from services.common.contracts.roles import DESK, Role
 from services.common.contracts.vocabulary import CLOSED, Action, Channel
+from services.common.kit.auth import Caller
 from services.common.kit.guard import page_person
 from services.common.kit.http import PROBLEM_JSON, FieldError, Problem, ProblemDocument, StrictRoute
 from services.common.kit.people import Person
@@ -555,7 +556,7 @@ async def act(
     except Conflict:
         words = Words("Başvurunun şimdiki durumunda bu yapılamaz.", "This is not possible in its present state.")
         return pages.redirect(where, pages.say(request, *words), "warn")
-    result = await _result(desk, number, taken.update_id)
+    result = await _result(desk, number, taken.update_id, person.caller)
     if result is None or result.result == "pending":
         words = Words("Alındı; sonucu birazdan görünür.", "Taken; the result will be seen shortly.")
         return pages.redirect(where, pages.say(request, *words), "info")
@@ -565,11 +566,11 @@ async def act(
     return pages.redirect(where, pages.say(request, "Yapıldı.", "Done."))
 
 
-async def _result(desk: Desk, number: str, update_id: str) -> UpdateResult | None:
+async def _result(desk: Desk, number: str, update_id: str, caller: Caller) -> UpdateResult | None:
     until = monotonic() + RESULT_WITHIN
     while True:
         try:
-            found = await desk.intake.update_result(number, update_id)
+            found = await desk.intake.update_result(number, update_id, caller)
         except Away:
             return None
         if (found is not None and found.result != "pending") or monotonic() > until:
