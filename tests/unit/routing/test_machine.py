@@ -521,14 +521,18 @@ def steps_of_escalation_come_in_order(world: World) -> None:
     """
     for life in world.lives.values():
         steps: dict[str, int] = {}
+        service: str | None = None
         for event in life:
             if isinstance(event, RequestAssigned | RequestReopened | LegalExtended) or event.action is Action.SCHEDULE:
                 steps = {}
+            elif event.service_code != service:
+                steps = {}  # its holder says that it is another
             elif event.reply is None and event.status is Status.TRIAGE and event.previous_status in WAITING:
                 steps = {}  # the desk has its answer and begins again to look for the department
             if isinstance(event, RequestEscalated):
                 assert event.step > steps.get(event.clock, 0)
                 steps[event.clock] = event.step
+            service = event.service_code
 
 
 def it_is_due_the_services_hours_after_it_came_or_was_reopened_without_the_pauses(world: World) -> None:
