@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from services.common.contracts.envelope import decode
-from services.common.contracts.events import RequestReceived, UpdateSubmitted
+from services.common.contracts.events import Event, RequestReceived, UpdateSubmitted
 from services.common.kit.auth import Caller, key_hash
 from services.common.kit.mongo import UNAVAILABLE
 from services.intake.attachments import api, service
@@ -37,7 +37,7 @@ PATH = "/v1/attachments"
 ZABITA = "zabita"
 OPERATOR = signed_in("operator")
 CLERK = signed_in("department", departments=(ZABITA,))
-OTHER_CLERK = signed_in("department", departments=("fen-isleri",))
+OTHER_CLERK = signed_in("department", departments=("fen-isleri",), person_id="u_00000000000000f1")
 MANAGER = signed_in("manager")
 ADMIN = signed_in("admin")
 WRITER = Caller("web-form", frozenset({"requests:write"}), frozenset())
@@ -450,9 +450,12 @@ async def test_unknown_and_ill_formed_numbers_are_404_and_sizes_are_named(world:
 # --- naming ---
 
 
+def events(world: World) -> list[Event]:
+    return [decode(row.topic, row.key, row.value, row.headers).data for row in world.publisher.records]
+
+
 def received(world: World) -> list[RequestReceived]:
-    events = [decode(record).data for record in world.publisher.records]
-    return [event for event in events if isinstance(event, RequestReceived)]
+    return [event for event in events(world) if isinstance(event, RequestReceived)]
 
 
 async def test_a_request_names_its_files_and_they_belong_to_it(world: World) -> None:
@@ -498,9 +501,7 @@ async def test_an_update_shows_photos_of_whoever_sends_it_and_no_pdf(world: Worl
     assert_problem(await world.post(path, start | {"photos": [paper]}, headers=CLERK.bearer), 422, "photos.0")
     assert_problem(await world.post(path, start | {"photos": [photo, others]}, headers=CLERK.bearer), 422, "photos.1")
     assert (await world.post(path, start | {"photos": [photo]}, headers=CLERK.bearer)).status_code == 202
-    (update,) = [
-        event for record in world.publisher.records if isinstance(event := decode(record).data, UpdateSubmitted)
-    ]
+    (update,) = [event for event in events(world) if isinstance(event, UpdateSubmitted)]
     assert update.photos == (photo,)
     assert world.shelf.known[photo].links == (Link(request_id, Use.SHOWN),)
     assert world.shelf.known[paper].links == ()
