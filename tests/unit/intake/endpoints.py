@@ -2,11 +2,11 @@
 Open311 over a reporting in memory.
 """
 
-from datetime import datetime
 from typing import Any
 
 import httpx
 
+from services.common.contracts.ids import keyed_request_id
 from services.common.kit.clock import system_clock
 from services.common.kit.guard import Callers
 from services.common.kit.limits import Limits
@@ -19,8 +19,9 @@ from services.intake.open311.reading import Lately, PublicReader
 BASE = "https://ilkim.example/open311/v2"
 JURISDICTION = "ilkadim.bel.tr"
 SECRET = b"0123456789abcdef"
+NUMBER = keyed_request_id(SECRET, "open311")
 VIEW: dict[str, Any] = {
-    "request_id": "7XK29MQ4T3BDM",
+    "request_id": NUMBER,
     "status": "assigned",
     "service_code": "yol-cukur",
     "kind": None,
@@ -52,6 +53,12 @@ class FakeReporting:
     """
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """
+        Be as new.
+        """
         self.views: dict[str, dict[str, Any]] = {}
         self.hidden: set[str] = set()
         self.steps: list[dict[str, Any]] = []
@@ -121,10 +128,3 @@ def endpoint_of(
         attachments=attachments,
         clock=system_clock,
     )
-
-
-def moment(text: str) -> datetime:
-    """
-    A time as answers write it.
-    """
-    return datetime.fromisoformat(text)
