@@ -16,6 +16,7 @@ from services.common.contracts.events import (
     CitizenReminded,
     CitizenReplied,
     DuplicateReceived,
+    FeedbackSubmitted,
     FollowerAsked,
     LegalExtended,
     MasterChanged,
@@ -83,6 +84,8 @@ def decide(case: Case, item: Received, *, at: datetime, rules: Rules) -> Case:
             return _update(case, now, item.data)
         case CitizenReplied():
             return _reply(case, now, item.data)
+        case FeedbackSubmitted():
+            return _feedback(case, now, item.data)
         case TimerDue():
             return _timer(case, now, item.data)
         case FollowerAsked():
@@ -440,6 +443,23 @@ def _reply(case: Case, now: Now, reply: CitizenReplied) -> Case:
         answered = member.model_copy(update={"held": now.at, "asked_at": None})
         case = move(case, answered, now, {"status": status}, secrets=heard)
     return case
+
+
+def _feedback(case: Case, now: Now, feedback: FeedbackSubmitted) -> Case:
+    """
+    Stars are for reporting. A citizen for whom the request has not ended opens it again, as a department could.
+    """
+    if not feedback.reopen:
+        return case
+    member = case.find(feedback.request_id)
+    unknown = (RefusalReason.UNKNOWN_REQUEST, "there is no such request")
+    refusal = unknown if member is None else _cannot_reopen(case, member, now)
+    if member is not None and refusal is None:
+        heard = {"reply": feedback.comment}
+        return reopen(case, member, now, None, update_id=feedback.feedback_id, secrets=heard)
+    reason, detail = refusal or unknown
+    said = {"update_id": feedback.feedback_id, "action": Action.REOPEN, "reason": reason, "detail": detail}
+    return emit(case, feedback.request_id, now, UpdateRefused, concerns=[], **said)
 
 
 # --- what time does ---

@@ -8,7 +8,7 @@ Producers build these models and may not add unknown fields; consumers read them
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.common.contracts.ids import family_of
 from services.common.contracts.vocabulary import (
@@ -234,6 +234,30 @@ class CitizenReplied(Event):
     received_at: Moment
     adapter: str
     entered_by: str | None = None
+
+
+class FeedbackSubmitted(Event):
+    """
+    What a citizen thinks of how a request ended: stars, a comment, or (``reopen``) that it has not ended, and why.
+
+    It is about the closing that was the lifecycle's ``closing_seq``; of each kind the first for a closing counts.
+    """
+
+    request_id: RequestId
+    feedback_id: str = Field(min_length=1, max_length=64)
+    closing_seq: int = Field(ge=1)
+    rating: int | None = Field(default=None, ge=1, le=5, description="5 is best")
+    comment: str | None = None
+    reopen: bool = False
+    channel: Channel
+    submitted_at: Moment
+    adapter: str
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "FeedbackSubmitted":
+        if self.rating is None and not (self.reopen and self.comment):
+            raise ValueError("needs a rating, or reopen with a comment that says why")
+        return self
 
 
 # --- requests.commands ---

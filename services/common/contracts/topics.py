@@ -58,8 +58,8 @@ LIFECYCLE_TYPES: Final = (
 RECEIVED: Final = Topic("requests.received", "Requests as they came in (intake)", (events.RequestReceived,))
 UPDATES: Final = Topic(
     "requests.updates",
-    "What departments ask for over HTTP, and what citizens reply (intake)",
-    (events.UpdateSubmitted, events.CitizenReplied),
+    "What departments ask for over HTTP, and what citizens reply and think of it (intake)",
+    (events.UpdateSubmitted, events.CitizenReplied, events.FeedbackSubmitted),
 )
 COMMANDS: Final = Topic(
     "requests.commands",
