@@ -26,6 +26,7 @@ from services.intake.guard import Breaker
 log = logger(__name__)
 UNUSED: Final = timedelta(hours=24)
 MOST: Final = 10
+MOST_REQUESTS: Final = 100
 _BETWEEN_SWEEPS: Final = 600.0
 _AT_ONCE: Final = 16
 _AT_ONCE_OF_ONE: Final = 8
@@ -157,7 +158,10 @@ class Attachments:
         caller. Raises ``Away``.
         """
         attachment = (await self._mongo.call(lambda: self._store.find([number]))).get(number)
-        if attachment is None or not may_see(caller, attachment, await self._holding(attachment)):
+        if attachment is None:
+            return None
+        holders = frozenset[str]() if caller.limited_to is None else await self._holding(attachment)
+        if not may_see(caller, attachment, holders):
             return None
         form = size or (Size.PUBLIC if attachment.kind.picture else Size.ORIGINAL)
         pieces = await self._mongo.call(lambda: self._store.read(number, form))
@@ -183,6 +187,8 @@ class Attachments:
                     "is no file of yours: send it to POST /v1/attachments first, as the same caller, "
                     f"at most {UNUSED // timedelta(hours=1)} hours before",
                 )
+            if len(attachment.links) >= MOST_REQUESTS:
+                raise Refused(f"{field}.{index}", f"belongs to {MOST_REQUESTS} requests already: send another one")
             if pictures and not attachment.kind.picture:
                 raise Refused(f"{field}.{index}", "must be a picture: a PDF is not shown")
         return found

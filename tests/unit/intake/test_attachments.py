@@ -522,6 +522,17 @@ async def test_a_file_deleted_between_the_check_and_the_tie_is_not_lost_silently
         await attachments.tie([number], WRITER, "7XK29MQ4T3BDA", Use.SENT)
 
 
+async def test_one_file_belongs_to_a_hundred_requests_at_most() -> None:
+    shelf = FakeShelf()
+    attachments = attachments_of(shelf)
+    number = (await attachments.take(jpeg(), WRITER)).attachment.id
+    for index in range(100):
+        await attachments.tie([number], WRITER, f"7XK29MQ4T3BDA.{index}", Use.SENT)
+    with pytest.raises(Refused, match="100 requests already"):
+        await attachments.tie([number], WRITER, "7XK29MQ4T3BDA", Use.SENT)
+    assert len(shelf.known[number].links) == 100
+
+
 # --- the sweep ---
 
 
