@@ -45,14 +45,14 @@ async def photo(attachment_id: str, place: Reading, room: RoomOf, size: str = "p
 
 @router.get("/department/{slug}/{request_id}")
 async def one(
-    request: Request, request_id: str, place: Reading, room: RoomOf, after: int = 0, form: str = ""
+    request: Request, request_id: str, place: Reading, room: RoomOf, after: int = 0, noted: bool = False, form: str = ""
 ) -> Response:
     """
-    One request. ``after``: the step that the reader just made, which is waited for. ``form``: which form is open.
+    One request. ``after``: the step that the reader just made, which is waited for (``noted``: with its note). ``form``: which form is open.
     """
     document = await own_request(room, place, request_id)
-    if after and document["last_seq"] < after:
-        await seen_by_now(room, document["request_id"], after)
+    if after:
+        await seen_by_now(room, document["request_id"], after, noted=noted)
         document = await own_request(room, place, request_id)
     if document["department"] != place.slug:
         return await _gone(request, place, room, document, status=404)
@@ -78,7 +78,7 @@ async def act(request: Request, request_id: str, action: str, place: Acting, roo
         if wanted in (Action.REJECT, Action.TRANSFER) and sent.told.result == "applied":
             address = place.path
         elif seq:
-            address = f"{address}?after={seq}"
+            address = f"{address}?after={seq}{'&noted=1' if any(form.get('note_internal', ())) else ''}"
         words = said(sent.told)
         return _on(request, room, address, room.pages.say(request, words.tr, words.en), tone)
     return await _not_done(request, place, room, document, wanted, form, sent)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.crises import crises
 from services.common.contracts.roles import DESK
-from services.common.contracts.vocabulary import Action
+from services.common.contracts.vocabulary import TRIAGE_SERVICE, Action
 from services.common.ui.words import Words
 from services.reporting.inbox.telling import Names, department_words, service_words
 from services.reporting.projections import Document, body_of
@@ -164,9 +164,10 @@ class Choice:
 
 def choices(document: Document) -> list[Choice]:
     """
-    The services that the classifier takes it for, best first; at most three.
+    The services that the classifier takes it for, best first; at most three. "Nobody knows" is none of them, and neither
+    is what exists in a crisis alone.
     """
-    known = catalogue().services
+    known = {code for code, service in catalogue().services.items() if code != TRIAGE_SERVICE and not service.crisis}
     return [
         Choice(
             candidate["service_code"],
@@ -187,7 +188,7 @@ def all_choices(language: str) -> list[Choice]:
     found = [
         Choice(code, service.department, service_words(code), department_words(service.department), None)
         for code, service in catalogue().services.items()
-        if service.crisis is None
+        if service.crisis is None and code != TRIAGE_SERVICE
     ]
     return sorted(found, key=lambda choice: choice.service.tr if language == "tr" else choice.service.en)
 

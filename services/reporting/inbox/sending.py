@@ -157,14 +157,15 @@ def _reason(told: Told) -> RefusalReason | None:
     return RefusalReason(told.reason) if told.reason in set(RefusalReason) else None
 
 
-async def seen_by_now(room: Room, request_id: str, seq: int, patience: float = 2.0) -> None:
+async def seen_by_now(room: Room, request_id: str, seq: int, *, noted: bool = False, patience: float = 2.0) -> None:
     """
-    Wait until the projection has this step, so that who acted sees what came of it; at most 2 s.
+    Wait until the projection has this step, so that who acted sees what came of it; at most 2 s. ``noted``: with the
+    words that go to the department alone, which come by another topic.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + patience
     while loop.time() < until:
         document = await room.repository.request(request_id)
-        if document is None or document["last_seq"] >= seq:
+        if document is None or (document["last_seq"] >= seq and (not noted or str(seq) in document["inner"])):
             return
         await asyncio.sleep(0.1)

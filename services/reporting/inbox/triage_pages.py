@@ -40,13 +40,13 @@ async def queue(request: Request, person: Operator, room: RoomOf, id: str = "") 
     found = await room.repository.inbox(work, room.clock(), sort=Sort.URGENT, limit=PAGE)
     whole = await asyncio.gather(*(room.repository.request(document["request_id"]) for document in found))
     items = await _items(room, [document for document in whole if document is not None])
-    current = next((item for item in items if item["row"].id == id), items[0] if items else None)
+    chosen = next((item for item in items if item["row"].id == id), items[0] if items else None)
     return room.pages.render(
         request,
         "inbox/triage.html",
         person,
         items=items,
-        current=current["row"].id if current else "",
+        chosen=chosen["row"].id if chosen else "",
         total=(await room.repository.inbox_counts(work, room.clock())).get(View.TRIAGE, len(items)),
         services=all_choices(room.pages.language(request)),
         desk=DESK,
