@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from pymongo import DeleteOne, IndexModel, ReplaceOne, UpdateOne
+from pymongo import DeleteOne, IndexModel, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.common.contracts.envelope import pack, unpack
@@ -191,9 +191,7 @@ class CallRepository:
             writes = [
                 DeleteOne({"_id": contact_id})
                 if row is None
-                else UpdateOne(
-                    {"_id": contact_id, "at": {"$lte": row.at}}, {"$set": {"at": row.at, **row.given}}, upsert=True
-                )
+                else ReplaceOne({"_id": contact_id, "at": {"$lte": row.at}}, {"at": row.at, **row.given}, upsert=True)
                 for contact_id, row in hashes.items()
             ]
             await _unless_there(self._hashes.bulk_write(writes, ordered=False))
@@ -207,6 +205,13 @@ class CallRepository:
         """
         rows = self._hashes.find({"phone": person}, {"_id": 1}).sort("at", -1).limit(at_most)
         return [row["_id"] async for row in rows]
+
+    async def contact_of(self, request_id: str) -> str | None:
+        """
+        The contact that a request carries, if there is one.
+        """
+        row = await self._holders.find_one({"_id": request_id})
+        return row["contact_id"] if row else None
 
     async def requests_of(self, contacts: Collection[str]) -> Sequence[OwnRequest]:
         """
