@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from services.common.contracts.vocabulary import Action
+from services.common.contracts.vocabulary import Action, Channel
 from services.common.kit.auth import Caller
 from services.common.kit.clock import Clock
 from services.intake.attachments.store import Use
@@ -17,6 +17,7 @@ from services.intake.domain import (
     Accepted,
     CallOf,
     Conflict,
+    accept_feedback,
     accept_reply,
     accept_request,
     accept_update,
@@ -32,6 +33,8 @@ from services.intake.guard import Away, Breaker, Together
 from services.intake.keeper import Keeper
 from services.intake.read_model import CaseState, UpdateKey
 from services.intake.schemas import (
+    FeedbackTaken,
+    NewFeedback,
     NewReply,
     NewRequest,
     NewUpdate,
@@ -275,6 +278,17 @@ class Intake:
         )
         await self._take_once(accepted)
         return ReplyTaken(reply_id=accepted.id)
+
+    async def take_feedback(self, body: NewFeedback, request_id: str, adapter: str, channel: Channel) -> FeedbackTaken:
+        """
+        Keep what a citizen thinks of how a request ended; that they may was checked. Raises ``Conflict`` (another
+        opinion of this ending was taken) or ``NowhereToKeep``.
+        """
+        accepted = accept_feedback(
+            body, request_id=request_id, adapter=adapter, channel=channel, secret=self._secret, now=self._clock()
+        )
+        await self._take_once(accepted)
+        return FeedbackTaken(feedback_id=accepted.id)
 
     async def update_result(self, request_id: str, update_id: str, caller: Caller) -> UpdateResult | None:
         """

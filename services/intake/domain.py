@@ -18,6 +18,7 @@ from services.common.contracts.events import (
     Answered,
     CitizenReplied,
     ContactChanged,
+    FeedbackSubmitted,
     Legal,
     Location,
     PartAsked,
@@ -26,10 +27,10 @@ from services.common.contracts.events import (
     RequestReceived,
     UpdateSubmitted,
 )
-from services.common.contracts.vocabulary import ANSWERS, CLOSED, STATUS_LABELS, TRIAGE_DEPARTMENT, Action
+from services.common.contracts.vocabulary import ANSWERS, CLOSED, STATUS_LABELS, TRIAGE_DEPARTMENT, Action, Channel
 from services.common.kit.auth import Caller
 from services.intake.read_model import CaseState
-from services.intake.schemas import Citizen, NewReply, NewRequest, NewUpdate, Place, UpdateResult
+from services.intake.schemas import Citizen, NewFeedback, NewReply, NewRequest, NewUpdate, Place, UpdateResult
 
 SOURCE: Final = "/ilkim/intake"
 AHEAD: Final = timedelta(minutes=5)  # clocks of adapters differ, but not by more
@@ -280,6 +281,31 @@ def accept_reply(
     )
     record = encode(topics.UPDATES, metadata(event_id, request_id, event_id, now), replied)
     return Accepted(reply_id, print_of_body, key is not None, (record,))
+
+
+def accept_feedback(
+    body: NewFeedback, *, request_id: str, adapter: str, channel: Channel, secret: bytes, now: datetime
+) -> Accepted:
+    """
+    Turn what a citizen thinks of an ending into its record. For an ending there is one rating and one reopening.
+    """
+    kind = "reopen" if body.reopen else "rating"
+    feedback_id = ids.keyed_hash(secret, "feedback", request_id, str(body.closing_seq), kind)
+    print_of_body = fingerprint(body, "token")
+    event_id = ids.derived_id(feedback_id, print_of_body)
+    given = FeedbackSubmitted(
+        request_id=request_id,
+        feedback_id=feedback_id,
+        closing_seq=body.closing_seq,
+        rating=body.rating,
+        comment=body.comment,
+        reopen=body.reopen,
+        channel=channel,
+        submitted_at=now,
+        adapter=adapter,
+    )
+    record = encode(topics.UPDATES, metadata(event_id, request_id, event_id, now), given)
+    return Accepted(feedback_id, print_of_body, True, (record,))
 
 
 def check_move(case: CaseState, action: Action, department: str) -> None:

@@ -13,12 +13,16 @@ from typing import Final
 
 import orjson
 
+from services.common.contracts.ids import keyed_hash
 from services.common.kit.auth import Caller, KeysUnavailable, key_hash
 from services.common.kit.logs import logger
 from services.intake.guard import Away, Breaker
 
 log = logger(__name__)
 SCOPES: Final = ("requests:write", "updates:write", "crises:write", "reports:read", "texts:read", "contacts:read")
+OWN: Final = "ilkim:web"
+"""The adapter of citizens who come by our own pages; an API key cannot be called so."""
+OWN_SCOPES: Final = frozenset({"reports:read", "texts:read", "contacts:check"})
 _REFRESH_SECONDS: Final = 10.0
 _SECONDS_BETWEEN_MISSES: Final = 0.2  # a flood of wrong keys costs five small queries a second
 
@@ -49,12 +53,34 @@ def new_key() -> str:
     return "ilk_" + secrets.token_urlsafe(32)
 
 
+def own_key(secret: bytes) -> str:
+    """
+    The key with which intake itself asks other services what citizens may see of their own requests.
+    """
+    return "ilk_" + keyed_hash(secret, "own key")
+
+
+def stored_own(secret: bytes) -> StoredKey:
+    """
+    As the others see it when they ask whose key it is.
+    """
+    return StoredKey(key_hash(own_key(secret)), OWN, OWN_SCOPES, frozenset())
+
+
 class Keys:
     """
-    All keys in memory, refreshed every 10 s and when an unknown one is shown; the last state is kept on disk.
+    All keys in memory, refreshed every 10 s and when an unknown one is shown; the last state is kept on disk. ``own``
+    is the one with which intake itself asks other services; it is stored nowhere.
     """
 
-    def __init__(self, load: Callable[[], Awaitable[Sequence[StoredKey]]], file: Path, mongo: Breaker) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Awaitable[Sequence[StoredKey]]],
+        file: Path,
+        mongo: Breaker,
+        own: StoredKey | None = None,
+    ) -> None:
+        self._own = own
         self._load = load
         self._file = file
         self._mongo = mongo
@@ -73,6 +99,8 @@ class Keys:
         """
         Whose key it is, or None. Raises ``KeysNotLoaded`` if that cannot be known.
         """
+        if self._own is not None and key_hash == self._own.hash:
+            return _caller(self._own)
         found = (self._callers or {}).get(key_hash)
         if found is not None:
             return found
@@ -111,7 +139,7 @@ class Keys:
             stored = await self._mongo.call(self._load)
         except Away:
             return
-        callers = {key.hash: Caller(key.name, key.scopes, key.departments) for key in stored if not key.revoked}
+        callers = {key.hash: _caller(key) for key in stored if not key.revoked}
         if callers != self._callers:
             self._callers = callers
             try:
@@ -143,6 +171,10 @@ class OwnKeys:
             return await self._keys.caller(key_hash(key))
         except KeysNotLoaded:
             raise KeysUnavailable("no key was loaded yet") from None
+
+
+def _caller(key: StoredKey) -> Caller:
+    return Caller(key.name, key.scopes, key.departments)
 
 
 def _read(file: Path) -> dict[str, Caller]:

@@ -327,6 +327,36 @@ class ReplyTaken(BaseModel):
     reply_id: str
 
 
+class NewFeedback(Body):
+    """
+    What a citizen thinks of how a request ended: 1 to 5 stars, or ``reopen`` and a comment that says why.
+
+    ``closing_seq`` is the ending it is about, ``token`` what the tracking page gave for it.
+    """
+
+    token: Annotated[str, Field(max_length=60)]
+    closing_seq: Seq
+    rating: Annotated[int, Field(strict=True, ge=1, le=5, description="5 is best")] | None = None
+    comment: Prose | None = None
+    reopen: bool = False
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "NewFeedback":
+        if self.rating is None and not self.reopen:
+            raise ValueError("needs rating or reopen")
+        if self.reopen and self.comment is None:
+            raise ValueError("reopen needs a comment: why it is not settled")
+        return self
+
+
+class FeedbackTaken(BaseModel):
+    """
+    The feedback is kept.
+    """
+
+    feedback_id: str
+
+
 class CrisisEnd(Body):
     """
     Why a crisis is over, and who says so.
