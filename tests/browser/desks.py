@@ -92,7 +92,10 @@ class Town:
         """
         The request as reporting tells it, once it is in this state.
         """
-        return self.wait(lambda: (found := self.told(number)) and found["status"] == status and found, f"{status}")
+        found: dict[str, Any] = self.wait(
+            lambda: (now := self.told(number)) and now["status"] == status and now, f"{number} {status}"
+        )
+        return found
 
     def told(self, number: str) -> dict[str, Any] | None:
         """

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from deploy.stack.stack import Stack
 from services.common.contracts.ids import grouped
@@ -37,6 +37,10 @@ def assigned(town: Town, *texts: str, service: str = "gurultu", **body: object) 
     for number in numbers:
         town.at(number, "assigned")
     return numbers
+
+
+def photo(width: int, height: int) -> FilePayload:
+    return {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": jpeg(width, height)}
 
 
 def listed(town: Town, page: Page, number: str) -> None:
@@ -73,9 +77,7 @@ def test_a_request_is_accepted_and_resolved_with_a_photo_and_its_citizen_reads_t
     answer = dialog.get_by_label(re.compile("^Vatandaşa yanıt"))
     expect(answer).to_have_value(re.compile("yerinde denetlendi"))
     dialog.get_by_label(re.compile("^İç not")).fill("Anahtar kapıcıda, 3. kat")
-    dialog.locator("input[type=file]").set_input_files(
-        [{"name": "kat.jpg", "mimeType": "image/jpeg", "buffer": jpeg(640, 480)}]
-    )
+    dialog.locator("input[type=file]").set_input_files(photo(640, 480))
     axe(page)
     shot(page, "resolve-1280", full=False)
     page.keyboard.press("Control+Enter")
@@ -183,9 +185,7 @@ def test_without_a_connection_what_was_typed_is_kept_and_sent_once_it_is_back(to
     page.get_by_role("link", name="Sonuçlandır").click()
     dialog = page.locator("dialog[open]")
     dialog.get_by_label(re.compile("^Vatandaşa yanıt")).fill("Sahibi uyarıldı.")
-    dialog.locator("input[type=file]").set_input_files(
-        [{"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg(320, 240)}]
-    )
+    dialog.locator("input[type=file]").set_input_files(photo(320, 240))
     page.context.set_offline(True)
     dialog.get_by_role("button", name="Sonuçlandır").click()
     waiting = page.locator("[data-waiting]")

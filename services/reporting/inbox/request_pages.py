@@ -48,7 +48,8 @@ async def one(
     request: Request, request_id: str, place: Reading, room: RoomOf, after: int = 0, noted: bool = False, form: str = ""
 ) -> Response:
     """
-    One request. ``after``: the step that the reader just made, which is waited for (``noted``: with its note). ``form``: which form is open.
+    One request. ``after``: the step that the reader just made, which is waited for (``noted``: with its note).
+    ``form``: which form is open.
     """
     document = await own_request(room, place, request_id)
     if after:

@@ -164,8 +164,8 @@ class Choice:
 
 def choices(document: Document) -> list[Choice]:
     """
-    The services that the classifier takes it for, best first; at most three. "Nobody knows" is none of them, and neither
-    is what exists in a crisis alone.
+    The services that the classifier takes it for, best first; at most three. "Nobody knows" is none of them, and
+    neither is what exists in a crisis alone.
     """
     known = {code for code, service in catalogue().services.items() if code != TRIAGE_SERVICE and not service.crisis}
     return [
