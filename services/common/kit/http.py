@@ -3,9 +3,11 @@ What every HTTP service does alike: RFC 9457 problem documents, strict JSON bodi
 """
 
 import json
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from http import HTTPStatus
 from time import monotonic
+from types import FrameType
 from typing import Any, Final
 
 import uvicorn
@@ -278,11 +280,32 @@ def _fields(error: RequestValidationError) -> list[FieldError]:
     ]
 
 
+class _Server(uvicorn.Server):
+    """
+    A server whose app knows when it is asked to stop: streams without an end look at ``stopping``.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._served = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._served.state.stopping = True
+        super().handle_exit(sig, frame)
+
+
+def stopping(app: FastAPI) -> bool:
+    """
+    Whether the process was asked to stop: a stream that never ends by itself has to end now.
+    """
+    return getattr(app.state, "stopping", False)
+
+
 def serve(app: FastAPI, host: str, port: int, logs: LogSettings) -> None:
     """
-    Serve an app until SIGTERM, then finish what is under way for at most 20 s.
+    Serve an app until SIGTERM, then finish what is under way for at most 20 s. Exits 3 if the app does not start.
     """
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -293,6 +316,10 @@ def serve(app: FastAPI, host: str, port: int, logs: LogSettings) -> None:
         server_header=False,
         timeout_graceful_shutdown=20,
     )
+    server = _Server(config, app)
+    server.run()
+    if not server.started:
+        sys.exit(3)
 
 
 Probe = Callable[[], Awaitable[dict[str, object]]]
