@@ -4,7 +4,7 @@ The calls of the moment, told to whoever has the console open: one look at Mongo
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -139,10 +139,16 @@ class Board:
         for listener in self._listeners:
             listener.tell(Change(call, extensions) for call in new)
 
-    async def stream(self, person: str, until: datetime, last_id: str | None = None) -> AsyncGenerator[bytes, None]:
+    async def stream(
+        self,
+        person: str,
+        until: datetime,
+        last_id: str | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> AsyncGenerator[bytes, None]:
         """
-        Server-sent events for one person until their token runs out: first what is on now (and what changed since
-        ``last_id``), then what comes. Nobody is told of a number.
+        Server-sent events for one person until their token runs out, or the process is ``stopping``: first what is on
+        now (and what changed since ``last_id``), then what comes. Nobody is told of a number.
         """
         with self._listening() as listener:
             yield b"retry: 1000\n\n"
@@ -150,7 +156,7 @@ class Board:
                 if told := event(change, person, first=last_id is None):
                     yield told
             beat_at = monotonic() + HEARTBEAT
-            while self._clock() < until:
+            while self._clock() < until and not stopping():
                 try:
                     changes = await listener.next(1.0)
                 except Overrun:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.contracts.roles import Role
 from services.common.kit.guard import page_person
-from services.common.kit.http import FieldError, Problem, StrictRoute, problems
+from services.common.kit.http import FieldError, Problem, StrictRoute, problems, stopping
 from services.common.kit.logs import logger
 from services.common.kit.people import Person
 from services.intake.calls.board import Board, view
@@ -152,12 +152,12 @@ TelephonyOf = Annotated[Telephony, Depends(_telephony)]
 
 @router.get("/console/calls/stream", responses=problems(401, 403))
 async def stream(
-    person: Operator, telephony: TelephonyOf, last_event_id: Annotated[str | None, Header()] = None
+    request: Request, person: Operator, telephony: TelephonyOf, last_event_id: Annotated[str | None, Header()] = None
 ) -> StreamingResponse:
     """
     Calls as they come and go (server-sent events): ringing, answered, taken, ended, missed, gone.
     """
-    told = telephony.board.stream(person.id, person.expires_at, last_event_id)
+    told = telephony.board.stream(person.id, person.expires_at, last_event_id, lambda: stopping(request.app))
     return StreamingResponse(told, media_type="text/event-stream", headers=_STREAM)
 
 
