@@ -4,6 +4,7 @@ with the operator's own token, so that they decide, and audit, what this person 
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import httpx
@@ -14,6 +15,15 @@ from services.intake.guard import Away
 PATIENCE: Final = 3.0
 Settled = Literal["done", "failed"]
 Json = dict[str, Any]
+
+
+def timed(found: Json) -> Json:
+    """
+    A call-back, or the list of them, with its times as times.
+    """
+    rows = {name: [timed(row) for row in found[name]] for name in ("callbacks", "told", "notes") if name in found}
+    times = {name: datetime.fromisoformat(found[name]) for name in ("since", "at") if found.get(name)}
+    return {**found, **rows, **times}
 
 
 class Turned(Exception):

@@ -35,7 +35,7 @@ from services.intake.application import Intake
 from services.intake.attachments.service import Attachments, Later
 from services.intake.desk import domain, receipt, speech, suggest, timeline
 from services.intake.desk.domain import Form, FormError
-from services.intake.desk.others import Others, Turned
+from services.intake.desk.others import Others, Turned, timed
 from services.intake.desk.scripts import answers
 from services.intake.desk.suggest import Suggestions
 from services.intake.domain import Conflict, Refused
@@ -594,7 +594,7 @@ async def callbacks(
     """
     found: dict[str, Any] | None
     try:
-        found = await desk.others.callbacks(person, state)
+        found = timed(await desk.others.callbacks(person, state))
     except (Away, Turned):
         found = None
     return pages.render(request, "callbacks.html", person, status=200 if found else 503, state=state, found=found)
@@ -613,7 +613,7 @@ async def callback(
         raise Problem(503, "Notify does not answer: please try again.", headers={"Retry-After": "5"}) from None
     except Turned as error:
         raise Problem(404 if error.status == 404 else 403, "There is no such call-back.") from None
-    return pages.render(request, "callback.html", person, item=item)
+    return pages.render(request, "callback.html", person, item=timed(item))
 
 
 @router.post("/callbacks/{callback_id}/{result}")

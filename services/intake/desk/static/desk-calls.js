@@ -12,6 +12,7 @@ let desk; // { bind, busy }
 const newer = (call) => !known.has(call.call_id) || known.get(call.call_id).rev < call.rev;
 const busyWith = () => current && known.get(current)?.state === 'answered';
 
+const spoken = (phone) => phone.replace(/^\+90(\d{3})(\d{3})(\d\d)(\d\d)$/, '0$1 $2 $3 $4');
 const serviceName = (code) => document.querySelector(`#services option[data-code="${code}"]`)?.value || '';
 
 async function look(call_id) {
@@ -40,7 +41,7 @@ function draw() {
     look(call.call_id).then((whole) => {
       if (!whole) return;
       const first = whole.contacts[0];
-      if (first) name.textContent = [first.name, first.phone].filter(Boolean).join(' · ') || name.textContent;
+      if (first) name.textContent = [first.name, first.phone && spoken(first.phone)].filter(Boolean).join(' · ') || name.textContent;
       const open = whole.requests.filter((row) => row.open).length;
       more.textContent = [open && t(`${open} açık başvuru`, `${open} open requests`), whole.missed_before && t(`${whole.missed_before} kez ulaşamamış`, `${whole.missed_before} missed calls`)].filter(Boolean).join(' · ');
     });
@@ -78,7 +79,7 @@ async function take(call) {
 function person(whole) {
   card.hidden = false;
   document.getElementById('caller').replaceChildren(...[
-    el('p', { class: 'strong' }, [who.name, who.phone].filter(Boolean).join(' · ') || (whole.call.withheld ? t('Numara gizli', 'Number withheld') : t('Bilinmiyor', 'Unknown'))),
+    el('p', { class: 'strong' }, [who.name, spoken(who.phone)].filter(Boolean).join(' · ') || (whole.call.withheld ? t('Numara gizli', 'Number withheld') : t('Bilinmiyor', 'Unknown'))),
     whole.contacts_known === false && el('p', { class: 'muted' }, t('Kişi bilgisi şu an alınamıyor.', 'Who it is cannot be told now.')),
     whole.missed_before > 0 && el('p', {}, t(`Son 7 günde ${whole.missed_before} kez ulaşamadı.`, `Missed ${whole.missed_before} times in 7 days.`)),
     whole.requests.length ? el('ol', { class: 'their' }, ...whole.requests.slice(0, 8).map((row) => el('li', {},
@@ -96,7 +97,7 @@ function line() {
   bar.replaceChildren(
     el('span', {}, over ? t('Çağrı bitti; form duruyor.', 'The call is over; the form stays.') : t('Görüşme sürüyor', 'On the line')),
     over ? el('button', { type: 'button', class: 'button quiet small', onclick: leave }, t('Çağrıdan ayır', 'Leave the call'))
-      : el('button', { type: 'button', class: 'button plain small', 'data-keys': 'alt+g', onclick: hangUp }, t('Görüşmeyi bitir', 'End the call'), el('kbd', {}, 'alt+g')));
+      : el('button', { type: 'button', class: 'button plain small', 'data-keys': 'alt+g', onclick: hangUp }, t('Görüşmeyi bitir', 'End the call'), el('span', { class: 'keys' }, el('kbd', {}, 'alt+g'))));
 }
 
 async function hangUp() {
@@ -125,7 +126,7 @@ function told(call) {
 
 async function seat() {
   const box = document.getElementById('seat');
-  const say = (found) => { document.getElementById('seat-now').textContent = found.extension || t('hepsi', 'all'); };
+  const say = (found) => { document.getElementById('seat-now').textContent = found.extension || t('seçilmedi, hepsi çalar', 'none: all of them ring'); };
   try {
     say(await api('/console/extension'));
     box.hidden = false;

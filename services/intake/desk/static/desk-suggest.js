@@ -60,7 +60,7 @@ function show(found) {
     type: 'button', class: `pick${index === 0 && !found.undecided ? ' default' : ''}`, 'data-keys': `alt+${index + 1}`, 'data-name': choice.name, 'aria-pressed': 'false',
     onclick: () => pick(choice.name),
   }, el('span', { class: 'pick-name' }, choice.name), el('span', { class: 'pick-to' }, choice.department),
-  el('span', { class: 'pick-share' }, choice.percent ? t(`%${choice.percent}`, `${choice.percent}%`) : '', ' ', el('kbd', {}, `alt+${index + 1}`)))));
+  el('span', { class: 'pick-share' }, choice.percent ? t(`%${choice.percent}`, `${choice.percent}%`) : '', el('span', { class: 'keys' }, el('kbd', {}, `alt+${index + 1}`))))));
   box.replaceChildren(...[
     found.refer_to && el('p', { class: 'notice info' }, el('span', { class: 'notice-title' }, `${found.refer_to.name} · ${found.refer_to.call}`)),
     ['urgent', 'high'].includes(found.priority.value) && el('p', {}, el('span', { class: `badge ${found.priority.value === 'urgent' ? 'bad' : 'warn'}` }, t('Öncelik: ', 'Priority: '), found.priority.name)),
@@ -127,5 +127,5 @@ function showAlike(items) {
     one.text ? el('p', { class: 'muted small-text' }, one.text) : null,
     el('button', { type: 'button', class: 'button plain small', 'data-keys': `alt+${index + 5}`, 'data-number': one.request_id, 'aria-pressed': String(fields.duplicate_of.value === one.request_id),
       onclick: () => document.dispatchEvent(new CustomEvent('desk:same', { detail: one.request_id })) },
-    t('Aynı konu', 'The same'), el('kbd', {}, `alt+${index + 5}`)))));
+    t('Aynı konu', 'The same'), el('span', { class: 'keys' }, el('kbd', {}, `alt+${index + 5}`))))));
 }

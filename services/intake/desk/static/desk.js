@@ -1,5 +1,5 @@
 // The desk: suggestions while typing, the draft on the server, registering without leaving the page.
-import { api, el, icon, keys, t, toast } from './app.js';
+import { api, el, help, icon, keys, t, toast } from './app.js';
 import { calls } from './desk-calls.js';
 import { chosen, forget, suggest } from './desk-suggest.js';
 
@@ -186,7 +186,7 @@ async function register() {
 
 function show(taken) {
   const department = el('p', { class: 'say-next', id: 'sent-to', role: 'status' }, t('Birime iletiliyor…', 'On its way to the department…'));
-  const next = el('button', { type: 'button', class: 'button primary', 'data-keys': 'alt+q', onclick: () => again(taken.key) },
+  const next = el('button', { type: 'button', class: 'button primary', 'data-keys': 'alt+q', onclick: again },
     icon('plus'), t('Yeni kayıt', 'New request'), el('kbd', {}, 'Enter'));
   done.replaceChildren(
     el('p', { class: 'muted' }, t('Kaydedildi. Numarayı okuyun:', 'Registered. Read the number out:')),
@@ -200,7 +200,8 @@ function show(taken) {
   done.hidden = false;
   done.dataset.number = taken.request_id;
   next.focus();
-  forget();
+  fill({ channel: 'phone', key: taken.key }); // what is registered is no draft any more
+  kept.textContent = '';
   if (taken.callback_closed === false) toast(t('Geri arama işaretlenemedi: listeden kapatın.', 'The call-back could not be marked: close it on the list.'), 'warn');
   api(`/console/requests/${taken.request_id}/standing`).then((known) => {
     department.textContent = known.next;
@@ -208,11 +209,10 @@ function show(taken) {
   }, () => { department.textContent = t('Kayıtlı; birimi birazdan belli olur.', 'Registered; its department will be known shortly.'); });
 }
 
-function again(key) {
+function again() {
   done.hidden = true;
   form.hidden = false;
-  const person = calls.caller();
-  fill({ ...person, key, channel: 'phone', language: person.language || 'tr' });
+  fill({ ...calls.caller(), channel: 'phone', key: fields.key.value });
   fields.text.focus();
   if (!fields.call_id.value) restore();
 }
@@ -257,10 +257,12 @@ form.addEventListener('input', (event) => {
   else if (['neighbourhood', 'address', 'service'].includes(field.name)) chosen();
   keepSoon();
 });
-for (const box of form.querySelectorAll('details.more')) {
-  box.addEventListener('toggle', () => { if (box.open && box.contains(document.activeElement)) box.querySelector('input:not([type=hidden]), textarea, select')?.focus(); });
+for (const summary of form.querySelectorAll('details.more > summary')) {
+  summary.addEventListener('click', () => setTimeout(() => { // the click opens it afterwards
+    if (summary.parentElement.open) summary.parentElement.querySelector('input:not([type=hidden]), textarea, select')?.focus();
+  }));
 }
-keys({ F1: [() => import('./app.js').then(({ help }) => help()), t('Kısayollar', 'Shortcuts')] });
+keys({ F1: [help, t('Kısayollar', 'Shortcuts')] });
 onChannel();
 unnamed();
 document.addEventListener('desk:same', (event) => choose(event.detail));
