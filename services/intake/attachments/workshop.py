@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from services.intake.attachments.kinds import Kind, Unfit
+from services.intake.attachments.kinds import Kind, Unfit, kind_of
 
 _ROOT: Final = Path(__file__).parents[3]
 _COMMAND: Final = (sys.executable, "-m", "services.intake.attachments.decoder")
@@ -58,6 +58,7 @@ class Workshop:
         """
         What the file is. Raises ``Unfit``, or ``WorkshopFull``.
         """
+        kind_of(raw)  # what is nothing of ours needs no process to say so
         async with self._places:
             told = await self._told(raw)
         line, _, copies = told.partition(b"\n")

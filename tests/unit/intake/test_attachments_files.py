@@ -265,7 +265,7 @@ async def test_the_process_gets_no_secret_and_is_bounded() -> None:
         "print(json.dumps(told))"
     )
     with pytest.raises(Unfit) as told:
-        await Workshop(command=command(code)).look(b"")
+        await Workshop(command=command(code)).look(jpeg())
     names = re.findall(r'"([A-Za-z_]+)"', str(told.value))
     assert set(names) <= {"LC_CTYPE"}
     assert str(MEMORY_BYTES) in str(told.value)
