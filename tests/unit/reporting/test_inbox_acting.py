@@ -1,5 +1,5 @@
 """
-Which actions a page offers, and what a form becomes. That intake takes what a form becomes is tested in integration.
+Which actions a page offers, and what a form becomes: what intake takes.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from services.common.contracts.actions import BY_THE_DESK, SHAPES
 from services.common.contracts.roles import DESK
 from services.common.contracts.vocabulary import CLOSED, Action, Status
+from services.intake.schemas import NewUpdate
 from services.reporting.inbox.acting import ORDER, FormRefused, body_of, offered
 from services.reporting.projections import Document
 
@@ -136,6 +137,15 @@ def test_a_filled_form_becomes_a_body_with_what_the_action_takes(action: Action)
     assert set(body) <= SHAPES[action].takes
     assert all(set(need) & set(body) for need in SHAPES[action].needs)
     assert body == BODIES.get(action, body)
+
+
+@pytest.mark.parametrize("action", Action)
+def test_intake_takes_what_a_form_becomes(action: Action) -> None:
+    body = body_of(action, {**GOOD[action], "expected_seq": ["3"]}, "zabita", NOW)
+
+    taken = NewUpdate.model_validate(body).model_dump(exclude_unset=True, mode="json")
+
+    assert set(taken) == set(body)
 
 
 @pytest.mark.parametrize("action", [action for action in Action if SHAPES[action].needs])
