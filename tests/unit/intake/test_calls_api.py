@@ -2,6 +2,7 @@
 Telephone and console over ASGI, with Kafka, MongoDB and notify in memory.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+import uvicorn
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from services.common.contracts.envelope import decode
@@ -19,6 +21,7 @@ from services.common.contracts.topics import CALLS, CONTACTS, RECEIVED
 from services.common.contracts.vocabulary import Status
 from services.common.kit.clock import system_clock
 from services.common.kit.http import strict_json
+from services.intake.api import create_app
 from services.intake.calls import domain, webhook
 from services.intake.calls.board import Board, Change, event, view
 from services.intake.calls.domain import Report, Step
@@ -506,3 +509,31 @@ async def test_what_twilio_did_not_sign_is_refused(world: World) -> None:
     assert_problem(await twilio(world, "/webhooks/twilio/voice", token="another"), 403)
     assert_problem(await world.http.post("/webhooks/twilio/voice", data={"CallSid": "CA1"}), 403)
     assert not world.calls.calls
+
+
+async def test_a_browser_hears_of_a_call_over_a_real_connection(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    app = create_app(world.parts)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(60):
+        while not server.started:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+        watching = asyncio.create_task(world.telephony.board.watch())
+        url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        async with (
+            httpx.AsyncClient(base_url=url, timeout=30) as http,
+            http.stream("GET", "/console/calls/stream", headers=AYSE.headers) as stream,
+        ):
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            lines = stream.aiter_lines()
+            assert await anext(lines) == "retry: 1000"
+            await http.post(HOOK, json=new_call())
+            async for line in lines:
+                if line == "event: ringing":
+                    break
+            data = orjson.loads((await anext(lines)).removeprefix("data: "))
+            assert (data["call_id"], data["state"]) == (CALL, "ringing")
+        watching.cancel()
+        server.should_exit = True
+        await serving
