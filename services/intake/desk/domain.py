@@ -8,6 +8,7 @@ hears what the other request comes to.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
@@ -37,6 +38,7 @@ LEGAL_BASES: Final = {
 ON_PAPER: Final = frozenset({Channel.PETITION, Channel.CIMER})
 SUSPECTED: Final = "duplicate_of_suspected"
 MOST_PHOTOS: Final = 10
+_CALLBACK: Final = re.compile(r"b_[0-9a-f]{32}")
 _USUAL_BASIS: Final = {Channel.PETITION: "3071", Channel.CIMER: "cimer"}
 _FIELD_LIMIT: Final = 8_000
 _PLACES: Final[dict[str, str]] = {
@@ -132,6 +134,13 @@ class Form:
         The form as a draft keeps it: what has something in it.
         """
         return {name: value for name, value in asdict(self).items() if value}
+
+    @property
+    def callback(self) -> str | None:
+        """
+        The call-back that this request came of, if what was posted is the id of one.
+        """
+        return callback_asked_for(self.callback_id)
 
     @property
     def stays_unnamed(self) -> bool:
@@ -262,6 +271,13 @@ def number_asked_for(text: str) -> str | None:
         return parse_any_id(text)
     except ValueError:
         return None
+
+
+def callback_asked_for(text: str) -> str | None:
+    """
+    The id of a call-back; None for whatever else was sent in its place.
+    """
+    return text if _CALLBACK.fullmatch(text) else None
 
 
 def answer_of(form: Form) -> str:

@@ -128,8 +128,8 @@ async def console(request: Request, person: Operator, desk: DeskOf, pages: Pages
     The desk with an empty form; ``?callback=`` fills in who is being called back.
     """
     form, notice = Form(key=_new_key()), None
-    callback_id = request.query_params.get("callback", "")
-    if callback_id.startswith("b_") and callback_id[2:].isalnum():
+    callback_id = domain.callback_asked_for(request.query_params.get("callback", ""))
+    if callback_id is not None:
         try:
             item = await desk.others.callback(person, callback_id, f"callback:{callback_id}")
             form = replace(
@@ -222,10 +222,10 @@ async def _close_callback(desk: Desk, person: Person, form: Form, request_id: st
     """
     Whether the call-back that led to the request is settled now; None if none did.
     """
-    if not form.callback_id:
+    if form.callback is None:
         return None
     try:
-        await desk.others.settle(person, form.callback_id, "done", grouped(request_id))
+        await desk.others.settle(person, form.callback, "done", grouped(request_id))
     except (Away, Turned):
         return False
     return True

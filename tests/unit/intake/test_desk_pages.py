@@ -454,6 +454,17 @@ async def test_a_path_is_no_way_into_another_service(world: World) -> None:
     assert world.others.purposes == []
 
 
+@pytest.mark.parametrize("sent", ["../contacts/c_1", "b_", "b_" + "1" * 31, "b_" + "G" * 32, "b_" + "1" * 32 + "/x"])
+async def test_what_is_no_call_back_is_asked_of_nobody(world: World, sent: str) -> None:
+    world.others.waiting = {sent: ITEM}
+    page = await world.http.get("/console", params={"callback": sent}, headers=PAGE)
+    assert page.status_code == 200
+    answer = await world.http.post("/console", data=FORM | {"callback_id": sent}, headers=PAGE)
+    assert answer.status_code == 303
+    assert world.others.settled == []
+    assert world.others.purposes == []
+
+
 async def test_without_scripts_a_photo_comes_with_the_form(world: World) -> None:
     files = {"upload": ("photo.jpg", jpeg(width=64, height=48), "image/jpeg")}
     answer = await world.http.post("/console", data=FORM | {"channel": "walk_in"}, files=files, headers=PAGE)

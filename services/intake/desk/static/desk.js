@@ -239,7 +239,8 @@ fields.upload.removeAttribute('name');
 document.getElementById('f-upload').addEventListener('change', (event) => upload(event.target));
 document.getElementById('clear').addEventListener('click', () => {
   api(`/console/drafts/${draftName()}`, { method: 'DELETE' }).catch(() => {});
-  fill({ channel: 'phone', call_id: fields.call_id.value });
+  fill({ channel: 'phone' });
+  kept.textContent = '';
   fields.text.focus();
 });
 form.addEventListener('submit', (event) => {
