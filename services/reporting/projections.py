@@ -439,6 +439,8 @@ def _places(request_id: str, last: Document, closed_at: datetime | None, clocks:
     next_clock = min(clocks, key=lambda clock: clocks[clock], default=None)
     next_due = clocks[next_clock] if next_clock else None
     due_place = place_of(next_due, request_id) if next_due else f"{_NEVER}.{request_id}"
+    if closed_at:
+        due_place = closed_place(closed_at, request_id)
     urgency = _URGENCY.index(Priority(last.get("priority", Priority.NORMAL)))
     urgent_place = f"{0 if last.get('emergency') else 1}{urgency}.{due_place}"
     return {
@@ -446,8 +448,14 @@ def _places(request_id: str, last: Document, closed_at: datetime | None, clocks:
         "next_clock": next_clock,
         "due_place": due_place if last else None,
         "urgent_place": urgent_place if last else None,
-        "closed_place": place_of(closed_at, request_id) if last and closed_at else None,
     }
+
+
+def closed_place(closed_at: datetime, request_id: str = "") -> str:
+    """
+    Where what is closed stands in a department's list: behind all that is open, the latest first.
+    """
+    return f"~{newest_first(closed_at, request_id)}"
 
 
 def _search(request_id: str, service_code: str | None, body: Document) -> str:

@@ -69,8 +69,7 @@ REQUEST_INDEXES: Final = tuple(
         ("parent_id", "registered", "work"),
         ("visited_by",),
         ("department", "closed", "due_place"),
-        ("department", "closed_place"),
-        ("held_by", "written_at"),
+        ("written_at",),
         ("newest_first",),
         ("registered", "changed_at"),
     )

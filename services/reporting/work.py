@@ -17,7 +17,7 @@ from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import IllFormedId, parse_any_id
 from services.common.contracts.text import fold
 from services.common.contracts.vocabulary import Status
-from services.reporting.projections import Document, body_of, place_of
+from services.reporting.projections import Document, body_of, closed_place, place_of
 from services.reporting.queries import Match, Pipeline, midnight
 
 SOON: Final = timedelta(hours=24)
@@ -49,8 +49,9 @@ class View(StrEnum):
 
 class Sort(StrEnum):
     """
-    An order. ``due``: the soonest first; ``urgent``: emergencies, then by priority, then by due time; ``newest`` and
-    ``oldest``: by receipt; ``closed``: by the last closing, the latest first (of what is closed alone).
+    An order. ``due``: the soonest first, then what is closed, the latest first; ``urgent``: emergencies, then by
+    priority, then by due time; ``newest`` and ``oldest``: by receipt; ``closed``: the name of ``due`` for what is
+    closed.
     """
 
     DUE = "due"
@@ -113,7 +114,7 @@ _ORDER: Final[dict[Sort, tuple[str, int]]] = {
     Sort.URGENT: ("urgent_place", 1),
     Sort.NEWEST: ("work", -1),
     Sort.OLDEST: ("work", 1),
-    Sort.CLOSED: ("closed_place", -1),
+    Sort.CLOSED: ("due_place", 1),
 }
 _FIELDS: Final = {
     "service": "service_code",
@@ -185,7 +186,7 @@ def _view(view: View, now: datetime, person_id: str | None) -> Match:
         case View.ALL:
             return {}
         case View.CLOSED:
-            return {"closed_place": {"$gte": place_of(now - CLOSED_LATELY)}}
+            return {"closed": True, "due_place": {"$lt": closed_place(now - CLOSED_LATELY)}}
         case View.NEW:
             return {"closed": False, "status": {"$in": list(_NEW)}}
         case View.DUE_SOON:
