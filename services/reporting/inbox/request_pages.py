@@ -4,6 +4,7 @@
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -27,6 +28,7 @@ from services.reporting.inbox.telling import department_words, service_words
 from services.reporting.projections import Document, body_of
 
 SIZES: Final = ("thumb", "public", "original")
+_ATTACHMENT: Final = re.compile(r"a_[0-9a-f]{32}")
 ALWAYS_KEPT: Final = ("_csrf", "_key", "expected_seq", "photos")
 
 router = APIRouter(include_in_schema=False)
@@ -150,8 +152,11 @@ async def _page(
 ) -> Response:
     now, language = room.clock(), room.pages.language(request)
     family = document["parent_id"] or document["request_id"]
-    parts, own, names = await asyncio.gather(
-        room.repository.parts_of(family), room.saved.answers(place.slug), room.names([document])
+    parts, own, names, alike = await asyncio.gather(
+        room.repository.parts_of(family),
+        room.saved.answers(place.slug),
+        room.names([document]),
+        _alike(room, place, document),
     )
     steps = telling.steps(document, names, frozenset({place.slug}))
     acts_for = {place.slug} if place.acts else frozenset[str]()
@@ -168,6 +173,8 @@ async def _page(
         "title": department_words(place.slug),
         "steps": steps,
         "trail": telling.passed_on(document["trail"], names),
+        "brought": [one for one in body.get("attachments", ()) if _ATTACHMENT.fullmatch(one)],
+        "alike": [row(other, names) for other in alike],
         "replies": [step for step in steps if step.reply],
         "parts": [
             (part, row(part, names), department_words(part["department"]), part["department"] == place.slug)
@@ -196,6 +203,19 @@ async def _page(
         "soonest": now,
     }
     return room.pages.render(request, "inbox/request.html", place.person, status, headers=map_policy(room), **view)
+
+
+async def _alike(room: Room, place: Place, document: Document) -> list[Document]:
+    """
+    What this department holds that may be about the same matter.
+    """
+    service, neighbourhood = document["service_code"], document["neighbourhood"]
+    if not service or not neighbourhood:
+        return []
+    street = body_of(document).get("address")
+    found = await room.repository.similar(service, neighbourhood, street, room.clock(), departments={place.slug})
+    family = document["parent_id"] or document["request_id"]
+    return [one for one in found if (one["parent_id"] or one["request_id"]) != family]
 
 
 async def _gone(

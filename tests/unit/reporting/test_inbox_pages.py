@@ -223,6 +223,33 @@ async def test_public_and_internal_words_are_told_apart_and_those_of_others_are_
     assert "Ayşe Kaya" in texts(page)
 
 
+async def test_what_may_be_the_same_matter_is_shown_but_never_the_request_itself() -> None:
+    one, other = life(1, mahalle="Kadıköy"), life(2, mahalle="Kadıköy", text="aynı gürültü")
+    found = house(one, other)
+    async with found.browser(ZABITA.headers) as browser:
+        page = (await browser.get(f"/department/zabita/{one.request_id}")).text
+
+    alike = page.split("Aynı konu olabilir")[-1].split("</section>")[0]
+    assert re.findall(r'href="/department/zabita/(\w+)"', alike) == [other.request_id]
+
+
+async def test_what_the_citizen_sent_along_is_shown_by_its_department_s_own_address() -> None:
+    one, picture = life(), "a_" + "e" * 32
+    found = house(one)
+    kept = found.shelf.documents[one.request_id]
+    kept["bodies"] = {
+        key: {**body, "attachments": [picture, "https://elsewhere.example/x.jpg"]}
+        for key, body in kept["bodies"].items()
+    }
+    async with found.browser(ZABITA.headers) as browser:
+        page = (await browser.get(f"/department/zabita/{one.request_id}")).text
+        shown = await browser.get(f"/department/zabita/photos/{picture}?size=thumb")
+
+    assert f'src="/department/zabita/photos/{picture}?size=thumb"' in page
+    assert "elsewhere.example" not in page
+    assert (shown.status_code, shown.text) == (200, f"{picture} thumb")
+
+
 async def test_every_action_has_a_form_that_says_what_it_was_drawn_from() -> None:
     one = life()
     async with house(one).browser(ZABITA.headers) as browser:
