@@ -19,7 +19,7 @@ HOST: Final = "127.0.0.1"
 MARK: Final = "ILKIM_RUN_DIR"  # in the environment of every process of a stack: says whose it is
 SECRETS: Final = (
     "API_KEY", "PEOPLE_PASSWORD", "TELEPHONY_TOKEN", "INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET",
-    "REPORTING_TOKEN_SECRET",
+    "REPORTING_TOKEN_SECRET", "TRACKING_SECRET",
 )  # fmt: skip
 
 
@@ -209,6 +209,8 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "INTAKE_ROUTING_URL": f"http://{HOST}:{base + 12}",
         "INTAKE_NOTIFY_URL": notify,
         "INTAKE_REPORTING_PUBLIC_URL": reporting,
+        "INTAKE_TRACKING_SECRET": secrets["TRACKING_SECRET"],
+        "NOTIFY_TRACKING_SECRET": secrets["TRACKING_SECRET"],
         "INTAKE_TELEPHONY_EXCHANGES": json.dumps({"main": secrets["TELEPHONY_TOKEN"]}),
         "ROUTING_OPS_PORT": str(base + 12),
         "NOTIFY_OPS_PORT": str(base + 13),

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.common.contracts.ids import keyed_hash
 from services.common.kit.limits import Rate
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
 
@@ -32,12 +33,17 @@ class IntakeSettings(BaseSettings):
     them into its queue ``ilkim``.
 
     Open311 serves ``open311_jurisdiction``, whose ``open311_contact`` and ``open311_key_service`` discovery tells.
+    ``tracking_secret`` signs the links by which citizens see their own request; notify has the same one. Without it
+    intake signs with a secret of its own, and messages have plain links.
+
     ``address_rate`` limits who shows no key, ``key_rate`` each key, as JSON ``{"per_second": 100, "at_once": 1000}``;
-    ``per_second`` 0 is no limit. ``trusted_proxies``: addresses whose ``X-Forwarded-For`` is believed, as a JSON list.
+    ``per_second`` 0 is no limit; ``form_rate`` limits how often one address sends the citizen's form.
+    ``trusted_proxies``: addresses whose ``X-Forwarded-For`` is believed, as a JSON list.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
     id_secret: SecretStr = Field(min_length=16)
+    tracking_secret: SecretStr | None = Field(default=None, min_length=16)
     host: str = "127.0.0.1"
     port: Port = 8000
     worker_ops_port: Port = 8011
@@ -58,6 +64,7 @@ class IntakeSettings(BaseSettings):
     open311_key_service: str = "Anahtar için İLKİM'e başvurun: 444 55 01. / For a key ask the contact centre."
     address_rate: Rate = Rate(per_second=100, at_once=1_000)
     key_rate: Rate = Rate(per_second=100, at_once=1_000)
+    form_rate: Rate = Rate(per_second=0.05, at_once=20)
     trusted_proxies: frozenset[str] = frozenset()
     database: str = "intake"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
@@ -71,6 +78,15 @@ class IntakeSettings(BaseSettings):
         The key of all derived ids and hashes.
         """
         return self.id_secret.get_secret_value().encode()
+
+    @property
+    def signs_links(self) -> bytes:
+        """
+        The key of tracking links and of what citizens' browsers keep.
+        """
+        if self.tracking_secret is None:
+            return keyed_hash(self.secret, "tracking links").encode()
+        return self.tracking_secret.get_secret_value().encode()
 
 
 class AsteriskSettings(BaseSettings):

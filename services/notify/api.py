@@ -5,12 +5,13 @@ Notify's HTTP side: who may see how a citizen is reached, and that it was seen.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from hmac import compare_digest
 from typing import Annotated
 
 import httpx
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.common.contracts.vocabulary import Language, NotifyVia
 from services.common.kit import mongo
@@ -25,6 +26,10 @@ from services.notify.settings import NotifySettings
 
 SCOPE = "contacts:read"
 AUDIT_SCOPE = "audit:read"
+CHECK_SCOPE = "contacts:check"
+CHECKS_AN_HOUR = 5
+HOUR = timedelta(hours=1)
+REQUEST_ID = r"^[0-9A-HJKMNP-TV-Z]{13}$"
 RETRY_AFTER = {"Retry-After": "5"}
 router = APIRouter(route_class=StrictRoute, dependencies=DOCUMENTED)
 
@@ -60,6 +65,24 @@ class ContactViews(BaseModel):
     """
 
     items: list[ContactView]
+
+
+class LastDigits(BaseModel):
+    """
+    What somebody says are the last digits of the telephone left with a request.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    last4: str = Field(pattern=r"^[0-9]{4}$", examples=["2233"])
+    request_id: str = Field(pattern=REQUEST_ID)
+
+
+class DigitsChecked(BaseModel):
+    """
+    Whether they are.
+    """
+
+    same: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +125,35 @@ async def contact(
         language=found.language,
         notify_via=found.notify_via,
     )
+
+
+@router.post("/v1/contacts/{contact_id}/check", tags=["contacts"], responses=problems(401, 403, 422, 429, 503))
+async def check(
+    request: Request,
+    caller: Annotated[Caller, Depends(scoped(CHECK_SCOPE))],
+    contact_id: Annotated[str, Path(pattern=r"^c_[0-9a-f]{32}$")],
+    said: LastDigits,
+) -> DigitsChecked:
+    """
+    Whether a telephone number ends so: for a citizen who wants to see their own request. Nothing of it is told.
+
+    Each try is audited; of a request five an hour are answered, whoever tries.
+    """
+    deps: Deps = request.app.state.deps
+    now = deps.clock()
+    purpose = f"check:{said.request_id}"
+    try:
+        await deps.repository.audit(contact_id, caller.adapter, purpose, now)
+        tried = await deps.repository.audited(
+            contact_id=contact_id, who=caller.adapter, since=now - HOUR, before=None, limit=1_000
+        )
+        if sum(row["purpose"] == purpose for row in tried) > CHECKS_AN_HOUR:
+            raise Problem(429, "Tried too often: wait an hour.", headers={"Retry-After": "3600"})
+        found = (await deps.repository.contacts([contact_id])).get(contact_id)
+    except mongo.UNAVAILABLE:
+        raise Problem(503, "The database does not answer.", headers=RETRY_AFTER) from None
+    phone = None if found is None or found.erased else found.phone
+    return DigitsChecked(same=phone is not None and compare_digest(phone[-4:], said.last4))
 
 
 @router.get("/v1/audit", tags=["contacts"], responses=problems(401, 403, 422, 503))

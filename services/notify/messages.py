@@ -15,7 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.ids import grouped
+from services.common.contracts.ids import family_of, grouped
+from services.common.contracts.tracking import LINK_LASTS, Purpose, token
 from services.common.contracts.vocabulary import Clock, Language, Level, Outcome, Status
 from services.notify.domain import Row
 from services.notify.transitions import (
@@ -105,12 +106,25 @@ class _Texts(BaseModel):
 @dataclass(frozen=True, slots=True)
 class House:
     """
-    Who writes: the municipality's names, its telephone, and where a request can be followed.
+    Who writes: the municipality's names, its telephone, and where a request can be followed. With the
+    ``tracking_secret``, which intake has too, the link in a message shows its reader to be the citizen.
     """
 
     names: dict[Language, str]
     phone: str
     public_url: str
+    tracking_secret: bytes | None = None
+
+    def link(self, request_id: str, row: Row) -> str:
+        """
+        Where the reader of a message follows the request; staff get the page that everybody sees.
+        """
+        page = f"{self.public_url.rstrip('/')}/t/{request_id}"
+        if self.tracking_secret is None or row.for_staff or row.at is None:
+            return page
+        number = family_of(request_id)
+        key = token(self.tracking_secret, number, Purpose.LINK, row.at + LINK_LASTS)
+        return f"{self.public_url.rstrip('/')}/t/{number}?k={key}"
 
 
 def load_templates(folder: Path = TEMPLATES) -> "Templates":
@@ -305,7 +319,7 @@ def _words(house: House, request_id: str, row: Row, language: Language) -> dict[
     day = facts.day.astimezone(ISTANBUL) if facts.day else None
     return {
         "number": grouped(request_id),
-        "url": f"{house.public_url.rstrip('/')}/t/{request_id}",
+        "url": house.link(request_id, row),
         "municipality": house.names[language],
         "phone": house.phone,
         "department": department_name(facts.department or "", language),

@@ -24,7 +24,8 @@ class NotifySettings(BaseSettings):
     contact. ``retry_for``: how long a provider that is away is tried. ``max_age``: what is older is not told any more,
     so that a new group name or a rebuilt topic does not write to everybody again. ``lease`` must be longer than
     ``send_timeout``: after it another process may send a message whose sender died. Without an ``smtp_host`` mails go
-    into files, as the other channels do.
+    into files, as the other channels do. With a ``tracking_secret``, the same that intake has, the link in a message
+    lets its reader see their own request.
     """
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", frozen=True)
@@ -39,6 +40,7 @@ class NotifySettings(BaseSettings):
     intake_url: str = "http://127.0.0.1:8000"
     reporting_url: str = "http://127.0.0.1:8001"
     public_url: str = "http://127.0.0.1:8000"
+    tracking_secret: SecretStr | None = Field(default=None, min_length=16)
 
     hold: timedelta = _TIMES.hold
     parking: timedelta = _TIMES.parking
@@ -81,6 +83,10 @@ class NotifySettings(BaseSettings):
         """
         Who writes.
         """
+        secret = self.tracking_secret
         return House(
-            {Language.TR: self.municipality_tr, Language.EN: self.municipality_en}, self.phone, self.public_url
+            {Language.TR: self.municipality_tr, Language.EN: self.municipality_en},
+            self.phone,
+            self.public_url,
+            secret.get_secret_value().encode() if secret else None,
         )

@@ -116,3 +116,38 @@ async def test_everybody_else_gets_a_problem_document(
 async def test_health_and_documentation_answer(http: httpx.AsyncClient) -> None:
     for path in ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"):
         assert (await http.get(path)).status_code == 200
+
+
+BURAK = "c_" + "b" * 32
+NUMBER = "7XK29MQ4T3BDM"
+
+
+async def test_the_last_digits_are_checked_and_nothing_of_the_number_is_told(
+    http: httpx.AsyncClient, client: Client, database: str
+) -> None:
+    await NotifyRepository(client, database).keep_contacts([Contact(BURAK, NOON, phone="+905321112233")], NOON)
+
+    async def says(last4: str, number: str = NUMBER, contact: str = BURAK) -> httpx.Response:
+        body = {"last4": last4, "request_id": number}
+        return await http.post(f"/v1/contacts/{contact}/check", json=body, headers={"X-API-Key": "all"})
+
+    for digits, same in (("2233", True), ("3322", False)):
+        assert (await says(digits)).json() == {"same": same}
+    assert (await says("2233", contact=CONTACT)).json() == {"same": False}  # a contact without a telephone
+    assert (await says("2233", contact=ERASED)).json() == {"same": False}
+    for digits in ("223", "22334", "２２３３", ""):
+        assert (await says(digits)).status_code == 422
+    for _ in range(3):
+        assert (await says("0000")).status_code == 200
+    refused = await says("2233")
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "3600")
+    assert (await says("2233", number="VYFVCRVKNFYPS")).json() == {"same": True}  # another request of the same person
+    purposes = [row["purpose"] async for row in client[database]["audit"].find({"contact_id": BURAK})]
+    assert purposes.count(f"check:{NUMBER}") == 6
+
+
+async def test_whoever_may_read_contacts_may_not_try_digits(http: httpx.AsyncClient) -> None:
+    body = {"last4": "2233", "request_id": NUMBER}
+    path = f"/v1/contacts/{CONTACT}/check"
+    assert (await http.post(path, json=body, headers={"X-API-Key": "good"})).status_code == 403
+    assert (await http.post(path, json=body)).status_code == 401

@@ -3,6 +3,7 @@ The words: complete, checked, and safe to put into a mail.
 """
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.tracking import Purpose, good
 from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, NotifyVia, Outcome, Status
 from services.notify.__main__ import senders
 from services.notify.channels.base import PermanentError
@@ -398,6 +400,34 @@ async def test_a_repeat_writes_the_same_file_again(tmp_path: Path) -> None:
 def test_without_a_mail_server_mails_go_into_files_like_the_rest() -> None:
     assert {type(sender) for sender in senders(NotifySettings(smtp_host="")).values()} == {FileSender}
     assert type(senders(NotifySettings())[NotifyVia.EMAIL]) is SmtpSender
+
+
+SIGNED = replace(HOUSE, tracking_secret=b"0123456789abcdef")
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_link_in_a_message_shows_its_reader_to_be_the_citizen(language: Language) -> None:
+    message = TEXTS.render(SIGNED, REQUEST, ROW, language)
+    for text in (message.text, message.short, message.html):
+        (key,) = {*re.findall(rf"https://ilkim.example/t/{REQUEST}\?k=([0-9a-f-]+)", text)}
+        assert good(b"0123456789abcdef", key, REQUEST, Purpose.LINK, NOON)
+    assert len(message.short) <= 300
+    assert TEXTS.render(SIGNED, REQUEST, ROW, language) == message
+
+
+def test_the_link_for_staff_shows_what_everybody_sees() -> None:
+    row = replace(ROW, recipient="staff:zabita:head")
+    assert SIGNED.link(REQUEST, row) == HOUSE.link(REQUEST, ROW) == f"https://ilkim.example/t/{REQUEST}"
+
+
+def test_a_part_is_followed_on_the_page_of_its_request() -> None:
+    assert SIGNED.link(f"{REQUEST}.1", ROW) == SIGNED.link(REQUEST, ROW)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_signed_link_leaves_every_message_short(name: str, language: Language) -> None:
+    assert len(TEXTS.render(SIGNED, REQUEST, every_row(WIDEST)[name], language).short) <= SHORT_LIMIT
 
 
 def test_a_lease_that_sending_could_outlast_is_refused() -> None:
