@@ -189,9 +189,16 @@ async def bulk(request: Request, place: Acting, room: RoomOf) -> Response:
     if wrong:
         view |= {"wrong": wrong, "key": key}
         return room.pages.render(request, "inbox/bulk.html", place.person, status=422, **view)
-    view["results"] = {number: (one.done, said(one.told)) for number, one in sent.items() if one.told}
+    view["results"] = {number: (_mark(one), said(one.told)) for number, one in sent.items() if one.told}
     view["again"] = [(number, found[number]["last_seq"]) for number, _ in chosen if not sent[number].done]
     return room.pages.render(request, "inbox/bulk.html", place.person, **view)
+
+
+def _mark(sent: Sent) -> str:
+    """
+    How a result is marked: ``done``, ``soon`` (kept, not decided yet), ``not``.
+    """
+    return "not" if not sent.done else "done" if sent.told and sent.told.result == "applied" else "soon"
 
 
 def _chosen(text: str) -> tuple[str, str] | None:

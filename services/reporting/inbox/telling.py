@@ -35,6 +35,7 @@ class Step:
 
     seq: int
     at: datetime
+    kind: str
     tone: str
     words: Words
     who: Words
@@ -81,9 +82,9 @@ def steps(document: Document, names: Names, departments: frozenset[str] | None) 
 
 def since(all_steps: list[Step], seq: int) -> list[Step]:
     """
-    What happened after somebody looked (``seq`` was the last step then).
+    What happened after somebody looked (``seq`` was the last step then); that something was refused is no news.
     """
-    return [step for step in all_steps if step.seq > seq]
+    return [step for step in all_steps if step.seq > seq and step.kind != "UpdateRefused"]
 
 
 def _step(entry: Mapping[str, Any], before: Mapping[str, Any], own: Mapping[str, Any], names: Names) -> Step:
@@ -94,6 +95,7 @@ def _step(entry: Mapping[str, Any], before: Mapping[str, Any], own: Mapping[str,
     return Step(
         seq=int(entry["seq"]),
         at=entry["at"],
+        kind=entry["type"],
         tone=tone,
         words=words,
         who=_who(entry, before, own, names),

@@ -235,6 +235,11 @@ async function look() {
     const shown = document.querySelector('[data-request]');
     if (!shown) return;
     if (!now || Number(now.dataset.seq) > Number(shown.dataset.seq)) document.getElementById('news').hidden = false;
+    else if (now.dataset.rev !== shown.dataset.rev) {
+      // the words for the department alone come by another way than the step that they belong to
+      shown.dataset.rev = now.dataset.rev;
+      document.getElementById('history').replaceWith(document.importNode(page.getElementById('history'), true));
+    }
   } catch {
     // as above: the way back asks again
   }
