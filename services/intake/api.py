@@ -23,6 +23,7 @@ from services.intake.attachments import api as attachments_api
 from services.intake.attachments.service import Attachments
 from services.intake.calls import console as calls
 from services.intake.calls import twilio_webhook, webhook
+from services.intake.citizen import citizens, form_pages, tracking_pages
 from services.intake.crises import Declarations, UnknownCrisis
 from services.intake.desk import pages as console
 from services.intake.domain import Conflict, Forbidden, Refused
@@ -69,6 +70,7 @@ class Parts:
     telephony: calls.Telephony
     desk: console.Desk
     open311: Open311
+    citizens: citizens.Citizens
     limits: Limits
     ready: Callable[[], Awaitable[dict[str, object]]]
 
@@ -293,13 +295,22 @@ def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
         return await parts.ready()
 
     http.install(
-        app, ready=ready, larger={**attachments_api.BODY_LIMITS, **open311_api.BODY_LIMITS, **console.BODY_LIMITS}
+        app,
+        ready=ready,
+        larger={
+            **attachments_api.BODY_LIMITS,
+            **open311_api.BODY_LIMITS,
+            **console.BODY_LIMITS,
+            **form_pages.BODY_LIMITS,
+        },
     )
     guard.install_guard(app)
     app.add_middleware(Patience, seconds=SECONDS_TO_SEND)
     app.add_middleware(RateLimit, limits=_limits, owner=_owner)
     app.add_middleware(Shape)
-    app.state.pages = install_pages(app, templates=console.TEMPLATES, static=console.STATIC, links=links)
+    app.state.pages = install_pages(
+        app, templates=(console.TEMPLATES, citizens.TEMPLATES), static=(console.STATIC, citizens.STATIC), links=links
+    )
 
     @app.exception_handler(Refused)
     async def _refused(_: Request, error: Refused) -> Response:
@@ -340,4 +351,7 @@ def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
     app.include_router(calls.router)
     app.include_router(console.asked)
     app.include_router(console.router)
+    app.include_router(tracking_pages.api)
+    app.include_router(form_pages.router)
+    app.include_router(tracking_pages.router)
     return app

@@ -29,13 +29,15 @@ from services.intake.calls.board import Board
 from services.intake.calls.console import NotifyContacts, Telephony
 from services.intake.calls.repository import CallRepository
 from services.intake.calls.switchboard import Switchboard
+from services.intake.citizen.citizens import TRIES, Citizens
+from services.intake.citizen.inner import Inner
 from services.intake.crises import Declarations
 from services.intake.desk.others import Others
 from services.intake.desk.pages import Desk
 from services.intake.desk.suggest import Routing
 from services.intake.guard import Away, Breaker
 from services.intake.keeper import Keeper
-from services.intake.keys import Keys, OwnKeys
+from services.intake.keys import Keys, OwnKeys, own_key, stored_own
 from services.intake.open311.definitions import definitions
 from services.intake.open311.endpoint import Open311
 from services.intake.open311.reading import Lately, PublicReader
@@ -75,7 +77,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
     publisher = KafkaPublisher(settings.kafka)
     keeper = Keeper(publisher, spool, system_clock)
     keeper.measure()
-    keys = Keys(repository.keys, settings.data_dir / "keys.json", patient)
+    keys = Keys(repository.keys, settings.data_dir / "keys.json", patient, stored_own(settings.secret))
     http = httpx.AsyncClient()
     calls = CallRepository(client, settings.database)
     telephony = telephony_of(settings, keeper, calls, http)
@@ -141,6 +143,27 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         clock=system_clock,
     )
 
+    citizens = Citizens(
+        intake=intake,
+        files=attachments,
+        suggestions=desk.suggestions,
+        reader=open311.reader,
+        inner=Inner(
+            http,
+            own_key(settings.secret),
+            settings.reporting_url,
+            settings.notify_url,
+            lambda request_id: patient.call(lambda: calls.contact_of(request_id)),
+        ),
+        known=open311.known,
+        secret=settings.signs_links,
+        public_url=settings.public_url.rstrip("/"),
+        forms=Buckets(settings.form_rate),
+        tries=Buckets(TRIES),
+        trusted_proxies=settings.trusted_proxies,
+        clock=system_clock,
+    )
+
     async def ready() -> dict[str, object]:
         kafka, mongo = publisher.connected, True
         try:
@@ -176,7 +199,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         )
     ]
     try:
-        yield Parts(intake, declarations, attachments, keys, people, telephony, desk, open311, limits, ready)
+        yield Parts(intake, declarations, attachments, keys, people, telephony, desk, open311, citizens, limits, ready)
     finally:
         for task in tasks:
             task.cancel()

@@ -4,7 +4,7 @@ How a service serves pages: templates in two languages, static files, security h
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -39,7 +39,7 @@ _OWN_DOCUMENTS: Final = ("/docs", "/redoc")  # FastAPI's own: they bring their o
 
 class Pages:
     """
-    The pages of one service. Templates are looked for in the service's folder, then in ours.
+    The pages of one service. Templates are looked for in the service's folders, then in ours.
 
     Every template has ``t(tr, en)``, ``word(table, value)``, the formats (``moment``, ``day``, ``number`` …),
     ``static``, ``links``, ``ui`` (the macros) and ``lang``; per answer ``person``, ``nav``, ``here``, ``theme``,
@@ -48,18 +48,18 @@ class Pages:
 
     def __init__(
         self,
-        templates: Path,
+        templates: Path | Sequence[Path],
         links: Links,
         *,
-        static: Path | None = None,
+        static: Path | Sequence[Path] = (),
         now: Clock = system_clock,
     ) -> None:
         self.links = links
-        self.assets = Assets([HERE / "static", *([static] if static else [])])
+        self.assets = Assets([HERE / "static", *_folders(static)])
         self.csp = policy(links.origins)
         self._now = now
         self._secure = links.reporting.startswith("https:")
-        self._environments = {language: self._environment(language, templates) for language in LANGUAGES}
+        self._environments = {language: self._environment(language, _folders(templates)) for language in LANGUAGES}
 
     def render(
         self,
@@ -143,9 +143,9 @@ class Pages:
     def _keep(self, answer: Response, cookie: str, value: str) -> None:
         answer.set_cookie(cookie, value, max_age=YEAR, samesite="lax", secure=self._secure)
 
-    def _environment(self, language: Language, templates: Path) -> Environment:
+    def _environment(self, language: Language, templates: Sequence[Path]) -> Environment:
         environment = Environment(
-            loader=FileSystemLoader([templates, HERE / "templates"]),
+            loader=FileSystemLoader([*templates, HERE / "templates"]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -173,6 +173,10 @@ class Pages:
         )
         environment.globals["ui"] = environment.get_template("macros.html").module
         return environment
+
+
+def _folders(given: Path | Sequence[Path]) -> Sequence[Path]:
+    return [given] if isinstance(given, Path) else given
 
 
 class _Here:
@@ -301,9 +305,9 @@ def _add_headers(message: Message, csp: str, path: str) -> None:
 def install_pages(
     app: FastAPI,
     *,
-    templates: Path,
+    templates: Path | Sequence[Path],
     links: Links,
-    static: Path | None = None,
+    static: Path | Sequence[Path] = (),
     now: Clock = system_clock,
 ) -> Pages:
     """

@@ -109,9 +109,13 @@ class Form:
     def read(cls, given: Sequence[tuple[str, object]]) -> "Form":
         """
         The fields that are the form's own, cut where no honest input is that long; others are left out.
+
+        A subject is chosen among the suggested ones (``service``) or of the list (``service_list``), whichever is not
+        what the page had (``service_was``).
         """
         found: dict[str, Any] = {}
         photos: list[str] = []
+        listed = was = ""
         answers: dict[str, list[str]] = {}
         for name, value in given:
             if not isinstance(value, str):
@@ -120,8 +124,14 @@ class Form:
                 photos.append(value[:60])
             elif name.startswith(ANSWER):
                 answers.setdefault(name.removeprefix(ANSWER)[:60], []).append(value[:_LIMIT])
+            elif name == "service_list":
+                listed = value[:100]
+            elif name == "service_was":
+                was = value[:100]
             elif name in _SIMPLE:
                 found[name] = value[:_LIMIT]
+        if listed and (listed != was or "service" not in found):
+            found["service"] = listed
         kept = {code: tuple(texts[:50]) for code, texts in list(answers.items())[:50]}
         return cls(**found, photos=tuple(photos[: MOST_PHOTOS + 1]), answers=kept)
 

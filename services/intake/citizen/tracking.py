@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.common.contracts.vocabulary import CLOSED, TRIAGE_SERVICE, Status
-from services.common.ui.words import STATUSES, Words
+from services.common.contracts.vocabulary import CLOSED, STATUS_LABELS, TRIAGE_SERVICE, Status
+from services.common.ui.words import Words
 from services.intake.desk.receipt import department_words, service_words
 from services.intake.open311.reading import PublicView
 
@@ -193,7 +193,15 @@ def _steps(rows: Sequence[tuple[int, datetime, Status, str | None]]) -> tuple[St
     """
     The newest first. Two assignments in a row are two steps: the request moved on to another department.
     """
-    return tuple(Step(at, status, STATUSES[status], text) for _, at, status, text in rows)[::-1]
+    return tuple(Step(at, status, label(status), text) for _, at, status, text in rows)[::-1]
+
+
+def label(status: Status) -> Words:
+    """
+    The state as citizens read it.
+    """
+    known = STATUS_LABELS[status]
+    return Words(known.tr, known.en)
 
 
 def _moment(text: str | None) -> datetime | None:

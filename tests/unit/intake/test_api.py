@@ -40,6 +40,7 @@ from services.intake.schemas import UpdateResult
 from services.intake.spool import Spool
 from tests.people import FakeTokens
 from tests.unit.intake.call_fakes import FakeCallStore, FakeContacts
+from tests.unit.intake.citizens import FakeInner, citizens_of
 from tests.unit.intake.desks import FakeOthers, FakeSuggestions, desk_of
 from tests.unit.intake.endpoints import FakeReporting, endpoint_of
 from tests.unit.intake.fakes import FakeStore
@@ -75,6 +76,8 @@ class World:
         self.suggestions = FakeSuggestions()
         self.others = FakeOthers()
         self.reporting = FakeReporting()
+        self.inner = FakeInner()
+        self.form_rate: Rate | None = None
         self.definitions = definitions()
         self.rate = Rate(per_second=0, at_once=1)
         self.http: httpx.AsyncClient
@@ -132,7 +135,12 @@ class World:
         desk = desk_of(intake, attachments, self.store.cases, self.suggestions, self.others)
         limits = Limits(Buckets(self.rate), Buckets(self.rate))
         open311 = endpoint_of(intake, attachments, people.keys, limits, self.reporting, self.definitions)
-        yield Parts(intake, declarations, attachments, keys, people, self.telephony, desk, open311, limits, ready)
+        citizens = citizens_of(
+            intake, attachments, self.suggestions, self.reporting, self.inner, self.definitions, self.form_rate
+        )
+        yield Parts(
+            intake, declarations, attachments, keys, people, self.telephony, desk, open311, citizens, limits, ready
+        )
         draining.cancel()
         await intake.drain()
         self.spool.close()
