@@ -251,6 +251,21 @@ def test_the_desk_works_without_scripts(town: Town, browser: Browser) -> None:
     expect(page.locator(".receipt")).to_contain_text("Fen İşleri Müdürlüğü")
 
 
+def test_a_ready_answer_settles_it_once_its_gap_is_filled_in(town: Town) -> None:
+    page = console(town)
+    Hand(page).write("Eski koltuğumu nasıl verebilirim")
+    page.keyboard.press("Alt+y")
+    expect(page.locator("#f-answer_template")).to_be_focused()
+    Hand(page).write("Bilgi verildi")
+    expect(page.locator("#f-answer")).to_be_focused()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".field.wrong")).to_contain_text("köşeli ayraç")
+    page.fill("#f-answer", "Perşembe sabahı kapı önüne bırakın.")
+    page.keyboard.press("Control+Enter")
+    told = town.at(registered(page), "resolved")
+    assert told["public_text"] == "Perşembe sabahı kapı önüne bırakın."
+
+
 def test_what_became_of_it_and_the_citizen_withdraws(town: Town) -> None:
     request_id = town.report(POTHOLE, service_code="yol-cukur")
     town.at(request_id, "assigned")

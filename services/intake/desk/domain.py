@@ -10,7 +10,7 @@ hears what the other request comes to.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, Final
 
@@ -127,13 +127,6 @@ class Form:
             elif isinstance(value, str):
                 found[field.name] = value[:_FIELD_LIMIT]
         return cls(**found)
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """
-        The form as a draft keeps it: what has something in it.
-        """
-        return {name: value for name, value in asdict(self).items() if value}
 
     @property
     def callback(self) -> str | None:
@@ -282,14 +275,16 @@ def callback_asked_for(text: str) -> str | None:
 
 def answer_of(form: Form) -> str:
     """
-    The answer given at once: what was typed, else the template that was chosen, in the citizen's language.
+    The answer given at once: what was typed, else the ready answer that was chosen (by its name or title), in the
+    citizen's language.
     """
-    if form.answer.strip() or not form.answer_template:
+    if form.answer.strip():
         return form.answer.strip()
-    found = next((answer for answer in answers() if answer.name == form.answer_template), None)
-    if found is None:
-        return ""
-    return found.text.en if form.language == "en" else found.text.tr
+    wanted = fold(form.answer_template.strip())
+    for answer in answers() if wanted else ():
+        if wanted in (answer.name, fold(answer.title.tr), fold(answer.title.en)):
+            return answer.text.en if form.language == "en" else answer.text.tr
+    return ""
 
 
 def _body(form: Form, service: str | None, point: tuple[float, float] | None, answer: str) -> dict[str, Any]:

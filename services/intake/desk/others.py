@@ -21,8 +21,8 @@ def timed(found: Json) -> Json:
     """
     A call-back, or the list of them, with its times as times.
     """
-    rows = {name: [timed(row) for row in found[name]] for name in ("callbacks", "told", "notes") if name in found}
-    times = {name: datetime.fromisoformat(found[name]) for name in ("since", "at") if found.get(name)}
+    rows: Json = {name: [timed(row) for row in found[name]] for name in ("callbacks", "told", "notes") if name in found}
+    times: Json = {name: datetime.fromisoformat(found[name]) for name in ("since", "at") if found.get(name)}
     return {**found, **rows, **times}
 
 

@@ -325,7 +325,7 @@ def _console(
             for code, service in catalogue().services.items()
             if service.crisis is None
         ],
-        ready=[(answer.name, getattr(answer.title, language)) for answer in answers()],
+        ready=answers(),
     )
 
 

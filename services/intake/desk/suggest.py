@@ -14,7 +14,7 @@ from services.common.contracts.vocabulary import TRIAGE_SERVICE, Channel, Decide
 from services.common.ui.words import PRIORITIES
 from services.intake.desk.receipt import department_words, service_words
 from services.intake.desk.scripts import Both, scripts
-from services.intake.guard import Away, Breaker
+from services.intake.guard import Breaker
 
 PATH: Final = "/v1/classify"
 PATIENCE: Final = 1.0
@@ -81,18 +81,6 @@ class Routing:
             return Classified.model_validate_json(answer.content)
 
         return await self._guard.call(ask)
-
-
-class NoSuggestions:
-    """
-    For an installation whose routing cannot be asked.
-    """
-
-    async def classify(self, text: str, channel: Channel | None) -> Classified:
-        """
-        Raises ``Away``.
-        """
-        raise Away
 
 
 def view(found: Classified, language: str) -> dict[str, Any]:

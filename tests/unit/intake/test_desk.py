@@ -156,11 +156,6 @@ def test_what_the_operator_typed_is_never_overwritten(
     assert form.address == (address.strip() or street or "")
 
 
-def test_a_draft_reads_back_as_the_form_it_was() -> None:
-    form = Form(text=TEXT, unnamed="1", photos=("a_1", "a_2"), channel="walk_in")
-    assert Form.read(form.kept) == form
-
-
 def test_a_service_is_known_by_code_and_by_both_its_names() -> None:
     for code, service in catalogue().services.items():
         if service.crisis is None:
@@ -219,6 +214,9 @@ def test_a_template_comes_in_the_citizens_language() -> None:
     assert domain.answer_of(Form(answer_template="tesekkur", language="en")).startswith("Thank")
     assert domain.answer_of(Form(answer_template="tesekkur", answer="Kendi sözüm")) == "Kendi sözüm"
     assert domain.answer_of(Form(answer_template="no such")) == ""
+    for answer in answers():
+        for name in (answer.name, answer.title.tr, answer.title.en):
+            assert domain.answer_of(Form(answer_template=name)) == answer.text.tr
 
 
 # --- the receipt ---

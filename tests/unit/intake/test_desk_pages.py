@@ -20,7 +20,12 @@ from tests.people import SignedIn, signed_in
 from tests.unit.intake.test_api import World
 
 OPERATOR = signed_in("operator")
-FORM = {"text": "Lise Caddesi'nde yolda çukur var", "channel": "phone", "key": "desk-1", "_csrf": OPERATOR.person.csrf}
+FORM: dict[str, Any] = {
+    "text": "Lise Caddesi'nde yolda çukur var",
+    "channel": "phone",
+    "key": "desk-1",
+    "_csrf": OPERATOR.person.csrf,
+}
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
 POTHOLE = Classified(
     service="yol-cukur",
@@ -394,7 +399,7 @@ async def test_the_desk_does_no_more_than_it_may(world: World, action: str) -> N
     assert updates(world) == []
 
 
-ITEM = {
+ITEM: dict[str, Any] = {
     "id": "b_" + "1" * 32,
     "state": "open",
     "missed": 2,
@@ -405,7 +410,7 @@ ITEM = {
 
 
 async def test_the_list_of_call_backs_has_no_number(world: World) -> None:
-    world.others.waiting = {ITEM["id"]: ITEM}  # type: ignore[dict-item]
+    world.others.waiting = {ITEM["id"]: ITEM}
     page = await world.http.get("/console/callbacks", headers=PAGE)
     assert "2 kaçan çağrı" in page.text
     assert "+90532" not in page.text
@@ -413,7 +418,7 @@ async def test_the_list_of_call_backs_has_no_number(world: World) -> None:
 
 
 async def test_opening_one_shows_the_number_and_says_why(world: World) -> None:
-    world.others.waiting = {ITEM["id"]: ITEM}  # type: ignore[dict-item]
+    world.others.waiting = {ITEM["id"]: ITEM}
     page = await world.http.get(f"/console/callbacks/{ITEM['id']}", headers=PAGE)
     assert "+905321112233" in page.text
     assert world.others.purposes == [f"callback:{ITEM['id']}"]
@@ -421,7 +426,7 @@ async def test_opening_one_shows_the_number_and_says_why(world: World) -> None:
 
 @pytest.mark.parametrize("result", ["done", "failed"])
 async def test_a_call_back_is_settled_once(world: World, result: str) -> None:
-    world.others.waiting = {ITEM["id"]: ITEM}  # type: ignore[dict-item]
+    world.others.waiting = {ITEM["id"]: ITEM}
     data = {"note": "konuşuldu", "_csrf": OPERATOR.person.csrf}
     for _ in range(2):
         answer = await world.http.post(f"/console/callbacks/{ITEM['id']}/{result}", data=data, headers=PAGE)
@@ -430,7 +435,7 @@ async def test_a_call_back_is_settled_once(world: World, result: str) -> None:
 
 
 async def test_a_request_from_a_call_back_knows_who_calls_and_closes_it(world: World) -> None:
-    world.others.waiting = {ITEM["id"]: ITEM}  # type: ignore[dict-item]
+    world.others.waiting = {ITEM["id"]: ITEM}
     page = await world.http.get("/console", params={"callback": ITEM["id"]}, headers=PAGE)
     assert 'value="+905321112233"' in page.text
     await world.http.post("/console", data=FORM | {"callback_id": ITEM["id"], "phone": "+905321112233"}, headers=PAGE)

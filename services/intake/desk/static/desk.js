@@ -48,6 +48,7 @@ function fill(values) {
   wrong([]);
   showSame();
   onChannel();
+  unnamed();
   forget();
   if (fields.text.value) suggest(0);
 }
@@ -122,6 +123,18 @@ function choose(number) {
 function unnamed() {
   const off = fields.unnamed.checked;
   for (const name of ['name', 'phone', 'email', 'whatsapp_id']) fields[name].readOnly = off;
+}
+
+// A ready answer goes into the text, where its gaps can be filled in; what was typed there stays.
+function ready() {
+  const options = [...document.querySelectorAll('#ready option')];
+  const found = options.find((one) => one.value === fields.answer_template.value);
+  const own = fields.answer.value && !options.some((one) => [one.dataset.tr, one.dataset.en].includes(fields.answer.value));
+  if (!found || own) return;
+  fields.answer.value = fields.language.value === 'en' ? found.dataset.en : found.dataset.tr;
+  fields.answer.focus();
+  const gap = fields.answer.value.match(/\[[^\]\n]+\]/);
+  if (gap) fields.answer.setSelectionRange(gap.index, gap.index + gap[0].length);
 }
 
 function addPhoto(id, file) {
@@ -254,6 +267,7 @@ form.addEventListener('input', (event) => {
   field.dataset.touched = '1';
   if (field.name === 'channel') onChannel();
   if (field.name === 'unnamed') unnamed();
+  if (field.name === 'answer_template') ready();
   if (field.name === 'text') suggest();
   else if (['neighbourhood', 'address', 'service'].includes(field.name)) chosen();
   keepSoon();
