@@ -458,7 +458,12 @@ def _feedback(case: Case, now: Now, feedback: FeedbackSubmitted) -> Case:
         heard = {"reply": feedback.comment}
         return reopen(case, member, now, None, update_id=feedback.feedback_id, secrets=heard)
     reason, detail = refusal or unknown
-    said = {"update_id": feedback.feedback_id, "action": Action.REOPEN, "reason": reason, "detail": detail}
+    said: dict[str, Any] = {
+        "update_id": feedback.feedback_id,
+        "action": Action.REOPEN,
+        "reason": reason,
+        "detail": detail,
+    }
     return emit(case, feedback.request_id, now, UpdateRefused, concerns=[], **said)
 
 
