@@ -50,7 +50,12 @@ class Town:
         assert answer.status_code == 202, answer.text
 
     def read(self, number: str, **query: str) -> dict[str, Any]:
-        answer = self.http.get(f"requests/{number}.json", params=query)
+        """
+        The request, asked for again as long as the answer says so (a number given just now, on a busy machine).
+        """
+        answer = eventually(
+            lambda: (found := self.http.get(f"requests/{number}.json", params=query)).status_code != 503 and found
+        )
         assert answer.status_code == 200, answer.text
         [found] = answer.json()
         held_by("requests.json", [found])
@@ -81,8 +86,10 @@ def town(stack: Stack) -> Iterator[Town]:
     there.http.close()
 
 
-def test_what_was_posted_is_read_at_once_and_masked(town: Town) -> None:
+def test_what_was_posted_is_read_at_once_or_within_seconds_but_never_unknown_and_masked(town: Town) -> None:
     number = town.report(description=f"Çukur & <su> ğüşıöçİ: {SECRET}", email="kisi@example.com", first_name="Ayşe")
+    at_once = town.http.get(f"requests/{number}.json")
+    assert at_once.status_code == 200 or (at_once.status_code == 503 and at_once.headers["retry-after"])
     found = town.read(number, extensions="true")
     assert found["description"] == "Çukur & <su> ğüşıöçİ: telefon, kimlik, eposta, iban"
     assert (found["status"], found["service_code"], found["lat"], found["long"]) == (
