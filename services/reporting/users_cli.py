@@ -8,8 +8,8 @@
     users disable USER | users enable USER
     users import
 
-``add`` and ``reset`` print a first password, which the person changes at the first sign-in. ``import`` reads a JSON list
-of {user, name, roles, departments?, password?} and adds who is not there yet; others only get the password.
+``add`` and ``reset`` print a first password, which the person changes at the first sign-in. ``import`` reads a JSON
+list of {user, name, roles, departments?, password?} and adds who is not there yet; others only get the password.
 
 Passwords never stand on the command line, where other users of the machine see them.
 """
