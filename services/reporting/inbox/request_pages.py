@@ -41,6 +41,8 @@ async def photo(attachment_id: str, place: Reading, room: RoomOf, size: str = "p
     """
     if size not in SIZES:
         raise Problem(422, f"size must be one of {', '.join(SIZES)}")
+    if not _ATTACHMENT.fullmatch(attachment_id):
+        raise Problem(404, NOT_HERE)
     passed = await room.intake.photo(place.person, attachment_id, size)
     return Response(passed.body, passed.status, dict(passed.headers))
 

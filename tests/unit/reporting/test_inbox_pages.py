@@ -250,6 +250,14 @@ async def test_what_the_citizen_sent_along_is_shown_by_its_department_s_own_addr
     assert (shown.status_code, shown.text) == (200, f"{picture} thumb")
 
 
+@pytest.mark.parametrize("odd", ["a_1", "%2e%2e%2fkeys", "a_" + "e" * 32 + "%3fsize=original", "A_" + "e" * 32])
+async def test_only_the_name_of_a_file_is_asked_of_intake(odd: str) -> None:
+    async with house().browser(ZABITA.headers) as browser:
+        answer = await browser.get(f"/department/zabita/photos/{odd}")
+
+    assert answer.status_code == 404
+
+
 async def test_every_action_has_a_form_that_says_what_it_was_drawn_from() -> None:
     one = life()
     async with house(one).browser(ZABITA.headers) as browser:

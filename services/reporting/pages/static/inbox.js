@@ -4,6 +4,7 @@ import * as outbox from './inbox-outbox.js';
 
 const inbox = document.querySelector('[data-inbox]');
 const request = document.querySelector('[data-request]');
+document.documentElement.classList.add('scripted');
 const parsed = (html) => new DOMParser().parseFromString(html, 'text/html');
 const person = () => document.querySelector('[data-person]').dataset.person;
 
