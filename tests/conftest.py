@@ -16,6 +16,7 @@ from deploy.stack.config import StackError
 from deploy.stack.stack import Stack, taken_ports
 
 KIND = os.environ.get("STACK", "auto")
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 
 def pytest_report_header() -> str:
@@ -29,7 +30,8 @@ def pytest_report_header() -> str:
         broker, database, containers = "Apache Kafka (container)", "MongoDB (container)", "testcontainers"
     else:
         containers = f"none ({docker.lacks() or 'STACK=docker takes them'})"
-    return f"broker: {broker}; database: {database}; containers: {containers}; mail: aiosmtpd; browser: not used yet"
+    browser = f"Chromium ({CHROMIUM})" if CHROMIUM.exists() else f"none ({CHROMIUM} is missing)"
+    return f"broker: {broker}; database: {database}; containers: {containers}; mail: aiosmtpd; browser: {browser}"
 
 
 @pytest.fixture(scope="session")

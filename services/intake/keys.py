@@ -19,7 +19,9 @@ from services.common.kit.logs import logger
 from services.intake.guard import Away, Breaker
 
 log = logger(__name__)
-SCOPES: Final = ("requests:write", "updates:write", "crises:write", "reports:read", "texts:read", "contacts:read")
+SCOPES: Final = (
+    "requests:write", "updates:write", "crises:write", "reports:read", "texts:read", "visits:read", "contacts:read",
+)  # fmt: skip
 OWN: Final = "ilkim:web"
 """The adapter of citizens who come by our own pages; an API key cannot be called so."""
 OWN_SCOPES: Final = frozenset({"reports:read", "texts:read", "contacts:check"})

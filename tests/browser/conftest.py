@@ -4,12 +4,11 @@ Debian's Chromium for page tests. Without it they are skipped; under CI they fai
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+from tests.conftest import CHROMIUM
 
 
 @pytest.fixture(scope="module")
