@@ -2,6 +2,7 @@
 import { ago, api, el, t } from './app.js';
 
 const PAUSE = 70; // ms without a key: typing stopped
+const AGAIN = 2500; // ms until routing is asked again when it did not answer
 const form = document.getElementById('desk-form');
 const fields = form.elements;
 const box = document.getElementById('choices');
@@ -48,6 +49,7 @@ async function ask(since) {
     if (error.name === 'AbortError') return undefined;
     latest = null;
     box.replaceChildren(el('p', { class: 'muted' }, t('Öneri şu an alınamıyor; kaydedebilirsiniz.', 'No suggestion now; you can register all the same.')));
+    if (error.status !== 401) timer = setTimeout(() => ask(performance.now()), AGAIN);
     return undefined;
   }
   return alike();
