@@ -1,10 +1,10 @@
 """
 Events to one document per request and per sub-request. Pure: no clock, no database.
 
-A document keeps *facts* (``bodies``, ``origin``, ``history``, ``told``, ``inner``), each in a slot that its event
-names, and what ``derive`` makes of them. Facts are set, never counted, so the same events give the same document in any
-order, any repetition and any grouping into batches. Where two records claim one slot the smaller in ``_rank`` order
-stands.
+A document keeps *facts* (``bodies``, ``origin``, ``history``, ``told``, ``inner``, ``feedback``), each in a slot that
+its event names, and what ``derive`` makes of them. Facts are set, never counted, so the same events give the same
+document in any order, any repetition and any grouping into batches. Where two records claim one slot the smaller in
+``_rank`` order stands.
 
 ``inner`` is what departments read on their own topics and nobody else may: internal notes, reasons, the citizen's
 replies. ``inner_for`` alone gives it out.
@@ -24,6 +24,8 @@ from zoneinfo import ZoneInfo
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Received
 from services.common.contracts.events import (
+    CitizenReplied,
+    FeedbackSubmitted,
     ForTheCrew,
     Lifecycle,
     Notification,
@@ -31,6 +33,7 @@ from services.common.contracts.events import (
     RequestEscalated,
     RequestReceived,
     RequestRegistered,
+    UpdateSubmitted,
 )
 from services.common.contracts.ids import derived_id, family_of, grouped
 from services.common.contracts.text import fold as plain
@@ -80,6 +83,8 @@ def tells_something(event: Received) -> bool:
     """
     Whether a document or the archive keeps anything of an event.
     """
+    if isinstance(event.data, UpdateSubmitted | CitizenReplied):
+        return False  # what is asked and written, not what came of it
     return not of_a_department(event) or bool(_words(event))
 
 
@@ -142,6 +147,7 @@ def _facts(document: Document | None) -> Document:
         "history": dict(document["history"]) if document else {},
         "told": dict(document["told"]) if document else {},
         "inner": dict(document.get("inner", {})) if document else {},
+        "feedback": dict(document.get("feedback", {})) if document else {},
         "origin": document["origin"] if document else None,
     }
 
@@ -156,6 +162,10 @@ def _absorb(facts: Document, event: Received) -> bool:
     if isinstance(data, RequestReceived):
         _set(facts["bodies"], safe_key(meta.id), _body(meta.id, data))
         return True
+    if isinstance(data, FeedbackSubmitted):
+        if data.rating is not None:
+            _set(facts["feedback"], str(data.closing_seq), _opinion(meta.id, data))
+        return data.rating is not None
     if isinstance(data, Notification):
         key = f"{data.transition.replace('.', '-')}/{data.attempt}/{data.recipient}{'/late' if data.late else ''}"
         _set(facts["told"], key, _told(meta.id, data))
@@ -284,6 +294,10 @@ def _state(event_id: str, data: Lifecycle) -> Document:
     return {name: value for name, value in entry.items() if value is not None}
 
 
+def _opinion(event_id: str, data: FeedbackSubmitted) -> Document:
+    return {"id": event_id, "at": _millis(data.submitted_at), "rating": data.rating, "comment": data.comment}
+
+
 def _told(event_id: str, data: Notification) -> Document:
     return {
         "id": event_id,
@@ -309,6 +323,8 @@ def derive(facts: Mapping[str, Any]) -> Document:
 
     ``place`` and ``closed_day`` are where requests stand among all, so a part has none; ``work`` is where each stands.
     ``visited_by`` is the department that has it open; what was split is visited in its parts.
+
+    ``rating`` is what the citizen thought of the last ending that they rated, 5 being best.
 
     For the public: ``newest_first`` is where a whole request stands, ``shown_as`` the service it is shown under (in
     triage the one that the citizen chose), ``told_public`` whether the citizen was told that the text is public,
@@ -380,11 +396,16 @@ def derive(facts: Mapping[str, Any]) -> Document:
         "escalations": escalations,
         "escalated": bool(escalations),
         "last_seq": int(last.get("seq", 0)),
+        "rating": _rating(facts.get("feedback", {})),
         "search": _search(request_id, last.get("service_code"), body),
         **_handling(entries),
         **_places(request_id, last if place else {}, closed_at, _clocks(last, entries, judged=bool(closings))),
         **_telling(facts["told"]),
     }
+
+
+def _rating(feedback: Mapping[str, Document]) -> int | None:
+    return int(feedback[max(feedback, key=int)]["rating"]) if feedback else None
 
 
 _OF_THE_LAST: Final = (

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED, department_topic
+from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED, UPDATES, department_topic
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
@@ -24,7 +24,7 @@ log = logger(__name__)
 
 GROUP: Final = "reporting"
 DEPARTMENTS: Final = tuple(department_topic(slug).name for slug in catalogue().departments)
-TOPICS: Final = (RECEIVED.name, LIFECYCLE.name, NOTIFICATIONS.name, *DEPARTMENTS)
+TOPICS: Final = (RECEIVED.name, UPDATES.name, LIFECYCLE.name, NOTIFICATIONS.name, *DEPARTMENTS)
 BEAT_SECONDS: Final = 1.0
 
 

@@ -322,7 +322,8 @@ class Pause(Answer):
 class RequestDetail(RequestRow):
     """
     A request or sub-request with its life. ``text`` is the citizen's own words, for callers with the scope texts:read
-    alone. ``parts``: its sub-requests and their states. ``question``: what the citizen is asked.
+    alone. ``parts``: its sub-requests and their states. ``question``: what the citizen is asked. ``rating``: 1 to 5
+    stars of the citizen for the last ending that they rated.
     """
 
     decided_by: str | None
@@ -330,6 +331,7 @@ class RequestDetail(RequestRow):
     text: str | None
     question: str | None = Field(examples=["Hangi kapının önünde?"])
     referred_to: OtherBody | None
+    rating: int | None
     bounced: int
     parts: list[RequestRow]
     escalations: list[Escalation]
@@ -507,6 +509,7 @@ def detail(document: Document, parts: list[Document], now: datetime, *, with_tex
         **row(document, now),
         **{name: document[name] for name in plain},
         "text": body.get("text") if with_text else None,
+        "rating": document.get("rating"),
         "parts": [row(part, now) for part in parts],
         "history": sorted(document["history"].values(), key=lambda step: int(step["seq"])),
         "told": sorted(told, key=lambda step: (step["at"], step["id"])),

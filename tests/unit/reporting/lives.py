@@ -11,7 +11,15 @@ from services.common.contracts import events
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Metadata, Received, encode
 from services.common.contracts.ids import keyed_request_id
-from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED, TOPICS_BY_NAME, Topic, department_topic
+from services.common.contracts.topics import (
+    LIFECYCLE,
+    NOTIFICATIONS,
+    RECEIVED,
+    TOPICS_BY_NAME,
+    UPDATES,
+    Topic,
+    department_topic,
+)
 from services.common.contracts.vocabulary import CLOSED, Channel, Kind, Outcome, Status
 from services.common.kit.worker import Delivery
 from services.reporting.projections import Document, fold, inherit, subject_of
@@ -107,6 +115,24 @@ class Life:
         }
         body = events.RequestReceived.model_validate(fields)
         self._add(RECEIVED, text, body)
+        return self
+
+    def rate(self, rating: int | None, closing_seq: int | None = None, comment: str | None = None) -> "Life":
+        """
+        The citizen's opinion of an ending (the last one); without stars that it is to be opened again.
+        """
+        data = events.FeedbackSubmitted(
+            request_id=self.request_id,
+            feedback_id=f"f-{len(self.events)}",
+            closing_seq=closing_seq or self.seq,
+            rating=rating,
+            comment=comment or "yine açıldı",
+            reopen=rating is None,
+            channel=Channel.WEB,
+            submitted_at=self.now,
+            adapter="ilkim:web",
+        )
+        self._add(UPDATES, "feedback", data)
         return self
 
     def register(self, cause: str | None = None) -> "Life":
@@ -340,6 +366,8 @@ def random_life(draw: random.Random, number: int, days: int = 30) -> Life:
     if draw.random() < 0.6 and life.status not in CLOSED:
         life.close(timedelta(minutes=draw.randrange(1, 6_000)))
         life.tell("closed", events.NotificationSent, channel="email")
+        if draw.random() < 0.5:
+            life.rate(draw.choice((None, 1, 3, 5))).rate(draw.choice((2, 4)))
     return life
 
 

@@ -26,6 +26,7 @@ from services.reporting.projections import (
     subject_of,
     tells_something,
 )
+from tests.builders import reply, update
 from tests.unit.reporting.lives import CLERK, MASTER, PHOTO, START, Life, documents_of, random_life
 
 
@@ -89,6 +90,27 @@ def test_the_body_that_registration_names_counts_and_no_other() -> None:
 
     assert document["channel"] == "phone"
     assert document["bodies"][document["origin"]]["text"] == "ikinci"
+
+
+def test_the_first_rating_of_the_last_ending_counts_and_a_reopening_is_no_rating() -> None:
+    life = Life().receive().register().assign().close()
+    first = life.seq
+    assert document_of(*life.events)["rating"] is None
+    life.rate(2).rate(5)
+    assert document_of(*life.events)["rating"] == document_of(*reversed(life.events))["rating"] == 2
+    life.rate(None).move(events.RequestReopened, Status.REOPENED).close()
+    rated = document_of(*life.events)
+    assert rated["rating"] == 2
+    life.rate(4).rate(1, closing_seq=first)
+    assert document_of(*life.events)["rating"] == 4
+    assert set(rated["feedback"]) == {str(first)}
+
+
+def test_what_departments_ask_and_citizens_write_is_not_kept() -> None:
+    life = Life().receive().register().assign()
+    meta = life.events[0].meta
+    for said in (update(life.request_id, "accept"), reply(life.request_id)):
+        assert not tells_something(Received("requests.updates", meta, said))
 
 
 def test_a_retried_body_counts_with_its_earliest_time() -> None:

@@ -30,8 +30,8 @@ def health() -> Health:
 
 def test_the_group_and_topics_stay_what_they_are() -> None:
     assert GROUP == "reporting"
-    assert TOPICS[:3] == ("requests.received", "requests.lifecycle", "notifications.lifecycle")
-    assert set(TOPICS[3:]) == {f"requests.dept.{slug}" for slug in catalogue().departments}
+    assert TOPICS[:4] == ("requests.received", "requests.updates", "requests.lifecycle", "notifications.lifecycle")
+    assert set(TOPICS[4:]) == {f"requests.dept.{slug}" for slug in catalogue().departments}
 
 
 A, B = "requests.received/0", "requests.lifecycle/3"
