@@ -63,6 +63,7 @@ def citizens_of(
     inner: FakeInner,
     known: Definitions,
     rate: Rate | None = None,
+    public_url: str = "https://ilkim.example",
 ) -> Citizens:
     """
     The pages' parts; without a ``rate`` an address sends as many forms as it likes.
@@ -76,7 +77,7 @@ def citizens_of(
         inner=cast(Inner, inner),
         known=known,
         secret=SECRET,
-        public_url="https://ilkim.example",
+        public_url=public_url,
         forms=Buckets(rate or Rate(per_second=0, at_once=1)),
         tries=Buckets(TRIES),
         trusted_proxies=frozenset(),

@@ -78,6 +78,7 @@ class World:
         self.reporting = FakeReporting()
         self.inner = FakeInner()
         self.form_rate: Rate | None = None
+        self.public_url = "https://ilkim.example"
         self.definitions = definitions()
         self.rate = Rate(per_second=0, at_once=1)
         self.http: httpx.AsyncClient
@@ -136,7 +137,14 @@ class World:
         limits = Limits(Buckets(self.rate), Buckets(self.rate))
         open311 = endpoint_of(intake, attachments, people.keys, limits, self.reporting, self.definitions)
         citizens = citizens_of(
-            intake, attachments, self.suggestions, self.reporting, self.inner, self.definitions, self.form_rate
+            intake,
+            attachments,
+            self.suggestions,
+            self.reporting,
+            self.inner,
+            self.definitions,
+            self.form_rate,
+            self.public_url,
         )
         yield Parts(
             intake, declarations, attachments, keys, people, self.telephony, desk, open311, citizens, limits, ready
