@@ -89,10 +89,12 @@ def test_what_is_typed_is_suggested_and_sent_on_a_telephone(browser_page: Page, 
     browser_page.set_viewport_size(PHONE)
     browser_page.goto(site.url)
     browser_page.get_by_label("Kendi sözlerinizle yazın").press_sequentially(TEXT)
-    expect(browser_page.get_by_label("Yolda çukur, bozuk asfalt")).to_be_visible(timeout=30_000)
+    expect(browser_page.get_by_role("radio", name="Yolda çukur, bozuk asfalt", exact=True)).to_be_visible(
+        timeout=30_000
+    )
     expect(browser_page.get_by_label("Mahalle")).to_have_value("Kadıköy")
     expect(browser_page.get_by_text("Aynısı bildirilmiş olabilir")).to_be_visible()
-    browser_page.get_by_label("Yolda çukur, bozuk asfalt").check()
+    browser_page.get_by_role("radio", name="Yolda çukur, bozuk asfalt", exact=True).check()
     no_sideways_scroll(browser_page)
     axe(browser_page)
     shot(browser_page, "citizen-suggested-390")
