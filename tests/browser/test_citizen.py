@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from services.common.contracts.ids import grouped, random_request_id
 from services.common.contracts.tracking import LINK_LASTS, Purpose, token
@@ -23,7 +23,7 @@ from tests.unit.intake.test_citizen import detail, ended
 from tests.unit.intake.test_desk_pages import GAS, POTHOLE
 
 TEXT = "Lise Caddesi 12 önünde yolda büyük bir çukur var"
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 SEEN = re.compile(r"/t/[0-9A-Z]{13}\?new=1$")
 
 

@@ -5,9 +5,11 @@ needs the link of a message or the last digits of the telephone, after which the
 An unknown number and one that is not public give the same page, after the same questions.
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
+from time import monotonic
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Form, Request, Response
@@ -32,6 +34,9 @@ from services.intake.open311.reading import ReadingAway
 from services.intake.schemas import FeedbackTaken, NewFeedback, NewReply
 
 COOKIE: Final = "ilkim_track"
+ROUTED_WITHIN: Final = 1.5
+"""Seconds in which a request nearly always has its department."""
+_LOOK_AGAIN: Final = 0.1
 SEEN_LASTS: Final = timedelta(hours=12)
 NOT_SAME: Final = Words(
     "Bu numara ve rakamlarla bir başvuru gösteremiyoruz. Rakamları denetleyin ya da mesajdaki bağlantıyı kullanın.",
@@ -261,12 +266,17 @@ def _remember(answer: RedirectResponse, citizens: Citizens, number: str) -> None
     )
 
 
-async def _tracked(citizens: Citizens, reader: Reader) -> Tracked | None:
+async def _tracked(citizens: Citizens, reader: Reader, *, patient: bool) -> Tracked | None:
     """
-    What this reader may see; None for nothing. Raises ``Away`` or ``ReadingAway``.
+    What this reader may see; None for nothing. ``patient``: the request was sent just now, so wait a little until it
+    has its department. Raises ``Away`` or ``ReadingAway``.
     """
     if reader.proven:
         detail = await citizens.inner.request(reader.number)
+        give_up_at = monotonic() + (ROUTED_WITHIN if patient else 0)
+        while (detail is None or detail["department"] is None) and monotonic() < give_up_at:
+            await asyncio.sleep(_LOOK_AGAIN)
+            detail = await citizens.inner.request(reader.number)
         return of_own(detail) if detail else just_received(reader.number)
     view = await citizens.reader.one(reader.number)
     return of_public(view) if view else None
@@ -284,14 +294,14 @@ async def _shown(
     status: int = 200,
 ) -> Response:
     now, number = citizens.clock(), reader.number
+    new = reader.proven and "new" in request.query_params
     try:
-        seen = await _tracked(citizens, reader)
+        seen = await _tracked(citizens, reader, patient=new)
     except (Away, ReadingAway):
         seen, notice_of, status = None, AWAY, 503
     key, link = "", f"{citizens.public_url}/t/{number}"
     if seen is not None and seen.closing_seq is not None and seen.closed_at is not None and seen.reopens(now):
         key = token(citizens.secret, number, Purpose.FEEDBACK, seen.closed_at + REOPENS_WITHIN, seen.closing_seq)
-    new = reader.proven and "new" in request.query_params
     own_link = f"{link}?k={token(citizens.secret, number, Purpose.LINK, now + LINK_LASTS)}" if new else link
     return pages.render(
         request,

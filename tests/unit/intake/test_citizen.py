@@ -453,7 +453,8 @@ def refused(*fields: str) -> Iterator[None]:
 def test_a_service_that_needs_a_place_gets_one() -> None:
     with refused("neighbourhood"):
         to_request(Form(text=TEXT, service="yol-cukur"), definitions(), "tr", "v1")
-    assert to_request(Form(text=TEXT, service="yol-cukur", address="Lise Cd."), definitions(), "tr", "v1")
+    placed = to_request(Form(text=TEXT, service="yol-cukur", address="Lise Cd."), definitions(), "tr", "v1")
+    assert placed.service_code == "yol-cukur"
 
 
 @pytest.mark.parametrize("code", ["siniflandirilamadi", "kadin-danisma-yok", "vefa-ilac"])
