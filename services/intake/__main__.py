@@ -95,6 +95,8 @@ def _add(args: argparse.Namespace) -> None:
         )
     if unknown := departments - set(catalogue().departments):
         sys.exit(f"--departments: unknown: {', '.join(sorted(unknown))}")
+    if ":" in args.name:
+        sys.exit("--name: names with a colon are people and our own pages")
     key = args.key or new_key()
     if len(key) < 16:
         sys.exit("--key needs at least 16 characters")

@@ -23,10 +23,14 @@ from services.common.contracts.tracking import LINK_LASTS, Purpose, token
 from services.common.contracts.vocabulary import Channel, Status
 from services.common.kit.clock import system_clock
 from services.common.kit.limits import Rate
+from services.common.kit.mongo import UNAVAILABLE
 from services.intake.citizen import form as forms
 from services.intake.citizen import notice, tracking
 from services.intake.citizen.form import Form, FormError, TicketState, to_request
+from services.intake.citizen.inner import Inner, TooOften
 from services.intake.desk.domain import SUSPECTED
+from services.intake.guard import Away, Breaker
+from services.intake.keys import Keys, OwnKeys, StoredKey, own_key, stored_own
 from services.intake.open311.definitions import definitions
 from tests.hostile_files.pictures import jpeg
 from tests.unit.intake.citizens import SECRET, ticket
@@ -438,6 +442,76 @@ async def test_while_reporting_is_silent_the_page_says_so(world: World) -> None:
     assert (await world.http.post(f"/t/{number}/prove", data={"last4": "2233"})).status_code == 503
     await prove(world, number)
     assert (await world.http.get(f"/t/{number}")).status_code == 503
+
+
+# --- what intake asks of others ---
+
+
+class Others:
+    """
+    Reporting and notify behind one client: ``answer`` to whatever is asked, ``asked`` what was.
+    """
+
+    def __init__(self, contact: str | None = "c_" + "a" * 32) -> None:
+        self.contact = contact
+        self.answer = httpx.Response(200, json={"same": True})
+        self.asked: list[httpx.Request] = []
+        http = httpx.AsyncClient(transport=httpx.MockTransport(self))
+        self.inner = Inner(http, own_key(SECRET), "http://reporting/", "http://notify", self.contact_of)
+
+    async def contact_of(self, _: str) -> str | None:
+        return self.contact
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        return self.answer
+
+
+async def test_the_digits_are_asked_of_notify_with_intakes_own_key() -> None:
+    others = Others()
+    assert await others.inner.knows("7XK29MQ4T3BDM", "2233")
+    (asked,) = others.asked
+    assert (asked.url.path, asked.headers["x-api-key"]) == (f"/v1/contacts/c_{'a' * 32}/check", own_key(SECRET))
+    others.answer = httpx.Response(429, headers={"Retry-After": "60"})
+    with pytest.raises(TooOften) as often:
+        await others.inner.knows("7XK29MQ4T3BDM", "2233")
+    assert often.value.wait == 60
+
+
+async def test_an_unknown_number_asks_as_much_as_a_known_one() -> None:
+    others = Others(contact=None)
+    others.answer = httpx.Response(200, json={"same": False})
+    assert not await others.inner.knows("7XK29MQ4T3BDM", "2233")
+    assert len(others.asked) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 503])
+async def test_an_answer_that_is_none_counts_as_no_answer(status: int) -> None:
+    others = Others()
+    others.answer = httpx.Response(status, text="<html>")
+    with pytest.raises(Away):
+        await others.inner.request("7XK29MQ4T3BDM")
+    with pytest.raises(Away):
+        await others.inner.knows("7XK29MQ4T3BDM", "2233")
+
+
+async def test_what_reporting_does_not_have_yet_is_none() -> None:
+    others = Others()
+    others.answer = httpx.Response(404, json={})
+    assert await others.inner.request("7XK29MQ4T3BDM") is None
+
+
+async def test_intakes_own_key_is_known_to_who_asks_and_stored_nowhere(tmp_path: Path) -> None:
+    async def none() -> list[StoredKey]:
+        return []
+
+    keys = Keys(none, tmp_path / "keys.json", Breaker("keys", UNAVAILABLE, pause=0), stored_own(SECRET))
+    await keys.start()
+    found = await OwnKeys(keys).caller(own_key(SECRET))
+    assert found is not None
+    assert found.scopes == {"reports:read", "texts:read", "contacts:check"}
+    assert await OwnKeys(keys).caller(own_key(b"another secret")) is None
+    assert keys.count == 0
 
 
 # --- pure ---
