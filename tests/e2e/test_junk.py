@@ -28,7 +28,7 @@ pytestmark = pytest.mark.e2e
 OWN_SYSTEM = topics.department_updates_topic("fen-isleri")
 READERS = {
     topics.RECEIVED.name: ("routing", "reporting"),
-    topics.UPDATES.name: ("routing",),
+    topics.UPDATES.name: ("routing", "reporting"),
     topics.COMMANDS.name: ("routing",),
     OWN_SYSTEM.name: ("routing",),
     topics.LIFECYCLE.name: ("intake", "notify", "reporting"),
