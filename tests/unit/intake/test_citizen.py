@@ -268,7 +268,7 @@ async def test_one_address_sends_so_many_forms(tmp_path: Path) -> None:
 
 async def test_a_foreign_page_sends_nothing(world: World) -> None:
     world.http.headers["Sec-Fetch-Site"] = "cross-site"
-    for path in ("/new", "/t/7XK29MQ4T3BDM/prove", "/t/7XK29MQ4T3BDM/reply", "/t/7XK29MQ4T3BDM/feedback"):
+    for path in ("/new", *(f"/t/7XK29MQ4T3BDM/{end}" for end in ("prove", "forget", "reply", "feedback"))):
         data = {"text": TEXT, "ticket": ticket(), "last4": "2233", "do": "rate"}
         assert (await world.http.post(path, data=data)).status_code == 403
     assert not world.publisher.records

@@ -89,7 +89,11 @@ def test_no_text_stands_outside_of_t(path: Path) -> None:
     assert [text for text in words if " / " not in text] == []  # paper has "Tarih / Date"
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=place)
+# Citizens do not sign in: their cookie is SameSite, and where each of their forms comes from is checked.
+SIGNED_IN = [path for path in TEMPLATES if "citizen" not in path.parts]
+
+
+@pytest.mark.parametrize("path", SIGNED_IN, ids=place)
 def test_every_post_form_carries_the_token(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for form in re.findall(r"<form\b[^>]*method=\"post\".*?</form>", text, re.DOTALL | re.IGNORECASE):
