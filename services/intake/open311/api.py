@@ -47,6 +47,21 @@ _ERRORS: Final[dict[str, Any]] = {
     },
     "text/xml": {"schema": {"type": "string"}},
 }
+_TEXT: Final[dict[str, Any]] = {"type": "string"}
+_MOMENT: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
+_KINDS: Final[dict[str, dict[str, Any]]] = {
+    "service_code": {"type": "string", "enum": list(offered())},
+    "lat": {"type": "number", "minimum": -90, "maximum": 90},
+    "long": {"type": "number", "minimum": -180, "maximum": 180},
+    "radius": {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000, "description": "metres"},
+    "page": {"type": "integer", "minimum": 0},
+    "page_size": {"type": "integer", "minimum": 1, "maximum": 1_000},
+    "max_requests": {"type": "integer", "minimum": 1, "maximum": 1_000},
+    "description": {"type": "string", "maxLength": 4_000},
+    "email": {"type": "string", "format": "email"},
+    **dict.fromkeys(("start_date", "end_date", "updated_after", "updated_before", "updated_datetime"), _MOMENT),
+    **{name: {"type": "boolean"} for name in ("extensions", "with_picture", "just_count")},
+}
 _MEANINGS: Final = {
     400: "Something is missing or wrong",
     403: "No valid api_key",
@@ -66,24 +81,29 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _queries(*names: str) -> dict[str, Any]:
-    found = [{"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in names]
+    found = [{"name": name, "in": "query", "required": False, "schema": _KINDS.get(name, _TEXT)} for name in names]
     return {"parameters": [*found, *_EVERYWHERE]}
 
 
 def _body(*required: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    text = {"type": "string"}
     schema = {
         "type": "object",
         "required": list(required),
-        "properties": dict.fromkeys((*required, *optional), text),
-        "additionalProperties": text,
+        "properties": {name: _KINDS.get(name, _TEXT) for name in (*required, *optional)},
+        "additionalProperties": _TEXT,
     }
     forms = ("application/x-www-form-urlencoded", "multipart/form-data")
     return {"requestBody": {"required": True, "content": {form: {"schema": schema} for form in forms}}}
 
 
 _EVERYWHERE: Final[list[dict[str, Any]]] = [
-    {"name": "jurisdiction_id", "in": "query", "required": False, "schema": {"type": "string"}},
+    {
+        "name": "jurisdiction_id",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string", "enum": ["", "ilkadim.bel.tr"]},
+        "description": "need not be named: this endpoint serves one (INTAKE_OPEN311_JURISDICTION)",
+    },
     {"name": "lang", "in": "query", "required": False, "schema": {"type": "string", "enum": ["tr", "en"]}},
 ]
 _WHICH: Final = (
@@ -128,6 +148,7 @@ FormOf = Annotated[Format, Depends(_form)]
 GivenOf = Annotated[Given, Depends(_given)]
 EndpointOf = Annotated[Open311, Depends(_open311)]
 LanguageOf = Annotated[Language, Depends(_language)]
+ServiceCode = Annotated[str, Path(json_schema_extra={"enum": list(offered())})]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=CALLER_KEY)]
 
 router = APIRouter(prefix=PREFIX, tags=["open311"])
@@ -155,7 +176,7 @@ async def get_services(form: FormOf, _: GivenOf, endpoint: EndpointOf, language:
     "/services/{service_code}.{fmt}", response_class=Response, responses=_answers(400, 404), openapi_extra=_queries()
 )
 async def get_definition(
-    form: FormOf, _: GivenOf, endpoint: EndpointOf, service_code: str, language: LanguageOf
+    form: FormOf, _: GivenOf, endpoint: EndpointOf, service_code: ServiceCode, language: LanguageOf
 ) -> Response:
     """
     What a service asks besides place and text.

@@ -207,7 +207,7 @@ def test_a_report_without_words_has_its_services_name(blank: str) -> None:
 
 @pytest.mark.parametrize("place", [{"address_string": "Gazi Cad."}, {"address_id": "7"}])
 def test_an_address_or_its_id_is_a_location(place: dict[str, str]) -> None:
-    assert report(params(service_code="yol-cukur", **place), definitions())
+    assert report(params(service_code="yol-cukur", **place), definitions()).service_code == "yol-cukur"
 
 
 @pytest.mark.parametrize(
