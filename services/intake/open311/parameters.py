@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -28,6 +28,7 @@ Given = Mapping[str, Sequence[str]]
 SPAN: Final = timedelta(days=90)
 MOST_ROWS: Final = 1_000
 _MOST_PAGES: Final = 100_000
+_OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 ADDRESS_ID: Final = "address_id"
 MEDIA_URL: Final = "media_url"
 KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {
@@ -419,7 +420,7 @@ class _Reader:
             return None
         if start is None and end is None:
             return None if open_ended else Stretch(now - SPAN, now)
-        since = start if start is not None else (end or now) - SPAN
+        since = start if start is not None else max((end or now) - SPAN, _OLDEST)
         until = end if end is not None else max(since, min(now, since + SPAN))
         if since > until:
             self.wrong("start_date must not be later than end_date.")

@@ -72,6 +72,11 @@ def test_only_an_end_means_the_90_days_before_it() -> None:
     assert asked(end_date="2026-04-01T00:00:00Z")["received_from"] == "2026-01-01T00:00:00+00:00"
 
 
+def test_nothing_is_asked_from_before_our_age() -> None:
+    query = asked(end_date="2000-01-01T00:00:00Z")
+    assert query["received_from"] == query["received_to"] == "2000-01-01T00:00:00+00:00"
+
+
 def test_90_days_may_be_asked_for_and_a_second_more_may_not() -> None:
     assert asked(start_date="2026-01-01T00:00:00Z", end_date="2026-04-01T00:00:00Z")
     messages = refused(params(start_date="2026-01-01T00:00:00Z", end_date="2026-04-01T00:00:01Z"))
