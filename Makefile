@@ -64,7 +64,12 @@ train: install ## make the classifier's model and its report anew from services/
 
 .PHONY: test
 test: install ## every test that is no long run; says on which broker and database it stands
-	@$(PY) -m pytest --cov --cov-report=term --durations=10
+	@$(PY) -m pytest --cov --cov-report= --numprocesses 2 --dist worksteal tests/unit tests/contract
+	@$(PY) -m pytest --cov --cov-append --cov-report=term --durations=10 tests/integration tests/browser tests/e2e
+
+.PHONY: bench-desk
+bench-desk: up ## how long a suggestion takes at the operator's desk, in Chromium; the limit is 150 ms
+	@$(PY) -m tests.bench.desk_suggest --run-dir "$${RUN_DIR:-.run}"
 
 .PHONY: faults-short
 faults-short: install ## kill intake, routing, notify and projector under load, then count; about 2 minutes
