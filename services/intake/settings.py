@@ -5,12 +5,13 @@ Settings of intake, read once in ``__main__``.
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.contracts.ids import keyed_hash
 from services.common.kit.limits import Rate
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+from services.intake.citizen.tiles import Tiles
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 ExchangeToken = Annotated[SecretStr, Field(min_length=16)]
@@ -39,6 +40,9 @@ class IntakeSettings(BaseSettings):
     ``address_rate`` limits who shows no key, ``key_rate`` each key, as JSON ``{"per_second": 100, "at_once": 1000}``;
     ``per_second`` 0 is no limit; ``form_rate`` limits how often one address sends the citizen's form.
     ``trusted_proxies``: addresses whose ``X-Forwarded-For`` is believed, as a JSON list.
+
+    ``tile_url``: the tiles of the map in the citizen's form, ``https://tiles.example.org/{z}/{x}/{y}.png``, and
+    ``tile_attribution``, whom to name on it; without them its ground is plain.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
@@ -66,11 +70,25 @@ class IntakeSettings(BaseSettings):
     key_rate: Rate = Rate(per_second=100, at_once=1_000)
     form_rate: Rate = Rate(per_second=0.05, at_once=20)
     trusted_proxies: frozenset[str] = frozenset()
+    tile_url: str | None = None
+    tile_attribution: str = ""
     database: str = "intake"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+
+    @field_validator("tile_url")
+    @classmethod
+    def _tiles(cls, url: str | None) -> str | None:
+        return Tiles(url).url if url else None
+
+    @property
+    def tiles(self) -> Tiles | None:
+        """
+        The server of the map's tiles, if there is one.
+        """
+        return Tiles(self.tile_url, self.tile_attribution) if self.tile_url else None
 
     @property
     def secret(self) -> bytes:

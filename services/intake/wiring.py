@@ -162,6 +162,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         tries=Buckets(TRIES),
         trusted_proxies=settings.trusted_proxies,
         clock=system_clock,
+        tiles=settings.tiles,
     )
 
     async def ready() -> dict[str, object]:

@@ -18,6 +18,7 @@ from services.common.ui.words import Words
 from services.intake.application import Intake
 from services.intake.attachments.service import Attachments
 from services.intake.citizen.inner import Inner
+from services.intake.citizen.tiles import Tiles
 from services.intake.desk.suggest import Suggestions
 from services.intake.keys import OWN
 from services.intake.open311.definitions import Definitions
@@ -38,7 +39,7 @@ BUSY: Final = Words(
 class Citizens:
     """
     What the pages stand on. ``secret`` signs links and tickets; ``public_url``: without a slash at the end;
-    ``forms`` counts what an address sends, ``tries`` how often a request's digits were tried.
+    ``forms`` counts what an address sends, ``tries`` how often a request's digits were tried; ``tiles``: the map's.
     """
 
     intake: Intake
@@ -53,6 +54,7 @@ class Citizens:
     tries: Buckets
     trusted_proxies: frozenset[str]
     clock: Clock
+    tiles: Tiles | None = None
 
 
 async def _citizens(request: Request) -> Citizens:

@@ -86,7 +86,7 @@ class Form:
     """
     What was typed, as typed. ``service``: a code; blank lets routing decide. ``same_as``: the number of a request that
     this one repeats. ``ticket`` makes a second post of the same page the same request. ``website`` is a field that no
-    person sees; ``warned``: the citizen was shown whom to call in danger.
+    person sees; ``warned``: the citizen was shown whom to call in danger. ``q``: what the subjects are searched for.
     """
 
     text: str = ""
@@ -102,6 +102,7 @@ class Form:
     ticket: str = ""
     website: str = ""
     warned: str = ""
+    q: str = ""
     photos: tuple[str, ...] = ()
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -111,11 +112,11 @@ class Form:
         The fields that are the form's own, cut where no honest input is that long; others are left out.
 
         A subject is chosen among the suggested ones (``service``) or of the list (``service_list``), whichever is not
-        what the page had (``service_was``).
+        what the page had (``service_was``), or is picked from what a search found (``pick``).
         """
         found: dict[str, Any] = {}
         photos: list[str] = []
-        listed = was = ""
+        listed = was = picked = ""
         answers: dict[str, list[str]] = {}
         for name, value in given:
             if not isinstance(value, str):
@@ -126,12 +127,16 @@ class Form:
                 answers.setdefault(name.removeprefix(ANSWER)[:60], []).append(value[:_LIMIT])
             elif name == "service_list":
                 listed = value[:100]
+            elif name == "pick":
+                picked = value[:100]
             elif name == "service_was":
                 was = value[:100]
             elif name in _SIMPLE:
                 found[name] = value[:_LIMIT]
         if listed and (listed != was or "service" not in found):
             found["service"] = listed
+        if picked:
+            found |= {"service": picked, "q": ""}
         kept = {code: tuple(texts[:50]) for code, texts in list(answers.items())[:50]}
         return cls(**found, photos=tuple(photos[: MOST_PHOTOS + 1]), answers=kept)
 

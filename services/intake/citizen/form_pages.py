@@ -1,6 +1,7 @@
 """
-The form at ``/``. It works without scripts: *suggest* brings the subject, its questions and what is like it; *send*
-registers. ``citizen.js`` asks for the same page while the citizen types and takes its middle part.
+The form at ``/``. It works without scripts: *suggest* brings the subject, its questions and what is like it; *search*
+finds subjects by words; *send* registers. ``citizen.js`` asks for the same page while the citizen types and takes the
+part that changes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ from services.intake.citizen import form as forms
 from services.intake.citizen.citizens import BUSY, CITIZEN, OWN_PAGE, Citizens, CitizensOf, PagesOf
 from services.intake.citizen.form import ANSWER, Form, FormError, TicketState
 from services.intake.citizen.notice import CURRENT, notice, versions
+from services.intake.citizen.search import LONGEST, search
 from services.intake.citizen.tracking import label
 from services.intake.desk import suggest
 from services.intake.desk.domain import position
@@ -35,6 +37,7 @@ from services.intake.desk.suggest import Classified
 from services.intake.domain import Conflict, Refused
 from services.intake.guard import Away
 from services.intake.keeper import NowhereToKeep
+from services.intake.open311.coverage import CENTRE, OUTLINE
 from services.intake.open311.definitions import offered
 from services.intake.open311.reading import PublicView, ReadingAway
 from services.intake.schemas import TEXT_LIMIT
@@ -64,12 +67,15 @@ router = APIRouter(tags=["citizen"], include_in_schema=False)
 @router.get("/")
 async def blank(request: Request, citizens: CitizensOf, pages: PagesOf) -> Response:
     """
-    The empty form; ``?same_as=`` with the number of a public request that this citizen has too.
+    The empty form; ``?same_as=`` with the number of a public request that this citizen has too, ``?q=`` with words of
+    a subject.
     """
-    form = Form()
+    form = Form(q=request.query_params.get("q", "")[:LONGEST])
     other = await _other(citizens, request.query_params.get("same_as", ""))
     if other is not None:
-        form = Form(service=other.service_code, neighbourhood=other.neighbourhood or "", same_as=other.request_id)
+        form = replace(
+            form, service=other.service_code, neighbourhood=other.neighbourhood or "", same_as=other.request_id
+        )
     return _page(request, citizens, pages, form)
 
 
@@ -97,16 +103,19 @@ async def privacy_notice(request: Request, pages: PagesOf, version: str = CURREN
 @router.post("/new", dependencies=[OWN_PAGE])
 async def posted(request: Request, citizens: CitizensOf, pages: PagesOf) -> Response:
     """
-    Suggest (``do=suggest``), or register and lead on to the request's page. Whatever goes wrong, the form comes back as
-    it was typed.
+    Suggest (``do=suggest``), search (``do=search``), take a subject that was found (``pick``), or register and lead on
+    to the request's page. Whatever goes wrong, the form comes back as it was typed.
     """
     try:
         async with request.form(max_files=forms.MOST_PHOTOS, max_fields=_MOST_FIELDS, max_part_size=65_536) as given:
-            form, asked = Form.read(given.multi_items()), given.get("do") == "suggest"
+            form, does = Form.read(given.multi_items()), given.get("do")
+            asked = does == "suggest" or "pick" in given
             parts = [part for part in given.getlist("upload") if isinstance(part, UploadFile)]
             uploads = [raw for part in parts if (raw := await part.read())]
     except HTTPException:
         raise Problem(400, "This is no form of ours.") from None
+    if does == "search":
+        return _page(request, citizens, pages, form)
     if asked:
         return await _suggested(request, citizens, pages, form)
     refused = _unwelcome(request, citizens, form)
@@ -179,7 +188,7 @@ async def _suggested(request: Request, citizens: Citizens, pages: Pages, form: F
     found = await _classified(citizens, form)
     if found is not None:
         form = form.with_suggestion(found.neighbourhood, found.street)
-    errors = {} if form.text.strip() else {"text": forms.MESSAGES["text"]}
+    errors = {} if form.text.strip() or form.service or form.q.strip() else {"text": forms.MESSAGES["text"]}
     code = form.service or (found.service if found else "")
     alike = await _alike(citizens, code, form)
     return _page(request, citizens, pages, form, found=found, alike=alike, errors=errors)
@@ -244,6 +253,7 @@ def _page(
         request,
         "citizen.html",
         status=status,
+        headers={"content-security-policy": citizens.tiles.policy(pages.csp)} if citizens.tiles else None,
         form=form,
         said=lambda name: pages.say(request, *errors[name]) if name in errors else "",
         wrong=[(name.replace(ANSWER, "q-"), pages.say(request, *words)) for name, words in errors.items()],
@@ -255,7 +265,11 @@ def _page(
         pairs=lambda question: [(key, getattr(words, language)) for key, words in question.values.items()],
         alike=[_row(view, language) for view in alike],
         neighbourhoods=NEIGHBOURHOODS,
-        groups=_groups(language),
+        groups=_groups(language, offered(), by_name=True),
+        hits=_groups(language, search(form.q)),
+        tiles=citizens.tiles,
+        centre=CENTRE,
+        outline=OUTLINE,
         ways=[(way.value, pages.say(request, *_WAYS[way.value])) for way in forms.WAYS],
         notice_version=CURRENT,
     )
@@ -279,16 +293,18 @@ def _choices(found: Classified | None, chosen: str, language: str) -> list[tuple
     return [(code, getattr(service_words(code), language)) for code in codes if code in offered()]
 
 
-def _groups(language: str) -> list[tuple[str, list[tuple[str, str]]]]:
+def _groups(language: str, codes: Sequence[str], *, by_name: bool = False) -> list[tuple[str, list[tuple[str, str]]]]:
     """
-    Every public subject under its department, both by name.
+    Subjects under their departments, in the order given or both by name.
     """
     groups: dict[str, list[tuple[str, str]]] = {}
-    for code in offered():
+    for code in codes:
         service = catalogue().services[code]
         groups.setdefault(getattr(department_words(service.department), language), []).append(
             (code, getattr(service, language))
         )
+    if not by_name:
+        return list(groups.items())
     return [
         (name, sorted(rows, key=lambda row: fold(row[1])))
         for name, rows in sorted(groups.items(), key=lambda group: fold(group[0]))

@@ -14,6 +14,8 @@ OUTLINE: Final = (
     (41.150, 36.270), (41.145, 36.190), (41.200, 36.180), (41.255, 36.225), (41.300, 36.270),
 )  # fmt: skip
 """Latitude and longitude (WGS84) of its corners."""
+CENTRE: Final = (41.2867, 36.33)
+"""The middle of the town, to about a kilometre."""
 
 
 def ours(lat: float, lon: float) -> bool:

@@ -15,6 +15,7 @@ from services.intake.attachments.service import Attachments
 from services.intake.citizen.citizens import TRIES, Citizens
 from services.intake.citizen.form import new_ticket
 from services.intake.citizen.inner import Inner, Json
+from services.intake.citizen.tiles import Tiles
 from services.intake.guard import Away
 from services.intake.open311.definitions import Definitions
 from services.intake.open311.reading import Lately, PublicReader
@@ -64,6 +65,7 @@ def citizens_of(
     known: Definitions,
     rate: Rate | None = None,
     public_url: str = "https://ilkim.example",
+    tiles: Tiles | None = None,
 ) -> Citizens:
     """
     The pages' parts; without a ``rate`` an address sends as many forms as it likes.
@@ -82,4 +84,5 @@ def citizens_of(
         tries=Buckets(TRIES),
         trusted_proxies=frozenset(),
         clock=system_clock,
+        tiles=tiles,
     )

@@ -30,6 +30,7 @@ from services.intake.application import Intake
 from services.intake.calls.board import Board
 from services.intake.calls.console import Telephony
 from services.intake.calls.switchboard import Switchboard
+from services.intake.citizen.tiles import Tiles
 from services.intake.crises import Declarations
 from services.intake.guard import Breaker
 from services.intake.keeper import Keeper
@@ -78,6 +79,7 @@ class World:
         self.reporting = FakeReporting()
         self.inner = FakeInner()
         self.form_rate: Rate | None = None
+        self.tiles: Tiles | None = None
         self.public_url = "https://ilkim.example"
         self.definitions = definitions()
         self.rate = Rate(per_second=0, at_once=1)
@@ -145,6 +147,7 @@ class World:
             self.definitions,
             self.form_rate,
             self.public_url,
+            self.tiles,
         )
         yield Parts(
             intake, declarations, attachments, keys, people, self.telephony, desk, open311, citizens, limits, ready

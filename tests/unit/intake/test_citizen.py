@@ -28,6 +28,7 @@ from services.intake.citizen import form as forms
 from services.intake.citizen import notice, tracking
 from services.intake.citizen.form import Form, FormError, TicketState, to_request
 from services.intake.citizen.inner import Inner, TooOften
+from services.intake.citizen.tiles import Tiles
 from services.intake.desk.domain import SUSPECTED
 from services.intake.guard import Away, Breaker
 from services.intake.keys import Keys, OwnKeys, StoredKey, own_key, stored_own
@@ -201,6 +202,72 @@ async def test_a_subject_of_the_list_brings_its_questions(world: World) -> None:
     assert (await send(world, **given, address="Lise Cd. 12")).status_code == 303
     (made,) = kept(world, RequestReceived)
     assert made.attributes == {"ESYA": ["koltuk", "yatak"], "ADET": "2.5", "GUN": "2026-06-09T07:00:00Z"}
+
+
+@pytest.mark.parametrize("question", ["çukur", "CUKUR"])
+async def test_subjects_are_searched_by_everyday_words_without_scripts(world: World, question: str) -> None:
+    page = await world.http.get("/", params={"q": question})
+    assert re.findall(r'name="pick" value="([^"]+)"', page.text)[0] == "yol-cukur"
+    assert f'value="{question}"' in page.text
+
+
+async def test_what_no_subject_has_is_said(world: World) -> None:
+    page = (await world.http.get("/", params={"q": "<xyzzy>"})).text
+    assert "Bulunamadı" in page
+    assert "<xyzzy>" not in page
+
+
+async def test_a_search_keeps_what_was_typed_and_registers_nothing(world: World) -> None:
+    answer = await send(world, do="search", q="kasis", name="Ayşe Yılmaz")
+    assert answer.status_code == 200
+    for shown in ('name="pick" value="kasis-levha"', "Ayşe Yılmaz", TEXT):
+        assert shown in unescape(answer.text)
+    assert not kept(world, RequestReceived)
+
+
+async def test_a_subject_that_is_picked_is_chosen_and_brings_its_questions(world: World) -> None:
+    answer = await send(world, pick="kasis-levha", q="kasis", text="", service_list="yol-cukur")
+    assert re.search(r'name="service" value="kasis-levha"[^>]* checked', answer.text)
+    assert 'name="q.ISTEK"' in answer.text
+    assert 'name="pick"' not in answer.text
+    assert not kept(world, RequestReceived)
+
+
+async def test_without_a_server_of_tiles_the_page_loads_nothing_from_elsewhere(world: World) -> None:
+    page = await world.http.get("/")
+    assert "img-src 'self' data: blob:;" in page.headers["content-security-policy"]
+    assert 'data-tiles=""' in page.text
+    assert "adres yazmanız yeter" in page.text
+
+
+async def test_pictures_may_come_from_the_tiles_server_on_the_forms_page_alone(tmp_path: Path) -> None:
+    unconfigured = World(tmp_path)
+    unconfigured.tiles = Tiles("https://{s}.tiles.example:8443/{z}/{x}/{y}.png?key=1", "© Haritacılar")
+    async with unconfigured.running() as world:
+        citizen(world)
+        form, other = await world.http.get("/"), await world.http.get("/t")
+        again = await send(world, text=" ")
+    before, after = other.headers["content-security-policy"], form.headers["content-security-policy"]
+    assert "tiles.example" not in before
+    assert after == before.replace("img-src 'self'", "img-src 'self' https://*.tiles.example:8443")
+    assert again.headers["content-security-policy"] == after
+    assert "© Haritacılar" in form.text
+    assert "adres yazmanız yeter" not in form.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://tiles.example/{z}/{x}/{y}.png",
+        "https://tiles.example/{z}/{x}.png",
+        "https://tiles.example; script-src */{z}/{x}/{y}.png",
+        "https:///{z}/{x}/{y}.png",
+        "{z}/{x}/{y}",
+    ],
+)
+def test_a_tiles_url_of_another_form_is_refused_with_the_right_form(url: str) -> None:
+    with pytest.raises(ValueError, match=r"tile_url must be like https://"):
+        Tiles(url)
 
 
 async def test_who_has_the_same_problem_is_tied_to_the_request(world: World) -> None:

@@ -7,6 +7,7 @@ const text = form.elements.text;
 let last = text.value.trim();
 let timer = 0;
 let asking = null;
+let waiting = 0;
 
 async function suggest() {
   asking?.abort();
@@ -53,6 +54,54 @@ text.addEventListener('input', () => {
   }, 700);
 });
 
+form.elements.position.addEventListener('change', suggest);
+
+// The subjects that fit the words in the search field, from the server: only it knows which words mean what.
+const search = form.elements.q;
+const found = document.getElementById('found');
+let searching = null;
+
+async function find() {
+  searching?.abort();
+  searching = new AbortController();
+  const given = new FormData();
+  given.set('do', 'search');
+  given.set('q', search.value);
+  try {
+    const answer = await fetch('/new', { method: 'POST', body: given, signal: searching.signal, headers: { Accept: 'text/html' } });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    found.replaceChildren(...document.importNode(page.getElementById('found'), true).childNodes);
+    document.getElementById('found-count').textContent = page.getElementById('found-count').textContent;
+  } catch {
+    // without a connection the list is still there
+  }
+}
+
+document.getElementById('search').hidden = true;
+search.addEventListener('input', () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(find, 250);
+});
+search.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter') return;
+  event.preventDefault();
+  clearTimeout(waiting);
+  find();
+});
+found.addEventListener('click', async (event) => {
+  const button = event.target.closest('button[name="pick"]');
+  if (!button) return;
+  event.preventDefault();
+  place.querySelectorAll('input[name="service"]').forEach((one) => { one.checked = one.value === button.value; });
+  document.getElementById('f-service').value = button.value;
+  search.value = '';
+  found.replaceChildren();
+  document.getElementById('found-count').textContent = t(`Seçildi: ${button.textContent}`, `Chosen: ${button.textContent}`);
+  search.focus();
+  await suggest();
+});
+
 const locate = document.getElementById('locate');
 const located = document.getElementById('located');
 if ('geolocation' in navigator) {
@@ -63,8 +112,8 @@ if ('geolocation' in navigator) {
       ({ coords }) => {
         form.elements.position.value = `${coords.latitude.toFixed(5)}, ${coords.longitude.toFixed(5)}`;
         document.getElementById('map-part').open = true;
+        form.elements.position.dispatchEvent(new Event('change', { bubbles: true }));
         located.textContent = t(`Konum eklendi (±${Math.round(coords.accuracy)} m).`, `Position added (±${Math.round(coords.accuracy)} m).`);
-        suggest();
       },
       () => { located.textContent = t('Konum alınamadı; mahalle ve sokak yazın.', 'No position; write quarter and street.'); },
       { enableHighAccuracy: true, timeout: 10000 },
