@@ -34,6 +34,8 @@ class IntakeSettings(BaseSettings):
     them into its queue ``ilkim``.
 
     Open311 serves ``open311_jurisdiction``, whose ``open311_contact`` and ``open311_key_service`` discovery tells.
+    With ``fetch_media`` the picture behind a report's ``media_url`` is fetched from the internet before the report is
+    taken, over https (with ``fetch_media_http`` over http too); without it the link is kept and nobody follows it.
     ``tracking_secret`` signs the links by which citizens see their own request; notify has the same one. Without it
     intake signs with a secret of its own, and messages have plain links.
 
@@ -66,6 +68,8 @@ class IntakeSettings(BaseSettings):
     open311_jurisdiction: str = "ilkadim.bel.tr"
     open311_contact: str = "İlkadım Belediyesi İletişim Merkezi (İLKİM), 444 55 01, https://www.ilkadim.bel.tr"
     open311_key_service: str = "Anahtar için İLKİM'e başvurun: 444 55 01. / For a key ask the contact centre."
+    fetch_media: bool = False
+    fetch_media_http: bool = False
     address_rate: Rate = Rate(per_second=100, at_once=1_000)
     key_rate: Rate = Rate(per_second=100, at_once=1_000)
     form_rate: Rate = Rate(per_second=0.05, at_once=20)

@@ -21,6 +21,7 @@ from services.common.kit.people import TokenVerifier
 from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.intake.api import Parts
 from services.intake.application import Intake
+from services.intake.attachments.fetcher import Fetcher
 from services.intake.attachments.repository import GridFSStore
 from services.intake.attachments.scanner import ClamAV, NoScanner
 from services.intake.attachments.service import Attachments
@@ -141,6 +142,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         intake=intake,
         attachments=attachments,
         clock=system_clock,
+        fetcher=Fetcher(http=settings.fetch_media_http) if settings.fetch_media else None,
     )
 
     citizens = Citizens(

@@ -19,11 +19,12 @@ from services.common.kit.auth import Caller, KeysUnavailable
 from services.common.kit.clock import Clock
 from services.common.kit.guard import Callers
 from services.common.kit.limits import Limits
+from services.intake.attachments.fetcher import Fetcher, NotFetched
 from services.intake.attachments.kinds import MAX_BYTES
 from services.intake.attachments.service import Attachments, Later
 from services.intake.domain import Refused
 from services.intake.open311.definitions import Definitions
-from services.intake.open311.parameters import Given, NotTaken, report, service_of, update, value
+from services.intake.open311.parameters import MEDIA_URL, Given, NotTaken, report, service_of, update, value
 from services.intake.open311.reading import Lately, PublicReader
 from services.intake.schemas import NewReply, NewRequest, ReplyTaken, RequestTaken
 
@@ -34,6 +35,9 @@ _MOST_FIELDS: Final = 300
 _SECONDS_TO_SEND: Final = 120.0
 _MEDIA: Final = "media"
 _SCOPE: Final = "requests:write"
+_NO_PICTURE: Final = (
+    f"{MEDIA_URL} must lead to a whole picture that is JPEG, PNG, WebP or GIF and has at most {MAX_BYTES} bytes."
+)
 
 
 class Taker(Protocol):
@@ -60,7 +64,8 @@ class Sent:
 @dataclass(frozen=True, slots=True)
 class Open311:
     """
-    The endpoint's parts. ``base_url`` has no format and no slash at its end.
+    The endpoint's parts. ``base_url`` has no format and no slash at its end. With a ``fetcher`` the picture behind a
+    report's ``media_url`` is fetched and kept; without one the link is an attribute of the report and nothing else.
     """
 
     base_url: str
@@ -76,6 +81,7 @@ class Open311:
     intake: Taker
     attachments: Attachments
     clock: Clock
+    fetcher: Fetcher | None = None
 
     async def caller(self, request: Request, given: Given) -> Caller:
         """
@@ -96,11 +102,15 @@ class Open311:
 
     async def report(self, sent: Sent, caller: Caller, idempotency_key: str | None) -> str:
         """
-        Take a report; returns its number. It is checked before its pictures are kept. Raises ``NotTaken`` and what
-        ``Intake.take_request`` raises.
+        Take a report; returns its number. It is checked before its pictures are fetched and kept. Raises ``NotTaken``
+        and what ``Intake.take_request`` raises.
         """
         report(sent.given, self.known)
-        attachments = [await self._picture(raw, caller) for raw in sent.files]
+        link = value(sent.given, MEDIA_URL)
+        if self.fetcher is not None and link and len(sent.files) >= MOST_FILES:
+            raise NotTaken(400, f"media and media_url: at most {MOST_FILES} pictures together.")
+        fetched = [await self._linked(self.fetcher, link, caller)] if self.fetcher is not None and link else []
+        attachments = [*[await self._picture(raw, caller) for raw in sent.files], *fetched]
         body = report(sent.given, self.known, list(dict.fromkeys(attachments)))
         taken = await self.intake.take_request(body, caller, idempotency_key)
         self.lately.remember(taken.request_id)
@@ -155,6 +165,23 @@ class Open311:
             raise NotTaken(503, f"{error} Please send it again.") from None
         if not taken.attachment.kind.picture:
             raise NotTaken(400, "media: the file must be a picture.")
+        return taken.attachment.id
+
+    async def _linked(self, fetcher: Fetcher, link: str, caller: Caller) -> str:
+        """
+        The picture behind a link, kept. What is behind it instead is not told.
+        """
+        try:
+            with self.attachments.place(caller.adapter):
+                taken = await self.attachments.take(await fetcher.fetch(link), caller)
+        except NotFetched as error:
+            raise NotTaken(400, f"{MEDIA_URL} {error}.") from None
+        except Refused:
+            raise NotTaken(400, _NO_PICTURE) from None
+        except Later as error:
+            raise NotTaken(503, f"{error} Please send it again.") from None
+        if not taken.attachment.kind.picture:
+            raise NotTaken(400, _NO_PICTURE)
         return taken.attachment.id
 
 
