@@ -59,6 +59,12 @@ _KINDS: Final[dict[str, dict[str, Any]]] = {
     "max_requests": {"type": "integer", "minimum": 1, "maximum": 1_000},
     "description": {"type": "string", "maxLength": 4_000},
     "email": {"type": "string", "format": "email"},
+    "media_url": {
+        "type": "string",
+        "maxLength": 2_000,
+        "description": "a link to a picture; with INTAKE_FETCH_MEDIA it is fetched before the report is taken and must "
+        "lead with https and at most 3 redirects to a JPEG, PNG, WebP or GIF on a server of the public internet",
+    },
     **dict.fromkeys(("start_date", "end_date", "updated_after", "updated_before", "updated_datetime"), _MOMENT),
     **{name: {"type": "boolean"} for name in ("extensions", "with_picture", "just_count")},
 }
