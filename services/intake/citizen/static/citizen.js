@@ -93,6 +93,8 @@ found.addEventListener('click', async (event) => {
   const button = event.target.closest('button[name="pick"]');
   if (!button) return;
   event.preventDefault();
+  clearTimeout(waiting);
+  searching?.abort();
   place.querySelectorAll('input[name="service"]').forEach((one) => { one.checked = one.value === button.value; });
   document.getElementById('f-service').value = button.value;
   search.value = '';
