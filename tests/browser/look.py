@@ -25,6 +25,7 @@ def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", port))
+        listener.listen()  # a browser that comes before the thread has started waits
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", loop="asyncio"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
