@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -83,6 +84,8 @@ class Run:
         self._began = time.monotonic()
         self.told = Told()
         self.kills: list[Kill] = []
+        self._progress: tuple[int, ...] = ()
+        self._moved_at = self._began
         limits = httpx.Limits(max_connections=50)
         self._http = httpx.AsyncClient(headers={"X-API-Key": self._env["API_KEY"]}, timeout=10, limits=limits)
 
@@ -97,23 +100,29 @@ class Run:
             group.create_task(self._post_all(requests, rate, killing))
             group.create_task(self._kill_all(kills, killing))
         async with httpx.AsyncClient(headers={"X-API-Key": self._env["API_KEY"]}, timeout=20) as self._http:
-            found, reported = facts([]), set[str]()
+            found, reported, received = facts([]), set[str](), 0
 
             async def settled() -> bool:
-                nonlocal found, reported
+                nonlocal found, reported, received
                 found = facts(await asyncio.to_thread(observer.catch_up))
+                self._note(len(found.registered), len(found.outcomes), received, len(reported))
                 self._tick("settled", len(found.outcomes))
                 if not all(f.ok for f in check(self.told, found, set(self.told.accepted), len(found.registered))):
                     return False
-                if await self._received() - received_before != len(found.registered):
+                received = await self._received() - received_before
+                if received != len(found.registered):
                     return False
-                reported = await self._reported()
+                reported |= await self._reported(set(self.told.accepted) - reported)
                 return reported == set(self.told.accepted)
 
-            await until(settled, GIVE_UP_SECONDS, pause=1.0)
+            while not self._stuck:  # what is behind is not lost: only a standstill ends the wait
+                with suppress(httpx.TransportError):
+                    if await settled():
+                        break
+                await asyncio.sleep(1.0)
             await self._stay_quiet(observer)
             found = facts(await asyncio.to_thread(observer.catch_up))
-            reported = await self._reported()
+            reported = await self._reported(set(self.told.accepted))
             findings = check(self.told, found, reported, await self._received() - received_before)
         observer.close()
         mails = self._mails()
@@ -126,6 +135,17 @@ class Run:
             len(mails),
             len(mails) - len(set(mails)),
         )
+
+    def _note(self, *progress: int) -> None:
+        """
+        How far everything is; ``_stuck`` once nothing of it has changed for ``GIVE_UP_SECONDS``.
+        """
+        if progress != self._progress:
+            self._progress, self._moved_at = progress, time.monotonic()
+
+    @property
+    def _stuck(self) -> bool:
+        return time.monotonic() - self._moved_at > GIVE_UP_SECONDS
 
     # -- load --------------------------------------------------------------------------------------------------------
 
@@ -239,9 +259,9 @@ class Run:
     async def _received(self) -> int:
         return int((await self._get("/v1/reports/summary"))["rows"][0]["received"])
 
-    async def _reported(self) -> set[str]:
+    async def _reported(self, wanted: set[str]) -> set[str]:
         """
-        The accepted requests that reporting shows with a department, asked one by one.
+        Those of the wanted requests that reporting shows with a department, asked one by one.
         """
         slots = asyncio.Semaphore(8)
 
@@ -250,7 +270,7 @@ class Run:
                 answer = await self._http.get(f"{self._env['REPORTING_URL']}/v1/requests/{request_id}")
             return request_id if answer.is_success and answer.json()["department"] else None
 
-        return {i for i in await asyncio.gather(*map(shown, self.told.accepted)) if i}
+        return {i for i in await asyncio.gather(*map(shown, sorted(wanted))) if i}
 
     async def _stay_quiet(self, observer: Observer) -> None:
         """
