@@ -22,7 +22,7 @@ def durable(stack: Stack) -> Stack:
 
 def test_what_is_accepted_while_kafka_is_away_and_intake_is_killed_is_kept_once_and_in_order(durable: Stack) -> None:
     console = Console(record=True, width=120)
-    assert run_outage(durable, rate=25, away=8, kills=1, console=console), console.export_text()
+    assert run_outage(durable, rate=10, away=8, kills=1, console=console), console.export_text()
 
 
 def test_one_external_id_sent_to_two_instances_at_once_is_one_request(durable: Stack) -> None:
