@@ -2,7 +2,6 @@
 People at their pages, on a whole stack: signing in, new requests, and what became of them.
 """
 
-import time
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -12,6 +11,7 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from deploy.stack.stack import Stack
+from tests.waiting import eventually
 
 PATIENCE = 90.0  # s: two cores carry Kafka, nine processes and a browser
 
@@ -124,13 +124,7 @@ class Town:
         """
         Ask until the answer is something. Fails after 90 s.
         """
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            found = question()
-            if found:
-                return found
-            time.sleep(0.2)
-        raise AssertionError(f"{what}: not within {PATIENCE:.0f} s")
+        return eventually(question, PATIENCE, what)
 
     @property
     def _key(self) -> dict[str, str]:

@@ -8,7 +8,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -21,6 +20,7 @@ from services.common.kit.settings import MongoSettings
 from services.reporting.api import create_app
 from services.reporting.settings import ApiSettings
 from tests.browser.look import axe, serving, shot
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -57,20 +57,8 @@ def url(mongo_uri: str, database: str) -> Iterator[str]:
         notify_url="http://127.0.0.1:9",
     )
     with serving(create_app(settings), port) as url:
-        _until_it_serves(url)
+        eventually(lambda: httpx.get(f"{url}/healthz").is_success, what="the app serves")
         yield url
-
-
-def _until_it_serves(url: str) -> None:
-    until = time.monotonic() + 60
-    while True:
-        try:
-            httpx.get(f"{url}/healthz").raise_for_status()
-        except httpx.HTTPError:
-            assert time.monotonic() < until, "the app does not serve"
-            time.sleep(0.1)
-        else:
-            return
 
 
 def sign_in(page: Page, user: str, password: str = PASSWORD) -> None:

@@ -7,7 +7,6 @@ import re
 import secrets
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from services.common.contracts.topics import LIFECYCLE
 from services.common.kit.guard import CSRF_HEADER, RENEW_PATH
 from services.notify.settings import NotifySettings
 from services.reporting.settings import ApiSettings
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -101,14 +101,6 @@ def app_of(service: str) -> FastAPI:
     secret = "x" * 40
     settings = ApiSettings.model_validate({"cursor_secret": secret, "token_secret": secret})
     return services.reporting.api.create_app(settings)
-
-
-def eventually(look: Callable[[], Any], seconds: float = 60.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not come in time"
-        time.sleep(0.2)
-    return found
 
 
 def sign_in(stack: Stack, user: str) -> httpx.Client:

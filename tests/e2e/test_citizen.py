@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from deploy.stack.stack import Stack
-from tests.e2e.test_journey import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 TEXT = "Lise Caddesi 12 önünde yolda çukur var"

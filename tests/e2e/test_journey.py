@@ -3,8 +3,7 @@ One request's journey through all services, on the real broker, database and mai
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -17,21 +16,9 @@ from deploy.observe import Observer
 from deploy.stack.stack import Stack
 from services.common.contracts.events import Lifecycle, RequestAssigned, RequestEscalated
 from services.common.contracts.ids import grouped, parse_request_id, random_request_id
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
-
-
-def eventually(look: Callable[[], Any], seconds: float = 45.0) -> Any:
-    """
-    Wait for a condition.
-    """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.1)  # between two looks at the condition
-    pytest.fail(f"did not come true within {seconds:.0f} s")
 
 
 class City:

@@ -21,7 +21,7 @@ from services.common.contracts import events, topics
 from services.common.contracts.envelope import Headers, Record, encode
 from services.common.contracts.ids import derived_id, random_request_id
 from tests.builders import meta_of, parking_over, request, update
-from tests.e2e.test_journey import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 

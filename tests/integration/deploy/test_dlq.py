@@ -19,7 +19,7 @@ from services.common.contracts.topics import RECEIVED
 from services.common.kit.dead_letters import dead_letter
 from services.common.kit.worker import Delivery
 from tests.builders import meta_of, request
-from tests.e2e.test_journey import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 SECRET = "Zümrüdüanka sokağında çukur"

@@ -18,7 +18,7 @@ from services.common.contracts.ids import random_request_id
 from services.common.contracts.topics import RECEIVED
 from tests.builders import meta_of, request, update
 from tests.conftest import KIND, _free_port_base
-from tests.e2e.test_journey import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 PATIENCE = {"ROUTING_PARKING": "PT2S", "ROUTING_SWEEP": "PT0.2S", "WORKER_MAX_CONSECUTIVE_DEAD_LETTERS": "3"}

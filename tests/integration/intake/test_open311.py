@@ -3,8 +3,7 @@ Open311 on the whole stack: what is posted is read, what happens to it is told, 
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -17,6 +16,7 @@ from deploy.stack.stack import Stack
 from services.common.contracts.ids import random_request_id
 from tests.contract.test_open311_conformance import held_by
 from tests.hostile_files.pictures import jpeg
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 PLACE = {"lat": "41.2867", "long": "36.33"}
@@ -65,18 +65,6 @@ class Town:
         answer = self.http.get("requests.json", params=query)
         assert answer.status_code == 200, answer.text
         return [row["service_request_id"] for row in answer.json()]
-
-
-def eventually(look: Callable[[], Any], seconds: float = 45.0) -> Any:
-    """
-    Wait for a condition.
-    """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.1)  # between two looks at the condition
-    pytest.fail(f"did not come true within {seconds:.0f} s")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -22,6 +21,7 @@ from services.common.kit.settings import MongoSettings
 from services.reporting.api import create_app
 from services.reporting.people_repository import PeopleRepository
 from services.reporting.settings import ApiSettings, OidcSettings
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -58,15 +58,12 @@ def issuer() -> Iterator[str]:
     process = subprocess.Popen([*command, *people], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     issuer = f"http://127.0.0.1:{port}"
     try:
-        until = time.monotonic() + 60
-        while True:
-            try:
-                if httpx.get(f"{issuer}/.well-known/openid-configuration").is_success:
-                    break
-            except httpx.TransportError:
-                assert process.poll() is None, "the provider ended"
-                assert time.monotonic() < until, "the provider does not answer"
-                time.sleep(0.1)
+
+        def answers() -> bool:
+            assert process.poll() is None, "the provider ended"
+            return httpx.get(f"{issuer}/.well-known/openid-configuration").is_success
+
+        eventually(answers, what="the provider answers")
         yield issuer
     finally:
         process.terminate()

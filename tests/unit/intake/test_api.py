@@ -5,7 +5,7 @@ The HTTP side over ASGI, with Kafka and MongoDB in memory: every answer of the c
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -46,6 +46,7 @@ from tests.unit.intake.desks import FakeOthers, FakeSuggestions, desk_of
 from tests.unit.intake.endpoints import FakeReporting, endpoint_of
 from tests.unit.intake.fakes import FakeStore
 from tests.unit.intake.file_fakes import FakeShelf, attachments_of
+from tests.waiting import until
 
 PROBLEM = "application/problem+json"
 NEW = {"channel": "web", "text": "Sokakta çukur var"}
@@ -220,12 +221,6 @@ async def test_a_repeat_is_recognised_after_a_restart(tmp_path: Path) -> None:
         assert (await again.post(json=NEW | {"external_id": "e1"})).status_code == 202
         assert_problem(await again.post(json=NEW | {"external_id": "e1", "text": "başka"}), 409)
         assert again.publisher.records == []
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the condition lies in other tasks
-            await asyncio.sleep(0.01)
 
 
 async def test_what_finds_neither_kafka_nor_room_is_a_503_and_nothing_is_remembered_of_it(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from services.intake.calls import asterisk, webhook
 from services.intake.calls.asterisk import Action, Ask, Channels, Plan, Stop, Tell, adopt, follow
 from services.intake.calls.bridge import AsteriskBridge, Replaced
 from tests.standins.asterisk import StandInAsterisk, channel, serving, stand_in_asterisk
+from tests.waiting import until
 
 PLAN = Plan("ilkim", queue="ilkim")
 SPOKEN = Plan("ilkim", announcement="sound:ilkim/kvkk")
@@ -177,12 +178,6 @@ async def world(plan: Plan = PLAN) -> AsyncIterator[tuple[StandInAsterisk, Webho
                 task.cancel()
                 with suppress(asyncio.CancelledError, Replaced):
                     await task
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not true():  # noqa: ASYNC110 - what changes is on the other side of a socket
-            await asyncio.sleep(0.01)
 
 
 async def test_a_call_from_ring_to_hang_up_with_the_notice() -> None:

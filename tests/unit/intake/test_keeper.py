@@ -4,7 +4,7 @@ Kafka or spool: nobody waits long, nothing overtakes, nothing is in two versions
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from services.intake import keeper as keeper_module
 from services.intake.keeper import Keeper, NowhereToKeep
 from services.intake.spool import Spool
 from tests.unit.intake.spools import accepted
+from tests.waiting import until
 
 
 class Broker:
@@ -55,12 +56,6 @@ async def running(broker: Broker, folder: Path, max_bytes: int = 1_000_000) -> A
     finally:
         draining.cancel()
         spool.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the condition lies in other tasks
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)
