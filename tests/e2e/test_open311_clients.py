@@ -13,7 +13,7 @@ from civicbot.registry import Endpoint  # type: ignore[import-untyped]
 from georeport import GeoReport  # type: ignore[import-untyped]
 
 from deploy.stack.stack import Stack
-from tests.e2e.test_journey import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 HERE = {"lat": 41.2867, "lng": 36.33}

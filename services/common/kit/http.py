@@ -178,6 +178,34 @@ class StrictRoute(APIRoute):
         return handler
 
 
+class CutShort(Exception):
+    """
+    Raised in place of the rest of a body: the caller gets ``answer`` instead.
+    """
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__("the body was cut short")
+        self.answer = answer
+
+
+async def unless_cut_short(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """
+    Call an app whose ``receive`` may raise ``CutShort``. The answer is given unless the app has begun with its own.
+    """
+    started = False
+
+    async def noted(message: Message) -> None:
+        nonlocal started
+        started = True
+        await send(message)
+
+    try:
+        await app(scope, receive, noted)
+    except CutShort as cut:
+        if not started:
+            await cut.answer(scope, receive, send)
+
+
 class BodyLimit:
     """
     Answer 413 as soon as more than ``limit`` bytes of a body have come in. ``larger`` has the limits of single paths,
@@ -211,26 +239,17 @@ class BodyLimit:
         if declared.isdigit() and int(declared) > limit:
             await too_large(scope, receive, send)
             return
-        seen, started = 0, False
+        seen = 0
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > limit:
-                raise _TooLarge
+                raise CutShort(too_large)
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, counted, noted)
-        except _TooLarge:
-            if not started:
-                await too_large(scope, receive, send)
+        await unless_cut_short(self.app, scope, counted, send)
 
 
 class Measure:
@@ -262,12 +281,6 @@ class Measure:
             route = getattr(scope.get("route"), "path", "none")
             metrics.http_requests_total.labels(scope["method"], route, str(status)).inc()
             metrics.http_seconds.labels(scope["method"], route).observe(monotonic() - started)
-
-
-class _TooLarge(Exception):
-    """
-    The limit was passed.
-    """
 
 
 def _fields(error: RequestValidationError) -> list[FieldError]:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.kit import metrics
 from services.common.kit.auth import Caller, KeysUnavailable
-from services.common.kit.http import Problem
+from services.common.kit.http import CutShort, Problem, unless_cut_short
 
 _KEPT: Final = 20_000
 _FREE: Final = ("/healthz", "/readyz", "/metrics", "/static/", "/v1/keys/verify")
@@ -164,7 +164,10 @@ class Patience:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
-        deadline, complete, started = asyncio.get_running_loop().time() + self.seconds, False, False
+        deadline, complete = asyncio.get_running_loop().time() + self.seconds, False
+        slow = Problem(
+            408, f"The body did not arrive within {self.seconds:g} seconds.", headers={"Connection": "close"}
+        )
 
         async def watched() -> Message:
             nonlocal complete
@@ -174,28 +177,11 @@ class Patience:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
-                raise _TooSlow from None
+                raise CutShort(slow.response()) from None
             complete = not message.get("more_body", False)
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, watched, noted)
-        except _TooSlow:
-            if not started:
-                slow = Problem(408, f"The body did not arrive within {self.seconds:g} seconds.")
-                slow.headers["Connection"] = "close"
-                await slow.response()(scope, receive, send)
-
-
-class _TooSlow(Exception):
-    """
-    The time was over.
-    """
+        await unless_cut_short(self.app, scope, watched, send)
 
 
 def address_of(scope: Scope, trusted: frozenset[str] = frozenset()) -> str:
