@@ -26,6 +26,7 @@ from services.intake.calls import twilio_webhook, webhook
 from services.intake.citizen import citizens, form_pages, tracking_pages
 from services.intake.crises import Declarations, UnknownCrisis
 from services.intake.desk import pages as console
+from services.intake.desk.room import Desk
 from services.intake.domain import Conflict, Forbidden, Refused
 from services.intake.guard import Away
 from services.intake.keeper import NowhereToKeep
@@ -68,7 +69,7 @@ class Parts:
     keys: Keys
     people: guard.People
     telephony: calls.Telephony
-    desk: console.Desk
+    desk: Desk
     open311: Open311
     citizens: citizens.Citizens
     limits: Limits
@@ -308,7 +309,7 @@ def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
     app.add_middleware(Patience, seconds=SECONDS_TO_SEND)
     app.add_middleware(RateLimit, limits=_limits, owner=_owner)
     app.add_middleware(Shape)
-    app.state.pages = install_pages(
+    install_pages(
         app, templates=(console.TEMPLATES, citizens.TEMPLATES), static=(console.STATIC, citizens.STATIC), links=links
     )
 
@@ -349,7 +350,6 @@ def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
     app.include_router(webhook.router)
     app.include_router(twilio_webhook.router)
     app.include_router(calls.router)
-    app.include_router(console.asked)
     app.include_router(console.router)
     app.include_router(tracking_pages.api)
     app.include_router(form_pages.router)

@@ -34,7 +34,7 @@ from services.intake.citizen.citizens import TRIES, Citizens
 from services.intake.citizen.inner import Inner
 from services.intake.crises import Declarations
 from services.intake.desk.others import Others
-from services.intake.desk.pages import Desk
+from services.intake.desk.room import Desk
 from services.intake.desk.suggest import Routing
 from services.intake.guard import Away, Breaker
 from services.intake.keeper import Keeper

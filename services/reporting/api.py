@@ -84,7 +84,7 @@ def create_app(
     install(app, ready=ready, larger={"/department/": FORM_LIMIT})
     install_guard(app)
     links = Links(intake=settings.intake_public_url, reporting=settings.public_url)
-    app.state.pages = install_pages(app, templates=PAGES, static=PAGES / "static", links=links, now=clock)
+    install_pages(app, templates=PAGES, static=PAGES / "static", links=links, now=clock)
     for error in UNAVAILABLE:
         app.add_exception_handler(error, away)
     return app

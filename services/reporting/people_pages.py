@@ -16,12 +16,13 @@ from services.common.kit.guard import page_person
 from services.common.kit.http import Problem
 from services.common.kit.logs import logger
 from services.common.kit.people import Person
+from services.common.ui import PagesOf
 from services.common.ui.words import Words
 from services.reporting.accounts import NotThere
 from services.reporting.people import Account, BadAccount
 from services.reporting.people_repository import Entry
 from services.reporting.projections import ISTANBUL
-from services.reporting.staff import PagesOf, Staff, StaffOf
+from services.reporting.staff import Staff, StaffOf
 
 log = logger(__name__)
 Admin = Annotated[Person, Depends(page_person(Role.ADMIN))]

@@ -15,12 +15,12 @@ from services.common.kit.guard import CSRF_FIELD, foreign, people_of, same_secre
 from services.common.kit.http import Problem, StrictRoute, problems
 from services.common.kit.logs import logger
 from services.common.kit.people import EXCHANGE_PATH, JWKS_PATH, LIFETIME, SESSION_COOKIE, TOKEN_COOKIE
-from services.common.ui import Pages
+from services.common.ui import Pages, PagesOf
 from services.reporting.accounts import SignInRefused
 from services.reporting.oidc import ProviderFailed
 from services.reporting.people import Account, BadAccount, NoRole, Session, granted, provider_name
 from services.reporting.sessions import hashed
-from services.reporting.staff import ACCOUNT_PATH, CALLBACK_PATH, PagesOf, Staff, StaffOf
+from services.reporting.staff import ACCOUNT_PATH, CALLBACK_PATH, Staff, StaffOf
 
 log = logger(__name__)
 FORM_COOKIE: Final = "ilkim_form"

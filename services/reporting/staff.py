@@ -14,7 +14,7 @@ from services.common.kit.clock import Clock
 from services.common.kit.guard import Callers, People
 from services.common.kit.mongo import UNAVAILABLE, Client
 from services.common.kit.people import LIFETIME, SESSION_COOKIE, TOKEN_COOKIE, Person, SigningKey, Tokens
-from services.common.ui import Links, Pages
+from services.common.ui import Links
 from services.common.ui.navigation import navigation
 from services.reporting.accounts import Accounts
 from services.reporting.oidc import OidcClient
@@ -137,13 +137,7 @@ async def _staff(request: Request) -> Staff:
     return staff
 
 
-async def _pages(request: Request) -> Pages:
-    pages: Pages = request.app.state.pages
-    return pages
-
-
 StaffOf = Annotated[Staff, Depends(_staff)]
-PagesOf = Annotated[Pages, Depends(_pages)]
 
 
 def guard_of(staff: Staff, keys: Callers, tokens: Tokens | None = None) -> People:

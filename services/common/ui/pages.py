@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -312,11 +312,12 @@ def install_pages(
 ) -> Pages:
     """
     Give an app pages: ``/static/…``, headers, and errors as pages for browsers (problem documents stay for all others
-    and below ``/v1/``). Call it after ``kit.http.install``. Raises ``ValueError`` if that was not done.
+    and below ``/v1/``). Routes find them by ``PagesOf``. Call it after ``kit.http.install``.
+    Raises ``ValueError`` if that was not done.
     """
     if Problem not in app.exception_handlers:
         raise ValueError("install_pages comes after kit.http.install")
-    pages = Pages(templates, links, static=static, now=now)
+    app.state.pages = pages = Pages(templates, links, static=static, now=now)
     app.add_middleware(_PageAnswers, pages=pages)
 
     @app.get("/static/{version}/{name:path}", include_in_schema=False)
@@ -334,3 +335,12 @@ def install_pages(
         return page
 
     return pages
+
+
+async def _pages(request: Request) -> Pages:
+    pages: Pages = request.app.state.pages
+    return pages
+
+
+PagesOf = Annotated[Pages, Depends(_pages)]
+"""The pages of the app, for a route."""

@@ -13,7 +13,6 @@ from services.common.kit.clock import Clock
 from services.common.kit.guard import foreign, people_of
 from services.common.kit.http import Problem
 from services.common.kit.limits import Buckets, Rate
-from services.common.ui import Pages
 from services.common.ui.words import Words
 from services.intake.application import Intake
 from services.intake.attachments.service import Attachments
@@ -62,17 +61,11 @@ async def _citizens(request: Request) -> Citizens:
     return citizens
 
 
-async def _pages(request: Request) -> Pages:
-    pages: Pages = request.app.state.pages
-    return pages
-
-
 async def _own_page(request: Request) -> None:
     if foreign(request, people_of(request).own_origins):
         raise Problem(403, "This came from a page that is not ours.")
 
 
 CitizensOf = Annotated[Citizens, Depends(_citizens)]
-PagesOf = Annotated[Pages, Depends(_pages)]
 OWN_PAGE: Final = Depends(_own_page)
 """For every form: no foreign page may make a browser send it."""

@@ -21,11 +21,11 @@ from services.common.contracts.tracking import LINK_LASTS, Purpose, token
 from services.common.contracts.vocabulary import CLOSED, Channel, Status
 from services.common.kit.http import Problem
 from services.common.kit.limits import address_of
-from services.common.ui import Pages
+from services.common.ui import Pages, PagesOf
 from services.common.ui.words import Words
 from services.intake.attachments.service import Later
 from services.intake.citizen import form as forms
-from services.intake.citizen.citizens import BUSY, CITIZEN, OWN_PAGE, Citizens, CitizensOf, PagesOf
+from services.intake.citizen.citizens import BUSY, CITIZEN, OWN_PAGE, Citizens, CitizensOf
 from services.intake.citizen.form import ANSWER, Form, FormError, TicketState
 from services.intake.citizen.notice import CURRENT, notice, versions
 from services.intake.citizen.search import LONGEST, search

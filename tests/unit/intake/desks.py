@@ -10,7 +10,7 @@ from services.common.kit.people import Person
 from services.intake.application import Intake
 from services.intake.attachments.service import Attachments
 from services.intake.desk.others import Json, Others, Settled, Turned
-from services.intake.desk.pages import Desk
+from services.intake.desk.room import Desk
 from services.intake.desk.suggest import Classified
 from services.intake.guard import Away
 from services.intake.read_model import CaseState

@@ -374,7 +374,7 @@ async def test_a_reply_on_the_telephone_reaches_the_department(world: World) -> 
 
 
 async def test_the_desk_opens_a_closed_request_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.intake.desk.pages.RESULT_WITHIN", 0.0)
+    monkeypatch.setattr("services.intake.desk.request_pages.RESULT_WITHIN", 0.0)
     number = random_request_id()
     world.store.cases[number] = CaseState(5, Status.RESOLVED, "fen-isleri", "yol-cukur")
     data = {"text": "Yine bozulmuş", "key": "o1", "_csrf": OPERATOR.person.csrf}

@@ -216,7 +216,7 @@ def _app() -> FastAPI:
     http.install(app, ready=ready)
     install_guard(app)
     links = Links(intake="http://intake", reporting="http://test")
-    app.state.pages = install_pages(app, templates=PAGES, static=PAGES / "static", links=links, now=lambda: NOW)
+    install_pages(app, templates=PAGES, static=PAGES / "static", links=links, now=lambda: NOW)
     return app
 
 
