@@ -404,31 +404,26 @@ class Stack:
         self._say(f"{'topics':<14} agree after {time.monotonic() - began:4.1f} s")
 
     def _add_key(self) -> None:
-        command = [sys.executable, "-m", "services.intake", "keys", "add", "--name", "dev", "--scopes", "*"]
-        added = subprocess.run(
-            [*command, "--key", self.env["API_KEY"]],
-            cwd=ROOT,
-            env={**os.environ, **self.env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if added.returncode:
-            raise StackError(f"the development key could not be added:\n{added.stdout}{added.stderr}")
+        key = ("--name", "dev", "--scopes", "*", "--key", self.env["API_KEY"])
+        self._command("the development key could not be added", "services.intake", "keys", "add", *key)
 
     def _add_people(self) -> None:
         password = self.env["PEOPLE_PASSWORD"]
-        added = subprocess.run(
-            [sys.executable, "-m", "services.reporting", "users", "import"],
-            input=json.dumps([{**person, "password": password} for person in plan.PEOPLE]),
-            cwd=ROOT,
-            env={**os.environ, **self.env},
-            capture_output=True,
-            text=True,
-            check=False,
+        people = json.dumps([{**person, "password": password} for person in plan.PEOPLE])
+        failed = "the development people could not be added"
+        self._command(failed, "services.reporting", "users", "import", given=people)
+
+    def _command(self, failed: str, *module: str, given: str | None = None) -> None:
+        """
+        Run a command of a service on this stack. Raises ``StackError``, saying what failed and why.
+        """
+        command = [sys.executable, "-m", *module]
+        environment = {**os.environ, **self.env}
+        ran = subprocess.run(
+            command, input=given, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
-        if added.returncode:
-            raise StackError(f"the development people could not be added:\n{added.stdout}{added.stderr}")
+        if ran.returncode:
+            raise StackError(f"{failed}:\n{ran.stdout}{ran.stderr}")
 
     def _end_orphans(self) -> None:
         """
