@@ -16,12 +16,13 @@ from pymongo.errors import BulkWriteError
 from services.common.contracts.envelope import Received, decode
 from services.common.contracts.events import Lifecycle, RequestReceived, RequestRegistered
 from services.common.contracts.ids import derived_id
+from services.common.contracts.public import PublicStep
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.errors import Retryable
 from services.common.kit.mongo import Client, aggregate, ensure_indexes, only_duplicates
 from services.common.kit.worker import Delivery
 from services.reporting.projections import Document, fold, inherit, of_a_department, subject_of, tells_something
-from services.reporting.public.shown import PublicFilter, PublicStep, public_match, step_of_row, steps_pipeline
+from services.reporting.public.shown import PublicFilter, public_match, step_of_row, steps_pipeline
 from services.reporting.queries import (
     Filter,
     Interval,

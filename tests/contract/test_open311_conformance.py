@@ -153,7 +153,14 @@ READS = (
 async def test_xml_and_json_say_the_same(world: World, path: str, root: str) -> None:
     world.reporting.show(text=TURKISH, planned_for="2026-06-03T06:00:00Z")
     world.reporting.show(request_id=keyed_request_id(b"s", "2"), text=None, lat=None, lon=None)
-    step = {"request_id": NUMBER, "seq": 2, "at": "2026-06-01T06:30:01Z", "status": "assigned", "public_text": TURKISH}
+    step = {
+        "request_id": NUMBER,
+        "seq": 2,
+        "at": "2026-06-01T06:30:01Z",
+        "service_code": "yol-cukur",
+        "status": "assigned",
+        "public_text": TURKISH,
+    }
     world.reporting.steps = [step]
     in_xml, in_json = await get(world, f"{path}.xml"), await get(world, f"{path}.json")
     assert in_xml.status_code == in_json.status_code == 200
@@ -572,7 +579,14 @@ async def test_of_1001_requests_a_page_shows_1000_and_says_how_many_there_are(wo
 
 
 async def test_extensions_tell_more(world: World) -> None:
-    step = {"request_id": NUMBER, "seq": 1, "at": "2026-06-01T06:30:00Z", "status": "assigned", "public_text": None}
+    step = {
+        "request_id": NUMBER,
+        "seq": 1,
+        "at": "2026-06-01T06:30:00Z",
+        "service_code": "yol-cukur",
+        "status": "assigned",
+        "public_text": None,
+    }
     photo = "a_" + "0" * 32
     world.reporting.show(
         attributes={"TUR": ["tas", "kot"], "N": "3"}, steps=[step], followers=4, photos=[photo], status="duplicate"
@@ -619,7 +633,14 @@ ADDED: Final = {
 
 
 async def test_the_feed_of_updates_has_fixmystreets_shape(world: World) -> None:
-    row = {"request_id": NUMBER, "seq": 7, "at": "2026-06-01T06:30:00Z", "status": "resolved", "public_text": None}
+    row = {
+        "request_id": NUMBER,
+        "seq": 7,
+        "at": "2026-06-01T06:30:00Z",
+        "service_code": "yol-cukur",
+        "status": "resolved",
+        "public_text": None,
+    }
     world.reporting.steps = [row]
     answer = await get(world, "servicerequestupdates.json", start_date="2026-06-01T00:00:00Z", api_key="x")
     assert of_json(answer) == [

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.neighbourhoods import neighbourhood
+from services.common.contracts.public import PublicStep
 from services.common.contracts.vocabulary import STATUS_LABELS, Language
 from services.intake.open311.definitions import Datatype, Definitions, Question, offered
-from services.intake.open311.reading import PublicStep, PublicView
+from services.intake.open311.reading import PublicView
 from services.intake.open311.words import ABROAD, open_or_closed, written
 
 Json = dict[str, Any]

@@ -4,14 +4,13 @@ Public reads from reporting, over HTTP; and which numbers were given so lately t
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from services.common.contracts.vocabulary import Status
+from services.common.contracts.public import PublicRequest, PublicStep
 from services.common.kit.errors import Retryable
 from services.intake.open311.parameters import Stretch
 
@@ -28,46 +27,11 @@ class ReadingAway(Retryable):
     """
 
 
-class PublicStep(BaseModel):
+class PublicView(PublicRequest):
     """
-    One step of a request's life.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    request_id: str
-    seq: int
-    at: datetime
-    status: Status
-    public_text: str | None
-
-
-class PublicView(BaseModel):
-    """
-    What everybody may see of a request, as reporting gives it. ``media_urls`` are ours to add.
+    A request as reporting gives it to everybody. ``media_urls`` are ours to add.
     """
 
-    model_config = ConfigDict(frozen=True)
-    request_id: str
-    status: Status
-    service_code: str
-    channel: str | None
-    department: str | None
-    text: str | None
-    address: str | None
-    address_id: str | None
-    neighbourhood: str | None
-    lat: float | None
-    lon: float | None
-    attributes: dict[str, Any] | None
-    public_text: str | None
-    received_at: datetime
-    changed_at: datetime
-    closed_at: datetime | None
-    due_at: datetime | None
-    planned_for: datetime | None
-    followers: int
-    photos: tuple[str, ...]
-    steps: tuple[PublicStep, ...]
     media_urls: tuple[str, ...] = ()
 
 

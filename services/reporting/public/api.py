@@ -10,9 +10,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from services.common.contracts.events import of_our_age
 from services.common.contracts.ids import IllFormedId, parse_request_id
+from services.common.contracts.public import PublicRequest, PublicStep
 from services.common.contracts.vocabulary import Kind, Status
 from services.common.kit.http import FieldError, Problem, problems
-from services.reporting.public.shown import Near, PublicFilter, PublicRequest, PublicStep, is_public, shown
+from services.reporting.public.shown import Near, PublicFilter, is_public, shown
 from services.reporting.repository import Repository
 
 MOST_ROWS = 1_000

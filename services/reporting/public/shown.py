@@ -15,60 +15,16 @@ from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from pydantic import AwareDatetime, BaseModel
-
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.private import masked
-from services.common.contracts.vocabulary import TRIAGE_SERVICE, Channel, Kind, Status
+from services.common.contracts.public import PublicRequest, PublicStep
+from services.common.contracts.vocabulary import TRIAGE_SERVICE, Status
 from services.reporting.projections import Document, newest_first
 
 Match = dict[str, Any]
 _METRES_A_DEGREE: Final = 111_195.0
 _SECOND: Final = timedelta(seconds=1)
 STEPS: Final = ("RequestRegistered", "RequestAssigned", "StatusChanged", "RequestReopened")
-
-
-class PublicRequest(BaseModel):
-    """
-    A request as everybody may see it. ``text``, ``address`` and ``attributes`` are None where nobody was told that they
-    are public; ``changed_at`` is the closing time of a closed request.
-    """
-
-    request_id: str
-    status: Status
-    service_code: str
-    kind: Kind | None
-    channel: Channel | None
-    department: str | None
-    text: str | None
-    address: str | None
-    address_id: str | None
-    neighbourhood: str | None
-    lat: float | None
-    lon: float | None
-    attributes: dict[str, Any] | None
-    public_text: str | None
-    received_at: AwareDatetime
-    changed_at: AwareDatetime
-    closed_at: AwareDatetime | None
-    due_at: AwareDatetime | None
-    planned_for: AwareDatetime | None
-    followers: int
-    photos: list[str]
-    steps: list["PublicStep"]
-
-
-class PublicStep(BaseModel):
-    """
-    One step of its life. ``seq`` counts within the request, with gaps where a step is nobody else's business.
-    """
-
-    request_id: str
-    seq: int
-    at: AwareDatetime
-    status: Status
-    service_code: str
-    public_text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +157,12 @@ def shown(document: Document) -> PublicRequest:
         due_at=document["resolve_by"],
         planned_for=document["planned_for"],
         followers=document["followers"],
-        photos=list(document.get("photos") or ()) if document["closed"] else [],
-        steps=[
+        photos=tuple(document.get("photos") or ()) if document["closed"] else (),
+        steps=tuple(
             _step(document["request_id"], entry, document["shown_as"])
             for entry in sorted(document["history"].values(), key=lambda entry: int(entry["seq"]))
             if entry["type"] in STEPS
-        ],
+        ),
     )
 
 
