@@ -405,11 +405,11 @@ class Run:
     async def _wait(self, reading: list[asyncio.Task[None]]) -> None:
         """
         Return when departments and citizens have nothing left to do and all parts agree, or when nothing happens any
-        more. The crisis ends with the day's work.
+        more, on the topics or in what is still missing. The crisis ends with the day's work.
 
         Reporting is asked only when the topics are complete: its figures cost the database more than the day does.
         """
-        began, crisis = time.perf_counter(), True
+        moved_at, crisis = time.perf_counter(), True
         while True:
             for task in reading:
                 if task.done():
@@ -418,11 +418,12 @@ class Run:
             if self._unsent:
                 found["with an update that nobody took"] = list(self._unsent)
             found |= on_topics(self._journal, len(self._day)) | of_the_day(self._journal)
-            over = time.perf_counter() - max(began, self._last_record) > STILL_SECONDS
-            if crisis and (not found or over):
+            complete = not found
+            over = time.perf_counter() - max(moved_at, self._last_record) > STILL_SECONDS
+            if crisis and (complete or over):
                 await self._end_crisis()
                 crisis = False
-            if not found or over:
+            if complete or over:
                 result = self._result
                 result.received_more = await self._client.received() - self._received_before
                 result.reported = await self._client.reported(self._journal.accepted.keys() | self._journal.parts)
@@ -431,6 +432,8 @@ class Run:
                 found |= await asyncio.to_thread(self._dead_letters)
                 if await self._client.crisis_is_on(CRISIS):
                     found[f"the crisis {CRISIS} is not over"] = [""]
+            if complete and found != self._result.differences:
+                moved_at, over = time.perf_counter(), False  # reporting is behind, and catching up
             self._result.differences = found
             if not found or over:
                 return
