@@ -22,7 +22,7 @@ from services.intake.open311.coverage import CENTRE, ours
 from tests.browser.look import axe, no_sideways_scroll, serving, shot
 from tests.hostile_files.pictures import jpeg
 from tests.unit.intake.citizens import SECRET
-from tests.unit.intake.test_api import World
+from tests.unit.intake.intakes import World
 from tests.unit.intake.test_citizen import detail, ended
 from tests.unit.intake.test_desk_pages import GAS, POTHOLE
 

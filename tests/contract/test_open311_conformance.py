@@ -26,7 +26,7 @@ from services.common.contracts.ids import keyed_request_id
 from services.intake.open311.definitions import definitions, offered
 from tests.hostile_files.pictures import jpeg
 from tests.unit.intake.endpoints import BASE, JURISDICTION, NUMBER
-from tests.unit.intake.test_api import World
+from tests.unit.intake.intakes import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

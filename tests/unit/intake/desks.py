@@ -5,15 +5,41 @@ What the desk asks of other services, in memory.
 from dataclasses import dataclass, field
 from typing import cast
 
-from services.common.contracts.vocabulary import Channel
+from services.common.contracts.vocabulary import Channel, DecidedBy, Priority
 from services.common.kit.people import Person
 from services.intake.application import Intake
 from services.intake.attachments.service import Attachments
 from services.intake.desk.others import Json, Others, Settled, Turned
 from services.intake.desk.room import Desk
-from services.intake.desk.suggest import Classified
+from services.intake.desk.suggest import Candidate, Classified
 from services.intake.guard import Away
 from services.intake.read_model import CaseState
+
+POTHOLE = Classified(
+    service="yol-cukur",
+    department="fen-isleri",
+    priority=Priority.HIGH,
+    emergency=False,
+    confidence=0.91,
+    decided_by=DecidedBy.MODEL,
+    candidates=(
+        Candidate(service="yol-cukur", department="fen-isleri", confidence=0.91),
+        Candidate(service="kazi-onarim", department="fen-isleri", confidence=0.05),
+        Candidate(service="kaldirim-bozuk", department="fen-isleri", confidence=0.02),
+    ),
+    neighbourhood="Kadıköy",
+    street="Lise Caddesi No: 12",
+)
+GAS = Classified(
+    service="ext-dogalgaz",
+    department="dis-kurum",
+    priority=Priority.URGENT,
+    emergency=True,
+    confidence=0.97,
+    decided_by=DecidedBy.RULE,
+    candidates=(Candidate(service="ext-dogalgaz", department="dis-kurum", confidence=0.97),),
+    refer_to="dogalgaz",
+)
 
 
 @dataclass

@@ -31,7 +31,7 @@ from services.intake.keys import StoredKey
 from tests.hostile_files.pictures import POSITION, SECRET, exif, gif, jpeg, pdf, png
 from tests.people import SignedIn, signed_in
 from tests.unit.intake.file_fakes import FakeShelf, attachments_of
-from tests.unit.intake.test_api import NEW, World, assert_problem
+from tests.unit.intake.intakes import NEW, World, assert_problem
 
 PATH = "/v1/attachments"
 ZABITA = "zabita"

@@ -29,7 +29,7 @@ from services.intake.calls.people import OwnRequest
 from services.intake.guard import Breaker
 from tests.people import signed_in
 from tests.unit.intake.call_fakes import FakeCallStore
-from tests.unit.intake.test_api import EXCHANGES, TWILIO, World, assert_problem
+from tests.unit.intake.intakes import EXCHANGES, TWILIO, World, assert_problem
 from tests.unit.intake.test_calls_domain import types
 
 SECRET = b"0123456789abcdef"

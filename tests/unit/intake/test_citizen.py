@@ -35,7 +35,7 @@ from services.intake.keys import Keys, OwnKeys, StoredKey, own_key, stored_own
 from services.intake.open311.definitions import definitions
 from tests.hostile_files.pictures import jpeg
 from tests.unit.intake.citizens import SECRET, ticket
-from tests.unit.intake.test_api import World
+from tests.unit.intake.intakes import World
 from tests.unit.intake.test_desk_pages import GAS, POTHOLE
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}

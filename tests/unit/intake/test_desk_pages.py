@@ -12,12 +12,12 @@ from services.common.contracts.envelope import decode
 from services.common.contracts.events import CitizenReplied, RequestReceived, UpdateSubmitted
 from services.common.contracts.ids import grouped, random_request_id
 from services.common.contracts.roles import DESK
-from services.common.contracts.vocabulary import Action, Channel, DecidedBy, Priority, Status
-from services.intake.desk.suggest import Candidate, Classified
+from services.common.contracts.vocabulary import Action, Channel, Status
 from services.intake.read_model import CaseState
 from tests.hostile_files.pictures import jpeg
 from tests.people import SignedIn, signed_in
-from tests.unit.intake.test_api import World
+from tests.unit.intake.desks import GAS, POTHOLE
+from tests.unit.intake.intakes import World
 
 OPERATOR = signed_in("operator")
 FORM: dict[str, Any] = {
@@ -27,31 +27,6 @@ FORM: dict[str, Any] = {
     "_csrf": OPERATOR.person.csrf,
 }
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
-POTHOLE = Classified(
-    service="yol-cukur",
-    department="fen-isleri",
-    priority=Priority.HIGH,
-    emergency=False,
-    confidence=0.91,
-    decided_by=DecidedBy.MODEL,
-    candidates=(
-        Candidate(service="yol-cukur", department="fen-isleri", confidence=0.91),
-        Candidate(service="kazi-onarim", department="fen-isleri", confidence=0.05),
-        Candidate(service="kaldirim-bozuk", department="fen-isleri", confidence=0.02),
-    ),
-    neighbourhood="Kadıköy",
-    street="Lise Caddesi No: 12",
-)
-GAS = Classified(
-    service="ext-dogalgaz",
-    department="dis-kurum",
-    priority=Priority.URGENT,
-    emergency=True,
-    confidence=0.97,
-    decided_by=DecidedBy.RULE,
-    candidates=(Candidate(service="ext-dogalgaz", department="dis-kurum", confidence=0.97),),
-    refer_to="dogalgaz",
-)
 ALIKE = {
     "request_id": "7XK29MQ4T3BDM",
     "number": "7XK2-9MQ4-T3BD-M",

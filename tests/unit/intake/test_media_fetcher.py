@@ -31,7 +31,7 @@ from services.intake.attachments.store import Link, Use
 from services.intake.settings import IntakeSettings
 from tests.hostile_files.pictures import jpeg, pdf
 from tests.unit.intake.file_fakes import SECRET
-from tests.unit.intake.test_api import KEYS, World
+from tests.unit.intake.intakes import KEYS, World
 
 PUBLIC, OTHER, INNER = "93.184.216.34", "151.101.1.69", "10.0.0.5"
 HOST = "pictures.example.com"

@@ -14,7 +14,7 @@ from services.common.contracts.roles import Role
 from services.intake.schemas import UpdateResult
 from tests.builders import read
 from tests.people import signed_in
-from tests.unit.intake.test_api import World, assert_problem
+from tests.unit.intake.intakes import World, assert_problem
 
 CLERK = signed_in(Role.DEPARTMENT, departments=("zabita",))
 COLLEAGUE = signed_in(Role.DEPARTMENT, departments=("zabita",), person_id="u_00000000000000c2")
