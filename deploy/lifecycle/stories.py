@@ -18,7 +18,7 @@ from services.common.contracts.vocabulary import Clock, Level, Outcome, Priority
 from services.routing.case import Rules
 from services.routing.clocks import load_calendar
 from services.routing.policy import load_policy
-from services.routing.rules import load_rules
+from services.routing.rules_file import load_rules
 
 FILE: Final = ROOT / "tests" / "unit" / "routing" / "stories" / "stories.yaml"
 ISTANBUL: Final = ZoneInfo("Europe/Istanbul")

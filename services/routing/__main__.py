@@ -14,7 +14,8 @@ from services.routing.classifier import BrokenModel, load_model
 from services.routing.clocks import BrokenCalendar, load_calendar
 from services.routing.opinions import read_classifier
 from services.routing.policy import BrokenPolicy, load_policy
-from services.routing.rules import BrokenRules, load_rules
+from services.routing.rules_file import load_rules
+from services.routing.rules_form import BrokenRules
 from services.routing.settings import RoutingSettings
 
 USAGE = """usage: python -m services.routing                 the worker, until SIGTERM

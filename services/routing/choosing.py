@@ -11,7 +11,7 @@ from services.common.contracts.events import Candidate, RequestReceived
 from services.common.contracts.vocabulary import TRIAGE_SERVICE, DecidedBy, Priority
 from services.routing.case import Rules
 from services.routing.opinions import Verdict, verdict
-from services.routing.rules import Question
+from services.routing.rules_form import Question
 
 URGENCY: Final = (Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.URGENT)
 

@@ -16,7 +16,7 @@ from services.routing.classifier import Model
 from services.routing.classify import Decision, decide_texts, refer_to
 from services.routing.features import pairs, tokens
 from services.routing.places import Found, neighbourhoods_in, streets_in
-from services.routing.rules import Question
+from services.routing.rules_form import Question
 from services.routing.rules_words import spelled
 
 BAR: Final = 20

@@ -11,232 +11,24 @@ the text says what stands under ``but_not``, the rule's words do not count (``ç
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
-from zoneinfo import ZoneInfo
-
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from typing import Generic, NamedTuple, TypeVar
 
 from services.common.contracts.catalogue import Catalogue
 from services.common.contracts.neighbourhoods import neighbourhood
 from services.common.contracts.text import words
-from services.common.contracts.vocabulary import TRIAGE_SERVICE, Channel, Kind, Priority
+from services.common.contracts.vocabulary import TRIAGE_SERVICE, Priority
+from services.routing.rules_form import (
+    _DAYS,
+    ISTANBUL,
+    AssignmentRule,
+    BrokenRules,
+    Expected,
+    Question,
+    Rule,
+    RuleTest,
+    ServiceRule,
+)
 from services.routing.rules_words import Phrases, covers, spelled
-
-ISTANBUL: Final = ZoneInfo("Europe/Istanbul")
-
-
-class BrokenRules(Exception):
-    """
-    The rules file cannot be used; the message names the rule or the case. Routing refuses to start.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """
-    What a rule can look at. ``service`` is the service as decided, ``at`` (with a zone) when the request came in.
-
-    A rule with a condition on something that is None here does not match.
-    """
-
-    text: str
-    service: str | None = None
-    neighbourhood: str | None = None
-    channel: Channel | None = None
-    kind: Kind | None = None
-    at: datetime | None = None
-
-    def __post_init__(self) -> None:
-        if self.at is not None and self.at.tzinfo is None:
-            raise ValueError("a time needs a zone")
-
-
-# --- What stands in the file ---
-
-
-class Day(StrEnum):
-    """
-    The days of the week, Monday first.
-    """
-
-    MON = "mon"
-    TUE = "tue"
-    WED = "wed"
-    THU = "thu"
-    FRI = "fri"
-    SAT = "sat"
-    SUN = "sun"
-
-
-_DAYS: Final = tuple(Day)
-
-
-def _clock_time(raw: object) -> object:
-    if isinstance(raw, str | time):
-        return raw
-    raise ValueError('a time is written in quotes, like "22:00"')  # YAML reads 22:00 without them as the number 1320
-
-
-def _with_letters(phrase: str) -> str:
-    if not words(phrase):
-        raise ValueError(f"{phrase!r} has no letters")
-    return phrase
-
-
-def _known_place(place: str) -> str:
-    known = neighbourhood(place)
-    if known is None:
-        raise ValueError(f"unknown neighbourhood {place!r}")
-    return known
-
-
-V = TypeVar("V")
-_OneOrMany = BeforeValidator(lambda raw: raw if isinstance(raw, list | tuple) else (raw,))
-Many = Annotated[tuple[V, ...], _OneOrMany]
-Several = Annotated[tuple[V, ...], _OneOrMany, Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-Phrase = Annotated[str, Field(max_length=100), AfterValidator(_with_letters)]
-Place = Annotated[str, AfterValidator(_known_place)]
-ClockTime = Annotated[time, BeforeValidator(_clock_time)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class When(_Part):
-    """
-    Days and hours in Istanbul, ``to`` not included. Hours over midnight belong to the day on which they begin.
-    """
-
-    days: Several[Day] = _DAYS
-    start: ClockTime | None = Field(default=None, alias="from")
-    end: ClockTime | None = Field(default=None, alias="to")
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if (self.start is None) != (self.end is None):
-            raise ValueError("from and to belong together")
-        if self.start is not None and self.start == self.end:
-            raise ValueError("from and to are the same")
-        return self
-
-    def holds(self, at: datetime) -> bool:
-        """
-        Whether the moment lies in it.
-        """
-        local = at.astimezone(ISTANBUL)
-        day, now = local.weekday(), local.time()
-        if self.start is None or self.end is None:
-            within = True
-        elif self.start < self.end:
-            within = self.start <= now < self.end
-        else:
-            within = now >= self.start or now < self.end
-            day -= now < self.end  # the night began yesterday; -1 is Sunday
-        return within and _DAYS[day] in self.days
-
-    def __str__(self) -> str:
-        days = "every day" if set(self.days) == set(_DAYS) else ", ".join(self.days)
-        return days if self.start is None else f"{days} {self.start:%H:%M}-{self.end:%H:%M}"
-
-
-class Rule(_Part):
-    """
-    What both kinds of rules have: a name (recorded with each decision) and conditions.
-    """
-
-    choices: ClassVar[tuple[str, ...]] = ("neighbourhood", "channel", "kind")
-    """The conditions that name values, one of which the question must have under the same name."""
-
-    name: Name
-    words: Many[Phrase] = ()
-    but_not: Many[Phrase] = ()
-    neighbourhood: Several[Place] | None = None
-    channel: Several[Channel] | None = None
-    kind: Several[Kind] | None = None
-    time: When | None = None
-
-
-class ServiceRule(Rule):
-    """
-    Gives a text its service.
-    """
-
-    words: Several[Phrase]
-    service: str
-
-
-class AssignmentRule(Rule):
-    """
-    Gives a request, whose service is known, another department than its service's, another priority, or a team.
-    """
-
-    choices: ClassVar[tuple[str, ...]] = ("service", *Rule.choices)
-    service: Several[str] | None = None
-    department: str | None = None
-    priority: Priority | None = None
-    team: Name | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if not (self.words or self.service or self.neighbourhood or self.channel or self.kind or self.time):
-            raise ValueError("no condition: the rule would take every request")
-        if not (self.department or self.priority or self.team):
-            raise ValueError("it needs a department, a priority or a team")
-        return self
-
-
-class Expected(_Part):
-    """
-    What must come out of a case; what is not named is not compared. ``service: null`` is a text that no rule matches.
-    """
-
-    service: str | None = None
-    rule: str | None = None
-    assignment: str | None = None
-    department: str | None = None
-    priority: Priority | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("it expects nothing")
-        return self
-
-
-class RuleTest(_Part):
-    """
-    A case: a request and what must come out. A time without a zone is Istanbul's.
-    """
-
-    text: str
-    service_code: str | None = None
-    channel: Channel | None = None
-    neighbourhood: str | None = None
-    kind: Kind | None = None
-    at: datetime | None = None
-    expect: Expected
-
-    def question(self) -> Question:
-        """
-        The case as a question to the rules.
-        """
-        at = self.at.replace(tzinfo=ISTANBUL) if self.at and self.at.tzinfo is None else self.at
-        return Question(self.text, self.service_code, self.neighbourhood, self.channel, self.kind, at)
-
-
-class _File(_Part):
-    services: tuple[ServiceRule, ...]
-    assignments: tuple[AssignmentRule, ...] = ()
-    tests: tuple[RuleTest, ...] = ()
-
-
-# --- What comes out ---
 
 
 class Meeting(NamedTuple):
@@ -410,62 +202,6 @@ class RuleBook:
         Rules and words that can never decide, because an earlier rule of their section matches whenever they do.
         """
         return [*_shadowed(self.services), *_shadowed(self.assignments)]
-
-
-def load_rules(path: Path, catalogue: Catalogue) -> RuleBook:
-    """
-    Read the rules file, check it and run its tests. Raises ``BrokenRules`` naming the rule or the case that is wrong.
-    """
-    book = read_rules(path, catalogue)
-    failures = book.failures()
-    if failures:
-        more = f" (and {len(failures) - 1} more)" if failures[1:] else ""
-        raise BrokenRules(f"{path.name}: {failures[0]}{more}")
-    return book
-
-
-def read_rules(path: Path, catalogue: Catalogue) -> RuleBook:
-    """
-    Read and check the rules file without running its tests. Raises ``BrokenRules`` naming what is wrong.
-    """
-    raw = None
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-        file = _File.model_validate(raw)
-        return RuleBook(file.services, file.assignments, file.tests, catalogue)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BrokenRules(f"{path.name} cannot be read: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise BrokenRules(f"{path.name}: {_located(first['loc'], raw)}: {first['msg']}") from error
-    except BrokenRules as error:
-        raise BrokenRules(f"{path.name}: {error}") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """
-    YAML in which a key stands once: a second ``words:`` would silently replace the first.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        if twice := next((key for key in keys if keys.count(key) > 1), None):
-            raise yaml.constructor.ConstructorError(None, None, f"{twice!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def _located(loc: tuple[int | str, ...], raw: Any) -> str:
-    """
-    ``("services", 3, "words", 0)`` as an operator finds it: ``services, rule yol-cukur, words.0``.
-    """
-    section, *rest = loc or ("the file",)
-    if not rest:
-        return str(section)
-    place, *field = rest
-    entry = raw[section][place] if isinstance(place, int) else None
-    name = entry.get("name") if isinstance(entry, dict) else None
-    what = f"rule {name}" if name else f"entry {int(place) + 1}"
-    return ", ".join(filter(None, [str(section), what, ".".join(map(str, field))]))
 
 
 def _check(

@@ -12,18 +12,9 @@ from pathlib import Path
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.neighbourhoods import neighbourhood
 from services.common.contracts.vocabulary import Channel, Kind
-from services.routing.rules import (
-    ISTANBUL,
-    AssignmentRule,
-    BrokenRules,
-    Explanation,
-    Match,
-    Meeting,
-    Question,
-    RuleBook,
-    ServiceRule,
-    read_rules,
-)
+from services.routing.rules import Explanation, Match, Meeting, RuleBook
+from services.routing.rules_file import read_rules
+from services.routing.rules_form import ISTANBUL, AssignmentRule, BrokenRules, Question, ServiceRule
 from services.routing.settings import RoutingSettings
 
 

@@ -19,7 +19,8 @@ from services.routing import reroute
 from services.routing.case import Rules
 from services.routing.handler import AlarmClock, Handler
 from services.routing.repository import CaseRepository
-from services.routing.rules import RuleBook, ServiceRule
+from services.routing.rules import RuleBook
+from services.routing.rules_form import ServiceRule
 from tests.builders import CALENDAR, NOON, delivery, read, request, update
 
 pytestmark = pytest.mark.integration

@@ -22,7 +22,8 @@ from services.routing.domain import better_place, decide
 from services.routing.drift import Drift
 from services.routing.handler import Handler
 from services.routing.opinions import Remembering, read_classifier, verdict
-from services.routing.rules import RuleBook, ServiceRule
+from services.routing.rules import RuleBook
+from services.routing.rules_form import ServiceRule
 from services.routing.settings import RoutingSettings
 from services.routing.urgency import looks_urgent
 from tests.builders import CALENDAR, NOON, delivery, read, received, request, update

@@ -21,7 +21,7 @@ from services.routing.case import Rules
 from services.routing.choosing import choose
 from services.routing.classifier import Candidate, Model, Opinion
 from services.routing.clocks import load_calendar
-from services.routing.rules import read_rules
+from services.routing.rules_file import read_rules
 from services.routing.settings import RoutingSettings
 from tests.builders import request
 

@@ -19,7 +19,8 @@ from services.routing.case import Case, Rules
 from services.routing.corrections import Correction, correction, distinct
 from services.routing.domain import decide
 from services.routing.repository import case_from, row_of
-from services.routing.rules import RuleBook, ServiceRule
+from services.routing.rules import RuleBook
+from services.routing.rules_form import ServiceRule
 from services.routing.settings import RoutingSettings
 from tests.builders import CALENDAR, NOON, received, request, update
 

@@ -18,7 +18,8 @@ from services.routing import domain
 from services.routing.case import Case, Entry, Rules
 from services.routing.domain import decide
 from services.routing.moves import MOVES
-from services.routing.rules import RuleBook, ServiceRule
+from services.routing.rules import RuleBook
+from services.routing.rules_form import ServiceRule
 from tests.builders import CALENDAR, NOON, parking_over, read, received, reply, request, update
 
 BOOK = RuleBook([ServiceRule(name="cukur", words=("çukur",), service="yol-cukur")], [], [], catalogue())

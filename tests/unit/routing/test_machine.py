@@ -57,7 +57,8 @@ from services.routing.domain import decide
 from services.routing.families import MAX_FOLLOWERS
 from services.routing.moves import MOVES
 from services.routing.policy import Policy
-from services.routing.rules import AssignmentRule, RuleBook, ServiceRule
+from services.routing.rules import RuleBook
+from services.routing.rules_form import AssignmentRule, ServiceRule
 from services.routing.timing import WAITING, next_turn
 from tests.builders import CALENDAR, NOON, read, received, reply, request, update
 from tests.unit.routing.world import Handled, World, replayed

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.text import fold, words
 from services.common.contracts.vocabulary import Channel, Kind
-from services.routing.rules import AssignmentRule, BrokenRules, Question, RuleBook, RuleTest, ServiceRule
+from services.routing.rules import RuleBook
+from services.routing.rules_form import AssignmentRule, BrokenRules, Question, RuleTest, ServiceRule
 
 MONDAY = datetime(2026, 5, 18, tzinfo=ZoneInfo("Europe/Istanbul"))
 

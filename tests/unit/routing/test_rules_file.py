@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.common.contracts.catalogue import catalogue
-from services.routing.rules import BrokenRules, load_rules, read_rules
+from services.routing.rules_file import load_rules, read_rules
+from services.routing.rules_form import BrokenRules
 from services.routing.settings import RoutingSettings
 
 RULE = "{name: a, words: [su], service: gurultu}"

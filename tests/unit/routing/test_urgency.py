@@ -7,7 +7,8 @@ import pytest
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Received
 from services.common.contracts.events import CrisisDeclared, Event
-from services.routing.rules import RuleBook, ServiceRule
+from services.routing.rules import RuleBook
+from services.routing.rules_form import ServiceRule
 from services.routing.urgency import looks_urgent
 from tests.builders import NOON, meta_of, parking_over, received, request, update
 

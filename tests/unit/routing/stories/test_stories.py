@@ -30,7 +30,8 @@ from services.common.contracts.topics import COMMANDS, LIFECYCLE, department_top
 from services.notify import domain as notify
 from services.routing.case import Alarm, Case, Member, Rules, timer_command
 from services.routing.domain import decide
-from services.routing.rules import RuleBook, ServiceRule
+from services.routing.rules import RuleBook
+from services.routing.rules_form import ServiceRule
 from tests.builders import read, received
 
 STORIES = [story for chapter in load_stories() for story in chapter.stories]
