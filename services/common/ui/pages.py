@@ -7,12 +7,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from types import CodeType
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.contracts.ids import grouped
@@ -35,6 +37,25 @@ FLASH_COOKIE: Final = "ilkim_flash"
 THEMES: Final = ("light", "dark")
 Tone = Literal["ok", "info", "warn", "bad"]
 _OWN_DOCUMENTS: Final = ("/docs", "/redoc")  # FastAPI's own: they bring their own scripts
+
+
+class _Compiled(BytecodeCache):
+    """
+    What templates were compiled to: once a process, whatever the language and however many apps.
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None  # noqa: S101 - jinja2 has just compiled it
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED: Final = _Compiled()
 
 
 class Pages:
@@ -151,6 +172,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            bytecode_cache=_COMPILED,
         )
         environment.globals.update(
             lang=language,
