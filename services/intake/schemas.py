@@ -42,6 +42,12 @@ def _known_department(slug: str) -> str:
     return slug
 
 
+def _a_citizens(wish: NotifyVia) -> NotifyVia:
+    if wish is NotifyVia.WEBHOOK:
+        raise ValueError("webhook is for partners' systems: must be email, sms, whatsapp, phone or none")
+    return wish
+
+
 def _line(limit: int) -> Any:
     return AfterValidator(lambda text: cleaning.one_line(text, limit))
 
@@ -100,6 +106,11 @@ KnownDepartment = Annotated[str, AfterValidator(_known_department), Field(exampl
 Attributes = Annotated[
     dict[str, Any], AfterValidator(cleaning.attributes), WithJsonSchema({"type": "object", "maxProperties": 50})
 ]
+CitizensWish = Annotated[
+    NotifyVia,
+    AfterValidator(_a_citizens),
+    WithJsonSchema({"type": "string", "enum": [via.value for via in NotifyVia if via is not NotifyVia.WEBHOOK]}),
+]
 Files = Annotated[list[AttachmentId], AfterValidator(_each_once), Field(max_length=MOST_FILES)]
 Seq = Annotated[int, Field(strict=True, ge=1, le=MOST_EVENTS, description="the last event that was seen")]
 Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
@@ -124,7 +135,7 @@ class Citizen(Body):
     email: Email | None = None
     whatsapp_id: WhatsappId | None = None
     language: Language = Language.TR
-    notify_via: NotifyVia | None = None
+    notify_via: CitizensWish | None = None
 
     @property
     def given(self) -> bool:

@@ -27,11 +27,12 @@ from services.common.kit.logs import logger
 from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, WorkerSpec, background, within_budget
 from services.common.kit.worker import Sender as Kafka
-from services.notify import callbacks, domain
+from services.notify import callbacks, choosing, domain, planning, sending
 from services.notify.channels.base import PermanentError, Sender, TemporaryError
-from services.notify.domain import Away, Contact, Handed, Reason, Refused, Result, Row, Rules, Telling, Unanswered
+from services.notify.domain import Contact, Reason, Row, Rules, Telling
 from services.notify.messages import House, Templates
 from services.notify.repository import NotifyRepository
+from services.notify.sending import Away, Handed, Refused, Result, Unanswered
 from services.notify.settings import NotifySettings
 from services.notify.staff import Staff
 from services.notify.transitions import transition_of
@@ -160,7 +161,7 @@ class Notifier:
             def decide(telling: Telling) -> Telling:
                 for meta, event in events[telling.request_id]:
                     contact = known.get(event.contact_id or "")
-                    telling = domain.absorb(telling, meta, event, contact, now, self._rules)
+                    telling = planning.absorb(telling, meta, event, contact, now, self._rules)
                 return telling
 
             await self._repository.change(events, decide)
@@ -207,7 +208,7 @@ class Notifier:
             return False, []
         contacts = await self._reached(row for one in due.values() for row in one.rows)
         written = await self._repository.change(
-            due, lambda telling: domain.take(telling, contacts, claim, now, self._rules), known=due
+            due, lambda telling: sending.take(telling, contacts, claim, now, self._rules), known=due
         )
         self._unpublished.ring()
         pairs = [(telling, telling.in_hand(claim)) for telling in written.values()]
@@ -236,7 +237,7 @@ class Notifier:
         async def put_down() -> dict[str, Telling]:
             return await self._repository.change(
                 told,
-                lambda telling: domain.settle(telling, *told[telling.request_id], now),
+                lambda telling: sending.settle(telling, *told[telling.request_id], now),
                 known={hand.telling.request_id: hand.telling for hand in hands},
             )
 
@@ -252,7 +253,7 @@ class Notifier:
         row, contact = hand.row, hand.contact
         channel = row.channel
         sender = self._senders.get(channel) if channel else None
-        address = domain.address_of(contact, channel) if channel else None
+        address = choosing.address_of(contact, channel) if channel else None
         if sender is None or address is None:
             return Refused(Reason.NO_ADDRESS)
         key = domain.key_of(hand.telling.request_id, row)
@@ -293,7 +294,7 @@ class Notifier:
         records = {key: telling.outbox for key, telling in waiting.items()}
         await self._kafka.publish([record for rows in records.values() for record in rows])
         await self._repository.change(
-            waiting, lambda telling: domain.acknowledged(telling, records[telling.request_id]), known=waiting
+            waiting, lambda telling: sending.acknowledged(telling, records[telling.request_id]), known=waiting
         )
         for rows in records.values():
             for record in rows:

@@ -29,6 +29,8 @@ from services.common.contracts.events import (
     ForTheCrew,
     Lifecycle,
     Notification,
+    NotificationDelivered,
+    NotificationRead,
     RequestAssigned,
     RequestEscalated,
     RequestReceived,
@@ -54,9 +56,12 @@ ISTANBUL: Final = ZoneInfo("Europe/Istanbul")
 OUTCOMES: Final = {
     "NotificationQueued": "queued",
     "NotificationSent": "sent",
+    "NotificationDelivered": "delivered",
+    "NotificationRead": "read",
     "NotificationFailed": "failed",
     "NotificationSuppressed": "suppressed",
 }
+_LATER: Final = (NotificationDelivered, NotificationRead)  # what a provider adds to an attempt that is over
 _RESPONDED: Final = CLOSED | {
     Status.ACCEPTED,
     Status.IN_PROGRESS,
@@ -167,7 +172,8 @@ def _absorb(facts: Document, event: Received) -> bool:
             _set(facts["feedback"], str(data.closing_seq), _opinion(meta.id, data))
         return data.rating is not None
     if isinstance(data, Notification):
-        key = f"{data.transition.replace('.', '-')}/{data.attempt}/{data.recipient}{'/late' if data.late else ''}"
+        later = "/late" if data.late else f"/{OUTCOMES[type(data).__name__]}" if isinstance(data, _LATER) else ""
+        key = f"{data.transition.replace('.', '-')}/{data.attempt}/{data.recipient}{later}"
         _set(facts["told"], key, _told(meta.id, data))
         return True
     if of_a_department(event):
@@ -308,7 +314,7 @@ def _told(event_id: str, data: Notification) -> Document:
         "channel": str(data.channel) if data.channel else None,
         "reason": data.reason,
         "late": data.late,
-        "staff": data.recipient.startswith("staff:"),
+        "staff": not data.recipient.startswith("c"),  # or a partner's system: nobody that figures are about
     }
 
 
@@ -554,7 +560,8 @@ def _hours(start: datetime | None, end: datetime | None) -> float | None:
 
 def _telling(told: Mapping[str, Document]) -> Document:
     messages = [entry for entry in told.values() if not entry["late"] and not entry["staff"]]
-    first = max((entry for entry in messages if entry["transition"] == "received"), key=_attempt, default=None)
+    ended = [entry for entry in messages if entry["outcome"] not in ("delivered", "read")]
+    first = max((entry for entry in ended if entry["transition"] == "received"), key=_attempt, default=None)
     return {
         "told_received": first["outcome"] if first else None,
         "told_received_reason": first["reason"] if first else None,

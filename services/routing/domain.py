@@ -113,7 +113,7 @@ def _receive(case: Case, now: Now, request: RequestReceived) -> Case:
     waiting = case.parked
     case = replace(case, registered_by=now.meta.id, request=request, parked=())
     case = case.put(Member(request_id=case.request_id, state=state, since=since, held=now.at))
-    case = emit(case, case.request_id, now, RequestRegistered)
+    case = emit(case, case.request_id, now, RequestRegistered, adapter=request.adapter)
     choice = choose(request, now.at, rules)
     if request.answered is not None:
         choice = replace(choice, department=TRIAGE_DEPARTMENT, team=None)

@@ -16,15 +16,19 @@ from services.common.contracts.vocabulary import (
     Channel,
     Clock,
     DecidedBy,
+    DeliveryStatus,
     Kind,
     Language,
     Level,
+    MessageKind,
     NotifyVia,
     Outcome,
     Priority,
     RefusalReason,
+    Saying,
     Status,
     Timer,
+    Wish,
 )
 
 
@@ -53,13 +57,22 @@ StaffId = Annotated[str, Field(pattern=r"^u_[0-9a-f]{16}$", description="a membe
 CallId = Annotated[
     str, Field(pattern=r"^l_[0-9a-f]{32}$", description="a telephone call; derived from the exchange's id")
 ]
-PersonHash = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="keyed hash of a telephone number")]
+PersonHash = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{32}$", description="keyed hash of a telephone number, an e-mail or WhatsApp address")
+]
+MessageId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="a message; derived from the provider's id")]
+ProviderId = Annotated[
+    str, Field(min_length=1, max_length=400, pattern=r"^[!-~]+$", description="as the provider has it")
+]
 ServiceCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 EventId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Recipient = Annotated[
     str,
     Field(pattern=r"^staff:[a-z0-9]+(-[a-z0-9]+)*:(department|head|deputy_mayor)$", description="a member of staff"),
+]
+PartnerRecipient = Annotated[
+    str, Field(pattern=r"^partner:[a-z0-9]+([._-][a-z0-9]+)*$", description="whose system posted the request")
 ]
 
 
@@ -385,8 +398,10 @@ class Lifecycle(Event):
 
 class RequestRegistered(Lifecycle):
     """
-    Routing knows the request (seq 1). The causation-id names the RequestReceived that counts.
+    Routing knows the request (seq 1). The causation-id names the RequestReceived that counts; ``adapter`` posted it.
     """
+
+    adapter: str | None = None
 
 
 class ForTheCrew(Lifecycle):
@@ -583,6 +598,107 @@ class CallMissed(Call):
     seconds: int = Field(ge=0)
 
 
+# --- messages.inbound and messages.outbound ---
+
+
+class Media(Part):
+    """
+    A file in a message: ``provider_id`` to fetch it by, or ``attachment`` if intake has it already.
+    """
+
+    provider_id: ProviderId | None = None
+    attachment: AttachmentId | None = None
+    mime_type: str | None = Field(default=None, max_length=200, description="what the sender says; nobody's to trust")
+    sha256: str | None = Field(default=None, max_length=100, description="base64 or hex, as the provider has it")
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "Media":
+        if (self.provider_id is None) == (self.attachment is None):
+            raise ValueError("needs provider_id or attachment, not both")
+        return self
+
+
+class MessageReceived(Event):
+    """
+    What came in on a conversation channel, before it is a request or belongs to one. No address stands in it.
+
+    ``person`` is the hash by which the sender is known, ``also`` others of the same person (a WhatsApp user has a
+    business-scoped id, and a number while it is visible), ``replaces`` the person's hash before it changed.
+    ``reply_to`` are our messages that it answers, as the provider names them, the nearest first; ``number`` a request's
+    number that stands in it; ``choice`` the button or row that was chosen; ``about`` what was edited or deleted.
+    ``wish``: the sender says that they want no more messages, or want them again. ``sent_at`` is the provider's time.
+    """
+
+    key_field: ClassVar[str] = "person"
+    message_id: MessageId
+    provider_id: ProviderId
+    channel: Channel
+    person: PersonHash
+    also: tuple[PersonHash, ...] = Field(default=(), max_length=4)
+    replaces: PersonHash | None = None
+    contact_id: ContactId
+    kind: MessageKind
+    text: str | None = Field(default=None, max_length=20_000)
+    subject: str | None = Field(default=None, max_length=500)
+    location: Location | None = None
+    media: tuple[Media, ...] = Field(default=(), max_length=10)
+    reply_to: tuple[ProviderId, ...] = Field(default=(), max_length=20)
+    number: AnyRequestId | None = None
+    choice: str | None = Field(default=None, max_length=256)
+    about: MessageId | None = None
+    wish: Wish | None = None
+    sent_at: Moment
+    received_at: Moment
+    adapter: str = Field(min_length=1, max_length=100)
+
+
+class Option(Part):
+    """
+    Something that the citizen can choose: a request (``req:<number>``), ``new``, or what the message's kind says.
+    """
+
+    id: str = Field(min_length=1, max_length=200)
+    request_id: AnyRequestId | None = None
+    service_code: ServiceCode | None = None
+
+
+class MessageWanted(Event):
+    """
+    Intake wants something said in a conversation: notify has the words, in the citizen's language, and sends them once.
+
+    ``answers`` is the message, as the provider names it, to which this is the answer. After ``until`` it is not worth
+    saying any more.
+    """
+
+    key_field: ClassVar[str] = "person"
+    wanted_id: MessageId
+    person: PersonHash
+    contact_id: ContactId
+    channel: Channel
+    say: Saying
+    request_id: AnyRequestId | None = None
+    options: tuple[Option, ...] = Field(default=(), max_length=10)
+    answers: ProviderId | None = None
+    wanted_at: Moment
+    until: Moment
+
+
+class DeliveryReported(Event):
+    """
+    A provider says what became of a message of ours. ``key`` is what we had sent with it, if the provider echoes it;
+    ``code`` the provider's own word for a failure. Reports come late, twice and out of order.
+    """
+
+    key_field: ClassVar[str] = "person"
+    person: PersonHash
+    channel: Channel
+    provider_id: ProviderId
+    key_sent: str | None = Field(default=None, max_length=200)
+    status: DeliveryStatus
+    code: str | None = Field(default=None, max_length=100)
+    reported_at: Moment
+
+
 # --- contacts ---
 
 
@@ -618,7 +734,7 @@ class Notification(Event):
 
     request_id: AnyRequestId
     transition: str = Field(pattern=r"^[a-z_]+(\.[0-9]+)?$")
-    recipient: ContactId | Recipient
+    recipient: ContactId | Recipient | PartnerRecipient
     attempt: int = Field(default=1, ge=1)
     channel: NotifyVia | None = None
     reason: str | None = None
@@ -635,7 +751,21 @@ class NotificationQueued(Notification):
 
 class NotificationSent(Notification):
     """
-    A provider took the message over.
+    A provider took the message over. ``provider_id`` is its name there, by which an answer finds its request.
+    """
+
+    provider_id: ProviderId | None = None
+
+
+class NotificationDelivered(Notification):
+    """
+    The provider says that the message reached the recipient's device.
+    """
+
+
+class NotificationRead(Notification):
+    """
+    The provider says that the recipient saw the message.
     """
 
 

@@ -24,6 +24,8 @@ _SENDERS = {
     "contacts": "intake",
     "crises": "intake",
     "calls": "intake",
+    "messages.inbound": "intake",
+    "messages.outbound": "intake",
     "requests.commands": "routing",
     "requests.lifecycle": "routing",
     "requests.dept": "routing",

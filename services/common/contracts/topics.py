@@ -89,12 +89,24 @@ CALLS: Final = Topic(
     (events.CallStarted, events.CallAnswered, events.CallEnded, events.CallMissed),
     partitions=3,
 )
+MESSAGES_IN: Final = Topic(
+    "messages.inbound",
+    "What citizens wrote in conversations, before it is a request (intake)",
+    (events.MessageReceived,),
+)
+MESSAGES_OUT: Final = Topic(
+    "messages.outbound",
+    "What intake wants said in conversations, and what providers report of messages (intake)",
+    (events.MessageWanted, events.DeliveryReported),
+)
 NOTIFICATIONS: Final = Topic(
     "notifications.lifecycle",
     "What became of each message to a citizen (notify)",
     (
         events.NotificationQueued,
         events.NotificationSent,
+        events.NotificationDelivered,
+        events.NotificationRead,
         events.NotificationFailed,
         events.NotificationSuppressed,
     ),
@@ -158,6 +170,8 @@ ALL_TOPICS: Final[tuple[Topic, ...]] = (
     CONTACTS,
     CRISES,
     CALLS,
+    MESSAGES_IN,
+    MESSAGES_OUT,
     NOTIFICATIONS,
     *_DEPARTMENT_TOPICS.values(),
     *_DEPARTMENT_UPDATES_TOPICS.values(),

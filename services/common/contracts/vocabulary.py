@@ -228,7 +228,7 @@ class Language(StrEnum):
 
 class NotifyVia(StrEnum):
     """
-    How a citizen wants to be told; ``none`` is a wish not to be written to.
+    How a citizen wants to be told; ``none`` is a wish not to be written to. ``webhook`` is for partners' systems alone.
     """
 
     EMAIL = "email"
@@ -236,6 +236,65 @@ class NotifyVia(StrEnum):
     WHATSAPP = "whatsapp"
     PHONE = "phone"
     NONE = "none"
+    WEBHOOK = "webhook"
+
+
+class MessageKind(StrEnum):
+    """
+    What a message in a conversation is. ``choice``: a button or a row; ``contact``: the number that we asked for;
+    ``edited`` and ``deleted`` are about an earlier one; ``moved``: the sender has another address now; ``unreadable``:
+    of a type that no provider gives us.
+    """
+
+    TEXT = "text"
+    LOCATION = "location"
+    MEDIA = "media"
+    CHOICE = "choice"
+    CONTACT = "contact"
+    REACTION = "reaction"
+    EDITED = "edited"
+    DELETED = "deleted"
+    MOVED = "moved"
+    UNREADABLE = "unreadable"
+
+
+class Wish(StrEnum):
+    """
+    That the sender wants no more messages from us, or wants them again.
+    """
+
+    STOP = "stop"
+    START = "start"
+
+
+class Saying(StrEnum):
+    """
+    What intake wants said in a conversation. Notify has a template for each.
+    """
+
+    NOTICE = "notice"  # who we are, what happens to what is written, what not to send (KVKK)
+    DANGER = "danger"  # call 112
+    WHICH = "which"  # which of your open requests is this about?
+    DESCRIBE = "describe"  # a photo or a place came alone: what is it about?
+    WHERE = "where"  # where is it?
+    NUMBER = "number"  # we see no telephone number: give us one if you want to be called
+    UNREADABLE = "unreadable"  # this type of message cannot be read here
+    ADDED = "added"  # what you wrote was added to your request
+    THANKS = "thanks"  # for a rating
+    STOPPED = "stopped"  # you hear nothing more from us; how to undo it
+    STARTED = "started"  # you hear from us again
+    CLOSED = "closed"  # that request is closed: new request or reopen?
+
+
+class DeliveryStatus(StrEnum):
+    """
+    How far a message of ours came; ``failed`` can follow on ``sent``.
+    """
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
 
 
 TRIAGE_DEPARTMENT: Final = "basin-halkla-iliskiler"

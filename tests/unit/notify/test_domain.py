@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from services.common.contracts.envelope import Record, decode
 from services.common.contracts.events import Lifecycle, Notification
 from services.common.contracts.vocabulary import Language, Level, NotifyVia, Status
-from services.notify import domain
-from services.notify.domain import Away, Contact, Handed, Reason, Refused, Result, Rules, State, Telling, Unanswered
+from services.notify import choosing, domain, planning, sending
+from services.notify.domain import Contact, Reason, Rules, State, Telling
+from services.notify.sending import Away, Handed, Refused, Result, Unanswered
 from tests.unit.notify.lives import (
     CONTACT,
     EVENTS,
@@ -63,17 +64,17 @@ MOBILE, LANDLINE, SHORT = "+905321112233", "+903622222222", "+904445501"
     ],
 )
 def test_the_channel_is_the_wish_or_the_first_reachable(fields: dict[str, Any], answer: NotifyVia | Reason) -> None:
-    assert domain.choose(Contact.of(contact(**({"email": None} | fields)))) == answer
+    assert choosing.choose(Contact.of(contact(**({"email": None} | fields)))) == answer
 
 
 def test_an_erased_contact_is_written_to_on_no_channel() -> None:
-    assert domain.choose(Contact(CONTACT, NOON, erased=True)) is Reason.ERASED
+    assert choosing.choose(Contact(CONTACT, NOON, erased=True)) is Reason.ERASED
 
 
 def after(*events: Lifecycle, who: Contact | None = AYSE, telling: Telling | None = None, late: float = 0) -> Telling:
     telling = telling or Telling(REQUEST)
     for event in events:
-        telling = domain.absorb(telling, meta(event), event, who, NOON + timedelta(seconds=late), RULES)
+        telling = planning.absorb(telling, meta(event), event, who, NOON + timedelta(seconds=late), RULES)
     return telling
 
 
@@ -112,7 +113,7 @@ def test_the_first_triage_is_told_and_a_later_one_is_internal() -> None:
 
 def test_a_closing_lets_received_go_first() -> None:
     telling = after(registered(), closed())
-    telling = domain.take(telling, {CONTACT: AYSE}, "t", NOON, RULES)
+    telling = sending.take(telling, {CONTACT: AYSE}, "t", NOON, RULES)
     in_hand = telling.in_hand("t")
     assert in_hand is not None
     assert in_hand.transition == "received"
@@ -120,11 +121,11 @@ def test_a_closing_lets_received_go_first() -> None:
 
 def test_assigned_is_told_by_itself_once_received_may_have_left() -> None:
     telling = after(registered())
-    telling = domain.take(telling, {CONTACT: AYSE}, "t", NOON + timedelta(seconds=31), RULES)
+    telling = sending.take(telling, {CONTACT: AYSE}, "t", NOON + timedelta(seconds=31), RULES)
     telling = after(assigned(), telling=telling, late=32)
     assert row(telling, "received").facts.department is None
     assert row(telling, "assigned").state is State.WAITING
-    assert domain.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=33), RULES) is telling
+    assert sending.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=33), RULES) is telling
 
 
 def test_a_repeated_event_changes_nothing() -> None:
@@ -147,30 +148,30 @@ def test_what_is_a_week_old_is_not_told() -> None:
 def test_a_message_waits_for_its_contact_and_goes_when_it_comes() -> None:
     telling = after(registered(), assigned(), who=None)
     assert telling.parked_for == [CONTACT]
-    telling = domain.take(telling, {}, "t", NOON + timedelta(seconds=5), RULES)
+    telling = sending.take(telling, {}, "t", NOON + timedelta(seconds=5), RULES)
     assert telling.next_at == NOON + timedelta(seconds=10)
-    telling = domain.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=6), RULES)
+    telling = sending.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=6), RULES)
     assert row(telling, "received").state is State.SENDING
     assert telling.parked_for == []
 
 
 def test_a_message_fails_when_its_contact_did_not_come_in_a_quarter_of_an_hour() -> None:
     telling = after(registered(), who=None)
-    telling = domain.take(telling, {}, "t", NOON + timedelta(minutes=15), RULES)
+    telling = sending.take(telling, {}, "t", NOON + timedelta(minutes=15), RULES)
     assert (row(telling, "received").state, row(telling, "received").reason) == (State.FAILED, "contact_missing")
 
 
 def test_who_was_erased_meanwhile_is_not_written_to() -> None:
     telling = after(registered(), assigned())
-    telling = domain.take(telling, {CONTACT: Contact(CONTACT, NOON, erased=True)}, "t", NOON, RULES)
+    telling = sending.take(telling, {CONTACT: Contact(CONTACT, NOON, erased=True)}, "t", NOON, RULES)
     assert row(telling, "received").reason == "erased"
 
 
 def test_a_provider_that_is_away_is_tried_for_an_hour_and_then_it_failed() -> None:
     telling, now, tries = after(registered(), assigned()), NOON, 0
     while row(telling, "received").state is not State.FAILED:
-        telling = domain.take(telling, {CONTACT: AYSE}, "t", now, RULES)
-        telling = domain.settle(telling, "t", Away("smtp_451"), now)
+        telling = sending.take(telling, {CONTACT: AYSE}, "t", now, RULES)
+        telling = sending.settle(telling, "t", Away("smtp_451"), now)
         now = telling.next_at or now
         tries += 1
     assert row(telling, "received").reason == "unreachable"
@@ -179,11 +180,11 @@ def test_a_provider_that_is_away_is_tried_for_an_hour_and_then_it_failed() -> No
 
 
 def test_a_message_whose_sender_died_is_taken_again_and_the_dead_one_has_no_say() -> None:
-    telling = domain.take(after(registered(), assigned()), {CONTACT: AYSE}, "dead", NOON, RULES)
-    assert domain.take(telling, {CONTACT: AYSE}, "next", NOON + timedelta(seconds=29), RULES) is telling
-    telling = domain.take(telling, {CONTACT: AYSE}, "next", NOON + timedelta(seconds=30), RULES)
-    assert domain.settle(telling, "dead", Handed("1"), NOON) is telling
-    assert row(domain.settle(telling, "next", Handed("2"), NOON), "received").provider_id == "2"
+    telling = sending.take(after(registered(), assigned()), {CONTACT: AYSE}, "dead", NOON, RULES)
+    assert sending.take(telling, {CONTACT: AYSE}, "next", NOON + timedelta(seconds=29), RULES) is telling
+    telling = sending.take(telling, {CONTACT: AYSE}, "next", NOON + timedelta(seconds=30), RULES)
+    assert sending.settle(telling, "dead", Handed("1"), NOON) is telling
+    assert row(sending.settle(telling, "next", Handed("2"), NOON), "received").provider_id == "2"
 
 
 WHATSAPP = Contact.of(contact(email=None, whatsapp_id="905321112233"))
@@ -193,12 +194,12 @@ def lost(*events: Lifecycle, who: Contact = WHATSAPP) -> Telling:
     """
     A telling whose first message was taken into hand by a process that died.
     """
-    return domain.take(after(*events, who=who), {CONTACT: who}, "dead", NOON, RULES)
+    return sending.take(after(*events, who=who), {CONTACT: who}, "dead", NOON, RULES)
 
 
 def test_after_an_unknown_outcome_a_message_that_is_no_mail_fails_and_the_next_one_goes() -> None:
     telling = after(assigned(2), who=WHATSAPP, telling=lost(registered(), assigned()))
-    telling = domain.take(telling, {CONTACT: WHATSAPP}, "next", NOON + timedelta(seconds=30), RULES)
+    telling = sending.take(telling, {CONTACT: WHATSAPP}, "next", NOON + timedelta(seconds=30), RULES)
     assert (row(telling, "received").state, row(telling, "received").reason) == (State.FAILED, "unknown")
     assert row(telling, "received").channel is NotifyVia.WHATSAPP
     in_hand = telling.in_hand("next")
@@ -209,7 +210,7 @@ def test_after_an_unknown_outcome_a_message_that_is_no_mail_fails_and_the_next_o
 @pytest.mark.parametrize("contacts", [{}, {CONTACT: Contact(CONTACT, NOON, erased=True)}, {CONTACT: AYSE}])
 def test_an_unknown_outcome_stays_unknown_whatever_became_of_the_contact(contacts: dict[str, Contact]) -> None:
     telling = lost(registered(), assigned())
-    telling = domain.take(telling, contacts, "next", NOON + timedelta(seconds=30), RULES)
+    telling = sending.take(telling, contacts, "next", NOON + timedelta(seconds=30), RULES)
     assert row(telling, "received").reason == "unknown"
 
 
@@ -227,7 +228,7 @@ def test_mail_and_closing_and_emergency_messages_are_repeated_after_an_unknown_o
 ) -> None:
     telling = lost(*events, who=who)
     first = telling.in_hand("dead")
-    telling = domain.take(telling, {CONTACT: who}, "next", NOON + timedelta(seconds=30), RULES)
+    telling = sending.take(telling, {CONTACT: who}, "next", NOON + timedelta(seconds=30), RULES)
     again = telling.in_hand("next")
     assert first is not None
     assert again is not None
@@ -236,24 +237,24 @@ def test_mail_and_closing_and_emergency_messages_are_repeated_after_an_unknown_o
 
 def test_a_mail_is_not_repeated_on_another_channel_after_an_unknown_outcome() -> None:
     telling = lost(registered(), assigned(), who=AYSE)
-    telling = domain.take(telling, {CONTACT: WHATSAPP}, "next", NOON + timedelta(seconds=30), RULES)
+    telling = sending.take(telling, {CONTACT: WHATSAPP}, "next", NOON + timedelta(seconds=30), RULES)
     assert row(telling, "received").reason == "unknown"
 
 
 @pytest.mark.parametrize(("who", "state"), [(AYSE, State.WAITING), (WHATSAPP, State.FAILED)])
 def test_a_sender_that_did_not_answer_in_time_leaves_the_outcome_unknown(who: Contact, state: State) -> None:
-    telling = domain.settle(lost(registered(), assigned(), who=who), "dead", Unanswered(), NOON)
+    telling = sending.settle(lost(registered(), assigned(), who=who), "dead", Unanswered(), NOON)
     assert row(telling, "received").state is state
     assert row(telling, "received").reason == ("unknown" if state is State.FAILED else "timeout")
 
 
 def test_a_contact_that_was_not_looked_up_is_not_taken_for_erased() -> None:
-    telling = domain.take(after(registered(), assigned()), {}, "t", NOON, RULES)
+    telling = sending.take(after(registered(), assigned()), {}, "t", NOON, RULES)
     parked = row(telling, "received")
     assert (parked.state, parked.due_at) == (State.PARKED, NOON + RULES.recheck)
     assert parked.give_up_at == NOON + RULES.parking
     assert telling.parked_for == [CONTACT]
-    telling = domain.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=5), RULES)
+    telling = sending.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=5), RULES)
     assert row(telling, "received").state is State.SENDING
     assert len({r.headers for r in telling.outbox}) == len(telling.outbox), "queued is said once"
 
@@ -261,17 +262,17 @@ def test_a_contact_that_was_not_looked_up_is_not_taken_for_erased() -> None:
 def test_one_message_without_its_contact_does_not_hold_up_another() -> None:
     other = "c_" + "1" * 32
     telling = after(closed(2), who=AYSE, telling=after(closed(contact_id=other)))
-    telling = domain.take(telling, {CONTACT: AYSE}, "t", NOON, RULES)
+    telling = sending.take(telling, {CONTACT: AYSE}, "t", NOON, RULES)
     assert row(telling, "closed").state is State.PARKED
     assert row(telling, "closed.2").state is State.SENDING
 
 
 def test_a_try_that_waits_for_its_contact_again_still_ends_within_its_hour() -> None:
-    telling = domain.take(after(closed()), {CONTACT: AYSE}, "t", NOON, RULES)
-    telling = domain.settle(telling, "t", Away("smtp_451"), NOON)
-    telling = domain.take(telling, {}, "u", NOON + timedelta(seconds=2), RULES)
+    telling = sending.take(after(closed()), {CONTACT: AYSE}, "t", NOON, RULES)
+    telling = sending.settle(telling, "t", Away("smtp_451"), NOON)
+    telling = sending.take(telling, {}, "u", NOON + timedelta(seconds=2), RULES)
     assert row(telling, "closed").give_up_at == NOON + RULES.retry_for
-    telling = domain.take(telling, {CONTACT: AYSE}, "v", NOON + timedelta(seconds=7), RULES)
+    telling = sending.take(telling, {CONTACT: AYSE}, "v", NOON + timedelta(seconds=7), RULES)
     assert row(telling, "closed").give_up_at == NOON + RULES.retry_for
 
 
@@ -283,12 +284,12 @@ def test_staff_are_told_although_the_citizen_has_no_contact() -> None:
     told = row(telling, "escalated.15")
     assert (told.recipient, told.channel, told.state) == (HEAD_OF, NotifyVia.EMAIL, State.WAITING)
     assert telling.parked_for == []
-    telling = domain.take(telling, STAFF, "t", NOON, RULES)
-    assert row(domain.settle(telling, "t", Handed("1"), NOON), "escalated.15").state is State.SENT
+    telling = sending.take(telling, STAFF, "t", NOON, RULES)
+    assert row(sending.settle(telling, "t", Handed("1"), NOON), "escalated.15").state is State.SENT
 
 
 def test_staff_who_are_in_no_file_are_a_failure_that_is_said() -> None:
-    telling = domain.take(after(escalated(department="uzay-isleri")), STAFF, "t", NOON, RULES)
+    telling = sending.take(after(escalated(department="uzay-isleri")), STAFF, "t", NOON, RULES)
     failed = row(telling, "escalated.15")
     assert (failed.recipient, failed.state, failed.reason) == ("staff:uzay-isleri:head", State.FAILED, "no_address")
     assert telling.next_at is None
@@ -314,7 +315,7 @@ def test_of_a_part_the_citizen_hears_the_question_alone_and_staff_hear_of_its_cl
     events = [event.model_copy(update=part) for event in EVENTS]
     assert {r.transition for r in after(*events).rows} == {"asked.7", "reminded.8", "escalated.14", "escalated.15"}
     question = asked().model_copy(update=part)
-    (said,) = domain.absorb(Telling(f"{REQUEST}.1"), meta(question), question, AYSE, NOON, RULES).outbox
+    (said,) = planning.absorb(Telling(f"{REQUEST}.1"), meta(question), question, AYSE, NOON, RULES).outbox
     assert said.key == REQUEST.encode(), "a family is one order"
 
 
@@ -349,25 +350,25 @@ class World:
 
     def absorb(self, event: Lifecycle) -> None:
         who = self.contacts.get(event.contact_id or "")
-        self.stored = domain.absorb(self.stored, meta(event), event, who, self.now, RULES)
+        self.stored = planning.absorb(self.stored, meta(event), event, who, self.now, RULES)
 
     def send(self, result: Result, *, crash: str | None = None) -> None:
         self.claims += 1
         claim = str(self.claims)
-        self.stored = domain.take(self.stored, STAFF | self.contacts, claim, self.now, RULES)
+        self.stored = sending.take(self.stored, STAFF | self.contacts, claim, self.now, RULES)
         in_hand = self.stored.in_hand(claim)
         if in_hand is None or crash == "before sending":
             return
         if isinstance(result, Handed):
             self.sent.append((in_hand.transition, claim))
         if crash != "after sending":
-            self.stored = domain.settle(self.stored, claim, result, self.now)
+            self.stored = sending.settle(self.stored, claim, result, self.now)
 
     def publish(self, *, crash: bool) -> None:
         records = self.stored.outbox
         self.published += records
         if not crash:
-            self.stored = domain.acknowledged(self.stored, records)
+            self.stored = sending.acknowledged(self.stored, records)
 
     def finish(self) -> None:
         self.contacts.setdefault(CONTACT, AYSE)

@@ -28,6 +28,7 @@ from services.common.contracts.events import (
 from services.common.contracts.ids import family_of
 from services.common.contracts.topics import COMMANDS, LIFECYCLE, department_topic
 from services.notify import domain as notify
+from services.notify import planning
 from services.routing.case import Alarm, Case, Member, Rules, timer_command
 from services.routing.domain import decide
 from services.routing.rules import RuleBook
@@ -154,7 +155,7 @@ class World:
         number, now = event.request_id, event.occurred_at
         telling = self.tellings.get(number) or notify.Telling(number)
         contact = notify.Contact(CITIZEN, now, phone="+905321112233")
-        heard = notify.absorb(telling, said.meta, event, contact, now, notify.Rules())
+        heard = planning.absorb(telling, said.meta, event, contact, now, notify.Rules())
         self.tellings[number] = heard
         happened = self.happened.setdefault(number, Happened())
         happened.events.append(event)
