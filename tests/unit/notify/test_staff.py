@@ -11,7 +11,7 @@ import yaml
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.vocabulary import Level
 from services.notify.channels.smtp import SmtpSettings, build_mail
-from services.notify.domain import choose
+from services.notify.choosing import choose
 from services.notify.messages import Message
 from services.notify.staff import STAFF_FILE, BrokenStaff, load_staff
 from tests.unit.notify.lives import NOON
