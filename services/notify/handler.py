@@ -28,7 +28,7 @@ from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, WorkerSpec, background, within_budget
 from services.common.kit.worker import Sender as Kafka
 from services.notify import callbacks, choosing, domain, planning, sending
-from services.notify.channels.base import PermanentError, Sender, TemporaryError
+from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
 from services.notify.domain import Contact, Reason, Row, Rules, Telling
 from services.notify.messages import House, Templates
 from services.notify.repository import NotifyRepository
@@ -260,7 +260,7 @@ class Notifier:
         try:
             message = self._templates.render(self._house, hand.telling.request_id, row, contact.language)
             async with asyncio.timeout(self._send_timeout):
-                return Handed(await sender.send(address, message, key))
+                return Handed(await sender.send(Letter(address, message, key)))
         except PermanentError as error:
             return Refused(str(error))
         except TemporaryError as error:

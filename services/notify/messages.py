@@ -85,15 +85,45 @@ class BrokenTemplates(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """
+    What the reader can tap: a button or a row of a list. ``id`` comes back when they do.
+    """
+
+    id: str
+    title: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateCall:
+    """
+    The same message as one of the templates that Meta has approved: its name, language, what stands in its body in the
+    order of its placeholders, the payloads of its quick replies, and what is appended to the address of its link.
+    """
+
+    name: str
+    language: Language
+    parameters: tuple[str, ...] = ()
+    payloads: tuple[str, ...] = ()
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """
-    A message in all its forms: a channel takes what it can carry.
+    A message in all its forms: a channel takes what it can carry. ``choices``: what the reader is offered to tap, at
+    most 10; ``button``: what opens them if they are more than three; ``asks_place``: a place is the answer.
     """
 
     subject: str
     text: str
     html: str
     short: str
+    choices: tuple[Choice, ...] = ()
+    button: str = ""
+    asks_place: bool = False
+    template: TemplateCall | None = None
 
 
 class _Texts(BaseModel):

@@ -2,29 +2,71 @@
 What every sender promises.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
+from services.common.contracts.vocabulary import DeliveryStatus
 from services.notify.messages import Message
 
 
 class TemporaryError(Exception):
     """
-    Not now: try again later. The text is a short code, without an address.
+    Not now: try again later, not before ``after`` if the provider named a time. The text is a short code, without an
+    address.
     """
+
+    def __init__(self, code: str, after: timedelta | None = None) -> None:
+        super().__init__(code)
+        self.after = after
 
 
 class PermanentError(Exception):
     """
-    Never: this message cannot be handed over. The text is a short code, without an address.
+    Never: this message cannot be handed over. The text is a short code, without an address. ``elsewhere``: the person
+    may be reached on another channel; not so if the message itself is at fault.
     """
+
+    def __init__(self, code: str, *, elsewhere: bool = False) -> None:
+        super().__init__(code)
+        self.elsewhere = elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """
+    A message on its way. ``key`` is the same at every repeat, so a repeat can be recognised on the other side.
+
+    ``free``: the person wrote on WhatsApp within 24 hours, so it may be said in our own words there; else by template.
+    ``answers``: the provider's name of the message to which it is the answer. ``thread``: the provider's names of what
+    was said before about the same request, the oldest first.
+    """
+
+    to: str
+    message: Message
+    key: str
+    free: bool = False
+    answers: str | None = None
+    thread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    What a provider says became of a message. ``code``: its own word for a failure.
+    """
+
+    status: DeliveryStatus
+    code: str | None = None
 
 
 class Sender(Protocol):
     """
-    One channel. ``key`` is the same at every repeat of a message, so a repeat can be recognised on the other side.
+    One channel.
     """
 
-    async def send(self, to: str, message: Message, key: str) -> str | None:
+    async def send(self, letter: Letter, /) -> str | None:
         """
         Return the provider's id (if it gives one) once the provider is responsible for the message.
 
@@ -35,5 +77,17 @@ class Sender(Protocol):
     async def close(self) -> None:
         """
         Let go of connections.
+        """
+        ...
+
+
+class Reports(Protocol):
+    """
+    A provider that has to be asked what became of messages.
+    """
+
+    async def reports(self, provider_ids: Sequence[str], /) -> Mapping[str, Report]:
+        """
+        What it says of these; nothing of those about which it says nothing yet. Raises ``TemporaryError``.
         """
         ...

@@ -6,9 +6,10 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from services.common.contracts.vocabulary import NotifyVia
-from services.notify.messages import Message
+from services.notify.channels.base import Letter
 
 
 class FileSender:
@@ -20,15 +21,18 @@ class FileSender:
         self._folder = folder / channel
         self._channel = channel
 
-    async def send(self, to: str, message: Message, key: str) -> str | None:
+    async def send(self, letter: Letter, /) -> str | None:
         """
         Write the file, readable by its owner alone.
         """
-        body = {"channel": self._channel, "to": to, "text": message.short}
+        message = letter.message
+        body: dict[str, Any] = {"channel": self._channel, "to": letter.to, "text": message.short}
         if self._channel is NotifyVia.EMAIL:
             body |= {"subject": message.subject, "text": message.text}
-        await asyncio.to_thread(self._write, key, json.dumps(body, ensure_ascii=False, indent=1) + "\n")
-        return key
+        if message.choices:
+            body["choices"] = [{"id": choice.id, "title": choice.title} for choice in message.choices]
+        await asyncio.to_thread(self._write, letter.key, json.dumps(body, ensure_ascii=False, indent=1) + "\n")
+        return letter.key
 
     def _write(self, key: str, text: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from typing import Final, Literal
 import aiosmtplib
 
 from services.common.kit.clock import Clock, system_clock
-from services.notify.channels.base import PermanentError, TemporaryError
+from services.notify.channels.base import Letter, PermanentError, TemporaryError
 from services.notify.domain import Reason
 from services.notify.messages import Message
 
@@ -77,11 +77,12 @@ class SmtpSender:
         for _ in range(settings.connections):
             self._idle.put_nowait(None)
 
-    async def send(self, to: str, message: Message, key: str) -> str | None:
+    async def send(self, letter: Letter, /) -> str | None:
         """
         Return after the server said 250 to the content.
         """
-        mail = build_mail(self._settings, to, message, key, self._clock)
+        to = letter.to
+        mail = build_mail(self._settings, to, letter.message, letter.key, self._clock)
         async with self._connection() as client:
             try:
                 await client.send_message(mail, sender=self._settings.from_address, recipients=[to])

@@ -22,7 +22,7 @@ from services.common.kit.publisher import PublishFailed
 from services.common.kit.settings import MongoSettings
 from services.common.kit.testing import FakePublisher
 from services.common.kit.worker import Delivery
-from services.notify.channels.base import PermanentError, TemporaryError
+from services.notify.channels.base import Letter, PermanentError, TemporaryError
 from services.notify.domain import Rules, Telling
 from services.notify.handler import Notifier
 from services.notify.messages import House, Message, load_templates
@@ -57,14 +57,14 @@ class Provider:
         self.taken: list[tuple[str, str, Message]] = []
         self.fail_with: list[Exception] = []
 
-    async def send(self, to: str, message: Message, key: str) -> str | None:
+    async def send(self, letter: Letter, /) -> str | None:
         """
         Take the message, or raise what was asked for.
         """
         if self.fail_with:
             raise self.fail_with.pop()
-        self.taken.append((key, to, message))
-        return key
+        self.taken.append((letter.key, letter.to, letter.message))
+        return letter.key
 
     async def close(self) -> None:
         """

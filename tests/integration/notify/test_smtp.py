@@ -15,7 +15,7 @@ from services.common.kit.clock import FrozenClock
 from services.common.kit.mongo import connect
 from services.common.kit.settings import MongoSettings
 from services.common.kit.testing import FakePublisher
-from services.notify.channels.base import PermanentError, TemporaryError
+from services.notify.channels.base import Letter, PermanentError, TemporaryError
 from services.notify.channels.smtp import SmtpSender, SmtpSettings
 from services.notify.domain import Rules
 from services.notify.handler import Notifier
@@ -68,7 +68,7 @@ async def post() -> AsyncIterator[tuple[Postman, SmtpSender]]:
 
 async def test_a_mail_arrives_as_it_was_written(post: tuple[Postman, SmtpSender]) -> None:
     postman, sender = post
-    assert await sender.send("ayse@example.com", MESSAGE, "k1") == "<k1@ilkadim.example>"
+    assert await sender.send(Letter("ayse@example.com", MESSAGE, "k1")) == "<k1@ilkadim.example>"
     (mail,) = postman.mails
     assert mail["To"] == "ayse@example.com"
     assert mail["Subject"] == MESSAGE.subject
@@ -78,7 +78,7 @@ async def test_a_mail_arrives_as_it_was_written(post: tuple[Postman, SmtpSender]
 
 async def test_connections_stay_open_and_are_few(post: tuple[Postman, SmtpSender]) -> None:
     postman, sender = post
-    await asyncio.gather(*(sender.send("ayse@example.com", MESSAGE, f"k{n}") for n in range(20)))
+    await asyncio.gather(*(sender.send(Letter("ayse@example.com", MESSAGE, f"k{n}")) for n in range(20)))
     assert len(postman.mails) == 20
     assert len(postman.peers) <= 2
 
@@ -86,8 +86,8 @@ async def test_connections_stay_open_and_are_few(post: tuple[Postman, SmtpSender
 async def test_a_refused_recipient_is_final_and_the_next_mail_goes_out(post: tuple[Postman, SmtpSender]) -> None:
     postman, sender = post
     with pytest.raises(PermanentError, match="refused"):
-        await sender.send("nobody@example.com", MESSAGE, "k")
-    await sender.send("ayse@example.com", MESSAGE, "k")
+        await sender.send(Letter("nobody@example.com", MESSAGE, "k"))
+    await sender.send(Letter("ayse@example.com", MESSAGE, "k"))
     assert len(postman.mails) == 1
 
 
@@ -106,16 +106,16 @@ async def test_the_first_digit_decides(
     postman, sender = post
     postman.answers = [answer]
     with pytest.raises(error):
-        await sender.send(to, MESSAGE, "k")
+        await sender.send(Letter(to, MESSAGE, "k"))
     postman.answers = []
-    await sender.send("ayse@example.com", MESSAGE, "k")
+    await sender.send(Letter("ayse@example.com", MESSAGE, "k"))
 
 
 async def test_a_server_that_is_away_is_a_temporary_error() -> None:
     sender = SmtpSender(SmtpSettings("127.0.0.1", 9, "ilkim@ilkadim.example", "İlkadım", connections=1))
     for _ in range(2):
         with pytest.raises(TemporaryError):
-            await sender.send("ayse@example.com", MESSAGE, "k")
+            await sender.send(Letter("ayse@example.com", MESSAGE, "k"))
 
 
 async def test_a_whole_life_arrives_as_mails_to_the_citizen_and_to_staff(

@@ -17,7 +17,7 @@ from services.common.contracts.catalogue import catalogue
 from services.common.contracts.tracking import Purpose, good
 from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, NotifyVia, Outcome, Status
 from services.notify.__main__ import senders
-from services.notify.channels.base import PermanentError
+from services.notify.channels.base import Letter, PermanentError
 from services.notify.channels.file import FileSender
 from services.notify.channels.smtp import SmtpSender, SmtpSettings, build_mail
 from services.notify.domain import Row, State
@@ -382,7 +382,7 @@ def test_an_address_that_is_none_is_refused_and_smuggles_no_header(address: str)
 
 
 async def test_a_mail_in_a_file_has_its_subject_and_whole_text(tmp_path: Path) -> None:
-    await FileSender(tmp_path, NotifyVia.EMAIL).send("ayse@example.com", MESSAGE, "key")
+    await FileSender(tmp_path, NotifyVia.EMAIL).send(Letter("ayse@example.com", MESSAGE, "key"))
     kept = json.loads((tmp_path / "email" / "key.json").read_text(encoding="utf-8"))
     assert (kept["subject"], kept["text"]) == (MESSAGE.subject, MESSAGE.text)
 
@@ -390,7 +390,7 @@ async def test_a_mail_in_a_file_has_its_subject_and_whole_text(tmp_path: Path) -
 async def test_a_repeat_writes_the_same_file_again(tmp_path: Path) -> None:
     sender = FileSender(tmp_path, NotifyVia.SMS)
     for _ in range(2):
-        assert await sender.send("+905321112233", MESSAGE, "key") == "key"
+        assert await sender.send(Letter("+905321112233", MESSAGE, "key")) == "key"
     (file,) = (tmp_path / "sms").iterdir()
     assert file.name == "key.json"
     assert file.stat().st_mode & 0o077 == 0
