@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from deploy.stack import docker, jvm
-from deploy.stack.config import StackError
-from deploy.stack.stack import Stack, taken_ports
+from deploy.stack.stack import Stack
+from tests.ports import free_port_base
 
 KIND = os.environ.get("STACK", "auto")
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -39,7 +39,7 @@ def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """
     Kafka with its topics, the database and the mail sink, in a folder and on ports of their own.
     """
-    folder, port_base = _short_folder(tmp_path_factory), _free_port_base()
+    folder, port_base = tmp_path_factory.mktemp("stack"), free_port_base()
     if jvm.choose(KIND, lambda _line: None) == "docker":
         from tests.containers import ContainerStack  # testcontainers is loaded where it is used
 
@@ -78,14 +78,3 @@ def database() -> str:
     A database name that nobody else uses.
     """
     return f"test_{secrets.token_hex(6)}"
-
-
-def _short_folder(factory: pytest.TempPathFactory) -> Path:
-    return factory.mktemp("stack")
-
-
-def _free_port_base() -> int:
-    for base in range(21_000 + secrets.randbelow(50) * 100, 32_000, 100):
-        if not taken_ports({str(port): port for port in range(base, base + 100)}):
-            return base
-    raise StackError("no hundred free ports between 21000 and 32000")

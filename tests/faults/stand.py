@@ -4,7 +4,6 @@ Where a long run stands: a local stack of its own, and waiting for conditions on
 
 import asyncio
 import os
-import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,7 +13,8 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from deploy.stack.stack import Stack, taken_ports
+from deploy.stack.stack import Stack
+from tests.ports import free_port_base
 
 
 @contextmanager
@@ -32,14 +32,6 @@ def own_stack(name: str, console: Console, kind: str | None = None) -> Iterator[
         yield stack
     finally:
         stack.down()
-
-
-def free_port_base() -> int:
-    """
-    A hundred ports that nobody uses.
-    """
-    bases = range(random.Random().randrange(210, 300) * 100, 32_000, 100)
-    return next(base for base in bases if not taken_ports({str(p): p for p in range(base, base + 100)}))
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float, pause: float = 0.2) -> bool:

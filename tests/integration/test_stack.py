@@ -3,7 +3,6 @@ The local stack on Apache Kafka: what `kill -9` does to its broker and its datab
 """
 
 import os
-import random
 import signal
 import smtplib
 import time
@@ -19,6 +18,7 @@ from deploy import topics
 from deploy.stack import jvm
 from deploy.stack.stack import Stack, quiet_clients
 from services.common.contracts.topics import RECEIVED
+from tests.ports import free_port_base
 
 pytestmark = pytest.mark.integration
 
@@ -33,13 +33,6 @@ def until(condition: Callable[[], bool], seconds: float) -> float:
     return time.monotonic() - began
 
 
-def random_port_base() -> int:
-    """
-    One of a hundred bases below the ports that the system gives out by itself; two runs side by side rarely meet.
-    """
-    return 20_000 + 100 * random.randrange(100)
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     lacking = jvm.jvm_lacks()
@@ -48,7 +41,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             pytest.fail(f"Apache Kafka is needed: {lacking}")
         pytest.skip(f"APACHE KAFKA IS MISSING: {lacking}")
     quiet_clients()
-    stack = Stack(tmp_path_factory.mktemp("run"), random_port_base(), "jvm")
+    stack = Stack(tmp_path_factory.mktemp("run"), free_port_base(), "jvm")
     try:
         stack.up(services=False)
         yield stack

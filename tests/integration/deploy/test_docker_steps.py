@@ -20,7 +20,8 @@ from deploy import docker_steps
 from deploy.docker_steps import Stage
 from deploy.stack.config import SERVICES
 from deploy.stack.docker import COMPOSE
-from deploy.stack.stack import Stack, _until, taken_ports
+from deploy.stack.stack import Stack, _until
+from tests.ports import free_port_base
 
 pytestmark = pytest.mark.integration
 SECRETS = {
@@ -38,9 +39,7 @@ def infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """
     A broker with its topics and a database: those of a local stack, as the image's processes would find them.
     """
-    bases = (base for base in range(33_000 + 100 * secrets.randbelow(30), 38_000, 100))
-    base = next(base for base in bases if not taken_ports({str(port): port for port in range(base, base + 100)}))
-    stack = Stack(tmp_path_factory.mktemp("run"), base)
+    stack = Stack(tmp_path_factory.mktemp("run"), free_port_base())
     try:
         stack.up(services=False)
         yield stack

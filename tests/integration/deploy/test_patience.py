@@ -17,7 +17,8 @@ from services.common.contracts.envelope import encode
 from services.common.contracts.ids import random_request_id
 from services.common.contracts.topics import RECEIVED
 from tests.builders import meta_of, request, update
-from tests.conftest import KIND, _free_port_base
+from tests.conftest import KIND
+from tests.ports import free_port_base
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -26,7 +27,7 @@ PATIENCE = {"ROUTING_PARKING": "PT2S", "ROUTING_SWEEP": "PT0.2S", "WORKER_MAX_CO
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("run"), _free_port_base(), KIND)
+    stack = Stack(tmp_path_factory.mktemp("run"), free_port_base(), KIND)
     try:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in PATIENCE.items():
