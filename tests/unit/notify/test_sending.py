@@ -1,0 +1,176 @@
+"""
+How messages leave the house: once, whatever happens on the way.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from services.common.contracts.events import Lifecycle
+from services.common.contracts.vocabulary import NotifyVia
+from services.notify import domain, sending
+from services.notify.domain import Contact, State, Telling
+from services.notify.sending import Away, Handed, Unanswered
+from tests.unit.notify.lives import CONTACT, NOON, REQUEST, assigned, closed, escalated, registered
+from tests.unit.notify.tellings import AYSE, HEAD_OF, RULES, STAFF, WHATSAPP, after, row
+
+
+def test_a_closing_lets_received_go_first() -> None:
+    telling = after(registered(), closed())
+    telling = sending.take(telling, {CONTACT: AYSE}, "t", NOON, RULES)
+    in_hand = telling.in_hand("t")
+    assert in_hand is not None
+    assert in_hand.transition == "received"
+
+
+def test_assigned_is_told_by_itself_once_received_may_have_left() -> None:
+    telling = after(registered())
+    telling = sending.take(telling, {CONTACT: AYSE}, "t", NOON + timedelta(seconds=31), RULES)
+    telling = after(assigned(), telling=telling, late=32)
+    assert row(telling, "received").facts.department is None
+    assert row(telling, "assigned").state is State.WAITING
+    assert sending.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=33), RULES) is telling
+
+
+def test_a_message_waits_for_its_contact_and_goes_when_it_comes() -> None:
+    telling = after(registered(), assigned(), who=None)
+    assert telling.parked_for == [CONTACT]
+    telling = sending.take(telling, {}, "t", NOON + timedelta(seconds=5), RULES)
+    assert telling.next_at == NOON + timedelta(seconds=10)
+    telling = sending.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=6), RULES)
+    assert row(telling, "received").state is State.SENDING
+    assert telling.parked_for == []
+
+
+def test_a_message_fails_when_its_contact_did_not_come_in_a_quarter_of_an_hour() -> None:
+    telling = after(registered(), who=None)
+    telling = sending.take(telling, {}, "t", NOON + timedelta(minutes=15), RULES)
+    assert (row(telling, "received").state, row(telling, "received").reason) == (State.FAILED, "contact_missing")
+
+
+def test_who_was_erased_meanwhile_is_not_written_to() -> None:
+    telling = after(registered(), assigned())
+    telling = sending.take(telling, {CONTACT: Contact(CONTACT, NOON, erased=True)}, "t", NOON, RULES)
+    assert row(telling, "received").reason == "erased"
+
+
+def test_a_provider_that_is_away_is_tried_for_an_hour_and_then_it_failed() -> None:
+    telling, now, tries = after(registered(), assigned()), NOON, 0
+    while row(telling, "received").state is not State.FAILED:
+        telling = sending.take(telling, {CONTACT: AYSE}, "t", now, RULES)
+        telling = sending.settle(telling, "t", Away("smtp_451"), now)
+        now = telling.next_at or now
+        tries += 1
+    assert row(telling, "received").reason == "unreachable"
+    assert timedelta(minutes=50) < now - NOON <= timedelta(hours=1)
+    assert 10 < tries < 30
+
+
+def test_a_message_whose_sender_died_is_taken_again_and_the_dead_one_has_no_say() -> None:
+    telling = sending.take(after(registered(), assigned()), {CONTACT: AYSE}, "dead", NOON, RULES)
+    assert sending.take(telling, {CONTACT: AYSE}, "next", NOON + timedelta(seconds=29), RULES) is telling
+    telling = sending.take(telling, {CONTACT: AYSE}, "next", NOON + timedelta(seconds=30), RULES)
+    assert sending.settle(telling, "dead", Handed("1"), NOON) is telling
+    assert row(sending.settle(telling, "next", Handed("2"), NOON), "received").provider_id == "2"
+
+
+def lost(*events: Lifecycle, who: Contact = WHATSAPP) -> Telling:
+    """
+    A telling whose first message was taken into hand by a process that died.
+    """
+    return sending.take(after(*events, who=who), {CONTACT: who}, "dead", NOON, RULES)
+
+
+def test_after_an_unknown_outcome_a_message_that_is_no_mail_fails_and_the_next_one_goes() -> None:
+    telling = after(assigned(2), who=WHATSAPP, telling=lost(registered(), assigned()))
+    telling = sending.take(telling, {CONTACT: WHATSAPP}, "next", NOON + timedelta(seconds=30), RULES)
+    assert (row(telling, "received").state, row(telling, "received").reason) == (State.FAILED, "unknown")
+    assert row(telling, "received").channel is NotifyVia.WHATSAPP
+    in_hand = telling.in_hand("next")
+    assert in_hand is not None
+    assert in_hand.transition == "assigned.2"
+
+
+@pytest.mark.parametrize("contacts", [{}, {CONTACT: Contact(CONTACT, NOON, erased=True)}, {CONTACT: AYSE}])
+def test_an_unknown_outcome_stays_unknown_whatever_became_of_the_contact(contacts: dict[str, Contact]) -> None:
+    telling = lost(registered(), assigned())
+    telling = sending.take(telling, contacts, "next", NOON + timedelta(seconds=30), RULES)
+    assert row(telling, "received").reason == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("events", "who"),
+    [
+        ((registered(), assigned()), AYSE),
+        ((closed(),), WHATSAPP),
+        ((closed(2),), WHATSAPP),
+        ((registered(emergency=True), assigned(emergency=True)), WHATSAPP),
+    ],
+)
+def test_mail_and_closing_and_emergency_messages_are_repeated_after_an_unknown_outcome(
+    events: tuple[Lifecycle, ...], who: Contact
+) -> None:
+    telling = lost(*events, who=who)
+    first = telling.in_hand("dead")
+    telling = sending.take(telling, {CONTACT: who}, "next", NOON + timedelta(seconds=30), RULES)
+    again = telling.in_hand("next")
+    assert first is not None
+    assert again is not None
+    assert domain.key_of(REQUEST, again) == domain.key_of(REQUEST, first)
+
+
+def test_a_mail_is_not_repeated_on_another_channel_after_an_unknown_outcome() -> None:
+    telling = lost(registered(), assigned(), who=AYSE)
+    telling = sending.take(telling, {CONTACT: WHATSAPP}, "next", NOON + timedelta(seconds=30), RULES)
+    assert row(telling, "received").reason == "unknown"
+
+
+@pytest.mark.parametrize(("who", "state"), [(AYSE, State.WAITING), (WHATSAPP, State.FAILED)])
+def test_a_sender_that_did_not_answer_in_time_leaves_the_outcome_unknown(who: Contact, state: State) -> None:
+    telling = sending.settle(lost(registered(), assigned(), who=who), "dead", Unanswered(), NOON)
+    assert row(telling, "received").state is state
+    assert row(telling, "received").reason == ("unknown" if state is State.FAILED else "timeout")
+
+
+def test_a_contact_that_was_not_looked_up_is_not_taken_for_erased() -> None:
+    telling = sending.take(after(registered(), assigned()), {}, "t", NOON, RULES)
+    parked = row(telling, "received")
+    assert (parked.state, parked.due_at) == (State.PARKED, NOON + RULES.recheck)
+    assert parked.give_up_at == NOON + RULES.parking
+    assert telling.parked_for == [CONTACT]
+    telling = sending.take(telling, {CONTACT: AYSE}, "u", NOON + timedelta(seconds=5), RULES)
+    assert row(telling, "received").state is State.SENDING
+    assert len({r.headers for r in telling.outbox}) == len(telling.outbox), "queued is said once"
+
+
+def test_one_message_without_its_contact_does_not_hold_up_another() -> None:
+    other = "c_" + "1" * 32
+    telling = after(closed(2), who=AYSE, telling=after(closed(contact_id=other)))
+    telling = sending.take(telling, {CONTACT: AYSE}, "t", NOON, RULES)
+    assert row(telling, "closed").state is State.PARKED
+    assert row(telling, "closed.2").state is State.SENDING
+
+
+def test_a_try_that_waits_for_its_contact_again_still_ends_within_its_hour() -> None:
+    telling = sending.take(after(closed()), {CONTACT: AYSE}, "t", NOON, RULES)
+    telling = sending.settle(telling, "t", Away("smtp_451"), NOON)
+    telling = sending.take(telling, {}, "u", NOON + timedelta(seconds=2), RULES)
+    assert row(telling, "closed").give_up_at == NOON + RULES.retry_for
+    telling = sending.take(telling, {CONTACT: AYSE}, "v", NOON + timedelta(seconds=7), RULES)
+    assert row(telling, "closed").give_up_at == NOON + RULES.retry_for
+
+
+def test_staff_are_told_although_the_citizen_has_no_contact() -> None:
+    telling = after(escalated(contact_id="contact:none"), who=None)
+    told = row(telling, "escalated.15")
+    assert (told.recipient, told.channel, told.state) == (HEAD_OF, NotifyVia.EMAIL, State.WAITING)
+    assert telling.parked_for == []
+    telling = sending.take(telling, STAFF, "t", NOON, RULES)
+    assert row(sending.settle(telling, "t", Handed("1"), NOON), "escalated.15").state is State.SENT
+
+
+def test_staff_who_are_in_no_file_are_a_failure_that_is_said() -> None:
+    telling = sending.take(after(escalated(department="uzay-isleri")), STAFF, "t", NOON, RULES)
+    failed = row(telling, "escalated.15")
+    assert (failed.recipient, failed.state, failed.reason) == ("staff:uzay-isleri:head", State.FAILED, "no_address")
+    assert telling.next_at is None
