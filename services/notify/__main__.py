@@ -14,9 +14,9 @@ from services.notify.channels.base import Sender
 from services.notify.channels.file import FileSender
 from services.notify.channels.smtp import SmtpSender, SmtpSettings
 from services.notify.handler import worker_spec
-from services.notify.messages import BrokenTemplates, load_templates
 from services.notify.settings import NotifySettings
 from services.notify.staff import BrokenStaff, load_staff
+from services.notify.templates import BrokenTemplates, load_templates
 
 
 def senders(settings: NotifySettings) -> Mapping[NotifyVia, Sender]:

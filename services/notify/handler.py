@@ -30,11 +30,12 @@ from services.common.kit.worker import Sender as Kafka
 from services.notify import callbacks, choosing, domain, planning, sending
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
 from services.notify.domain import Contact, Reason, Row, Rules, Telling
-from services.notify.messages import House, Templates
+from services.notify.messages import House
 from services.notify.repository import NotifyRepository
 from services.notify.sending import Away, Handed, Refused, Result, Unanswered
 from services.notify.settings import NotifySettings
 from services.notify.staff import Staff
+from services.notify.templates import Templates
 from services.notify.transitions import transition_of
 
 log = logger(__name__)

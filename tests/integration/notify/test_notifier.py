@@ -25,9 +25,10 @@ from services.common.kit.worker import Delivery
 from services.notify.channels.base import Letter, PermanentError, TemporaryError
 from services.notify.domain import Rules, Telling
 from services.notify.handler import Notifier
-from services.notify.messages import House, Message, load_templates
+from services.notify.messages import House, Message
 from services.notify.repository import NotifyRepository
 from services.notify.staff import load_staff
+from services.notify.templates import load_templates
 from tests.unit.notify.lives import (
     CONTACT,
     EVENTS,

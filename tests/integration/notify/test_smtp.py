@@ -19,10 +19,11 @@ from services.notify.channels.base import Letter, PermanentError, TemporaryError
 from services.notify.channels.smtp import SmtpSender, SmtpSettings
 from services.notify.domain import Rules
 from services.notify.handler import Notifier
-from services.notify.messages import Message, load_templates
+from services.notify.messages import Message
 from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
 from services.notify.staff import load_staff
+from services.notify.templates import load_templates
 from tests.unit.notify.lives import EVENTS, NOON, contact, delivery, escalated
 
 pytestmark = pytest.mark.integration

@@ -2,12 +2,10 @@
 The words: complete, checked, and safe to put into a mail.
 """
 
-import json
 import re
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -15,28 +13,13 @@ from pydantic import ValidationError
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.tracking import Purpose, good
-from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, NotifyVia, Outcome, Status
-from services.notify.__main__ import senders
-from services.notify.channels.base import Letter, PermanentError
-from services.notify.channels.file import FileSender
-from services.notify.channels.smtp import SmtpSender, SmtpSettings, build_mail
+from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, Outcome, Status
 from services.notify.domain import Row, State
-from services.notify.messages import (
-    EXPECTED,
-    SHORT_LIMIT,
-    TEMPLATES,
-    BrokenTemplates,
-    House,
-    Message,
-    department_name,
-    load_templates,
-    service_name,
-    span_in_words,
-    template_for,
-    time_in_words,
-)
+from services.notify.messages import House, Message
 from services.notify.settings import NotifySettings
+from services.notify.templates import EXPECTED, SHORT_LIMIT, TEMPLATES, BrokenTemplates, load_templates, template_for
 from services.notify.transitions import Facts
+from services.notify.words import department_name, service_name
 from services.routing.policy import Policy
 from tests.unit.notify.lives import CONTACT, NOON, REQUEST
 
@@ -199,46 +182,6 @@ def test_the_expected_templates_cover_every_outcome() -> None:
     assert {f"closed_{outcome}" for outcome in Outcome} <= set(EXPECTED)
 
 
-# --- times ---
-
-
-@pytest.mark.parametrize(
-    ("moment", "tr", "en"),
-    [
-        (
-            datetime(2026, 6, 3, 6, 0, tzinfo=UTC),
-            "3 Haziran 2026 Çarşamba, 09.00",
-            "Wednesday, 3 June 2026, 09:00",
-        ),
-        (datetime(2026, 6, 2, 21, 0, tzinfo=UTC), "3 Haziran 2026 Çarşamba", "Wednesday, 3 June 2026"),
-        (
-            datetime(2026, 12, 31, 21, 5, tzinfo=UTC),
-            "1 Ocak 2027 Cuma, 00.05",
-            "Friday, 1 January 2027, 00:05",
-        ),
-    ],
-)
-def test_a_date_is_written_out_in_istanbuls_time_and_midnight_is_no_time(moment: datetime, tr: str, en: str) -> None:
-    assert time_in_words(moment, Language.TR) == tr
-    assert time_in_words(moment, Language.EN) == en
-
-
-@pytest.mark.parametrize(
-    ("minutes", "tr", "en"),
-    [
-        (0, "", ""),
-        (1, "1 dakika", "1 minute"),
-        (75, "1 saat 15 dakika", "1 hour 15 minutes"),
-        (1_440, "1 gün", "1 day"),
-        (1_445, "1 gün 5 dakika", "1 day 5 minutes"),
-        (3_070, "2 gün 3 saat", "2 days 3 hours"),
-    ],
-)
-def test_a_length_of_time_has_its_two_largest_units(minutes: int, tr: str, en: str) -> None:
-    assert span_in_words(timedelta(minutes=minutes), Language.TR) == tr
-    assert span_in_words(timedelta(minutes=minutes), Language.EN) == en
-
-
 # --- what stands in which message ---
 
 
@@ -343,63 +286,6 @@ def test_in_an_emergency_the_first_message_names_112_and_187_and_otherwise_does_
         message = told(transition, replace(WIDEST, status=status, emergency=emergency), language)
         for text in (message.text, message.short):
             assert ("112" in text and "187" in text) is emergency
-
-
-# --- mail and files ---
-
-SMTP = SmtpSettings("127.0.0.1", 25, "ilkim@ilkadim.example", "İlkadım Belediyesi")
-MESSAGE = TEXTS.render(HOUSE, REQUEST, ROW, Language.TR)
-
-
-def test_a_mail_has_both_forms_and_the_same_message_id_at_each_repeat() -> None:
-    mails = [build_mail(SMTP, "ayse@example.com", MESSAGE, "k" * 32, lambda: NOON) for _ in range(2)]
-    read = message_from_bytes(mails[0].as_bytes(), policy=policy.default)
-    assert read["Message-ID"] == f"<{'k' * 32}@ilkadim.example>" == mails[1]["Message-ID"]
-    assert read["Auto-Submitted"] == "auto-generated"
-    assert read["From"] == "İlkadım Belediyesi <ilkim@ilkadim.example>"
-    assert read["Subject"] == MESSAGE.subject
-    parts = {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in read.iter_parts()}
-    assert parts["text/plain"] == MESSAGE.text
-    assert "<html" in parts["text/html"]
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "a@b.example\nBcc: everyone@example.com",
-        "a@b.example\r\nBcc: x@example.com",
-        "a@b.example, c@d.example",
-        "kim",
-        "",
-        "@",
-        "şule@example.com",
-        "a b@example.com",
-    ],
-)
-def test_an_address_that_is_none_is_refused_and_smuggles_no_header(address: str) -> None:
-    with pytest.raises(PermanentError, match="bad_address"):
-        build_mail(SMTP, address, MESSAGE, "k", lambda: NOON)
-
-
-async def test_a_mail_in_a_file_has_its_subject_and_whole_text(tmp_path: Path) -> None:
-    await FileSender(tmp_path, NotifyVia.EMAIL).send(Letter("ayse@example.com", MESSAGE, "key"))
-    kept = json.loads((tmp_path / "email" / "key.json").read_text(encoding="utf-8"))
-    assert (kept["subject"], kept["text"]) == (MESSAGE.subject, MESSAGE.text)
-
-
-async def test_a_repeat_writes_the_same_file_again(tmp_path: Path) -> None:
-    sender = FileSender(tmp_path, NotifyVia.SMS)
-    for _ in range(2):
-        assert await sender.send(Letter("+905321112233", MESSAGE, "key")) == "key"
-    (file,) = (tmp_path / "sms").iterdir()
-    assert file.name == "key.json"
-    assert file.stat().st_mode & 0o077 == 0
-    await sender.close()
-
-
-def test_without_a_mail_server_mails_go_into_files_like_the_rest() -> None:
-    assert {type(sender) for sender in senders(NotifySettings(smtp_host="")).values()} == {FileSender}
-    assert type(senders(NotifySettings())[NotifyVia.EMAIL]) is SmtpSender
 
 
 SIGNED = replace(HOUSE, tracking_secret=b"0123456789abcdef")
