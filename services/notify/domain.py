@@ -4,14 +4,15 @@ The ledger: one ``Telling`` is everything that is told about one request (or in 
 A telling is one document, so "received" and "assigned" can be merged in one write. A message (``Row``) is parked until
 its contact has arrived, waits until it is due, is in somebody's hand while it is sent, and ends exactly once: sent,
 failed or suppressed. The event that says so is put into ``outbox``, as bytes, by the same write. Staff hear in the same
-way; who they are stands in a file (``staff.py``), so a message to them is never parked.
+way; who they are stands in a file (``staff.py``), so a message to them is never parked; partners' systems likewise.
+What is said in a conversation is a telling of its own, of which no event is published: it is about no request.
 
 What is to be told stands in planning.py, on which channel in choosing.py, how it leaves the house in sending.py.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -26,11 +27,14 @@ from services.common.contracts.events import (
 )
 from services.common.contracts.ids import derived_id
 from services.common.contracts.topics import NOTIFICATIONS
-from services.common.contracts.vocabulary import Language, NotifyVia
+from services.common.contracts.vocabulary import DeliveryStatus, Language, NotifyVia
 from services.notify.transitions import CLOSING, Facts
 
 SOURCE: Final = "/notify"
 STAFF: Final = "staff:"
+PARTNER: Final = "partner:"
+SAYING: Final = "say_"
+CONVERSATION: Final = "m_"
 QUEUED_AFTER: Final = timedelta(seconds=1)  # what is sent within a second is published together with its outcome
 
 
@@ -52,7 +56,7 @@ OPEN: Final = frozenset({State.PARKED, State.WAITING, State.SENDING})
 
 class Reason(StrEnum):
     """
-    Why a message was suppressed, or why it failed.
+    Why a message was suppressed, why it failed, or (the last two) why it waits.
     """
 
     NO_CONTACT = "no_contact"
@@ -68,20 +72,38 @@ class Reason(StrEnum):
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     UNKNOWN = "unknown"
+    SUPERSEDED = "superseded"
+    DIGEST = "digest"
+    OWN_ADDRESS = "own_address"
+    QUIET_HOURS = "quiet_hours"
+    DAILY_LIMIT = "daily_limit"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """
     The times of settings.py.
+
+    ``retry_urgent``: how long an emergency's message is tried on one channel. ``status_wait``: how long the provider's
+    own word is waited for after an unknown outcome. ``window``: how long after their last message a person on WhatsApp
+    may be written to in our own words. The others are manners (manners.py), in Istanbul's time.
     """
 
     hold: timedelta = timedelta(seconds=30)
     parking: timedelta = timedelta(minutes=15)
     recheck: timedelta = timedelta(seconds=5)
-    retry_for: timedelta = timedelta(hours=1)
+    retry_for: timedelta = timedelta(hours=4)
+    retry_urgent: timedelta = timedelta(minutes=15)
     max_age: timedelta = timedelta(days=7)
     lease: timedelta = timedelta(seconds=30)
+    status_wait: timedelta = timedelta(minutes=2)
+    window: timedelta = timedelta(hours=24)
+    quiet_from: time = time(21)
+    quiet_until: time = time(8)
+    daily_limit: int = 4
+    next_day_at: time = time(9)
+    survey_every: timedelta = timedelta(days=7)
+    own_addresses: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +133,14 @@ class Contact:
         given = {name: getattr(event, name) for name in cls.__slots__ if name not in ("id", "at", "erased")}
         return cls(event.contact_id, event.changed_at, **given)
 
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """
+        By what the person behind it is known; by the contact alone if there is nothing else.
+        """
+        known = (self.whatsapp_hash, self.phone_hash, self.email_hash)
+        return tuple(one for one in known if one is not None) or (self.id,)
+
     def supersedes(self, other: "Contact") -> bool:
         """
         The later one wins; at the same moment an erasure does.
@@ -130,12 +160,58 @@ def newest(contacts: Iterable[Contact]) -> dict[str, Contact]:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """
+    That a message was taken to be sent: ``key`` is the same for all its attempts.
+    """
+
+    key: str
+    at: datetime
+    survey: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """
+    What is known of whoever stands behind a contact: when they last wrote on WhatsApp, whether they want no more
+    messages, and what they were told lately, as far as it counts for the daily limit or was a survey.
+    """
+
+    last_in_at: datetime | None = None
+    stopped: bool = False
+    told: tuple[Told, ...] = ()
+
+    def window_open(self, now: datetime, rules: Rules) -> bool:
+        """
+        Whether WhatsApp lets us write in our own words.
+        """
+        return self.last_in_at is not None and now - self.last_in_at < rules.window
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """
+    Something that the reader can choose, as intake asked for it.
+    """
+
+    id: str
+    request_id: str | None = None
+    service_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """
     One message: its identity (transition, recipient, attempt), its state, and what it says.
 
     ``due_at`` is when to look at it next: to send it, to look for its contact, or because its sender has not come back.
     After ``give_up_at`` it fails. ``claim`` is the token of who has it in hand. ``at`` is when what it tells happened.
+
+    ``until``: afterwards it is not worth saying. ``statutory``: the law wants it told. ``answers_them``: it answers
+    what the person just did. ``survey``: it asks for stars. ``offers``, ``answers`` (a message, as its provider names
+    it) and ``about`` (a request) are what intake wants said in a conversation. ``held``: why manners let it wait.
+    ``doubtful``: nobody knows what became of one of its tries. ``reached``: how far the provider says that it came.
+    ``ask_at``: when to ask the provider next, ``asked`` how often that was done.
     """
 
     transition: str
@@ -155,6 +231,26 @@ class Row:
     reason: str | None = None
     superseded_by: str | None = None
     provider_id: str | None = None
+    until: datetime | None = None
+    statutory: bool = False
+    answers_them: bool = False
+    survey: bool = False
+    offers: tuple[Offer, ...] = ()
+    answers: str | None = None
+    about: str | None = None
+    held: str | None = None
+    doubtful: bool = False
+    reached: DeliveryStatus | None = None
+    sent_at: datetime | None = None
+    ask_at: datetime | None = None
+    asked: int = 0
+
+    @property
+    def identity(self) -> tuple[str, str, int]:
+        """
+        What makes it this message and no other.
+        """
+        return self.transition, self.recipient, self.attempt
 
     @property
     def kind(self) -> str:
@@ -169,6 +265,27 @@ class Row:
         Whether it goes to a member of staff.
         """
         return self.recipient.startswith(STAFF)
+
+    @property
+    def for_partner(self) -> bool:
+        """
+        Whether it goes to a partner's system.
+        """
+        return self.recipient.startswith(PARTNER)
+
+    @property
+    def for_citizen(self) -> bool:
+        """
+        Whether it goes to a citizen, whose contact may come later.
+        """
+        return not (self.for_staff or self.for_partner)
+
+    @property
+    def saying(self) -> bool:
+        """
+        Whether it is said in a conversation.
+        """
+        return self.transition.startswith(SAYING)
 
     @property
     def untouched(self) -> bool:
@@ -190,7 +307,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Telling:
     """
-    All messages about one request, and the events about them that Kafka has not acknowledged yet.
+    All messages about one request, and the events about them that Kafka has not acknowledged yet. In a conversation
+    ``request_id`` is ``m_`` and what was wanted. ``partner``: whose system posted the request and hears of it.
     """
 
     request_id: str
@@ -198,6 +316,14 @@ class Telling:
     outbox: tuple[Record, ...] = ()
     publish_at: datetime | None = None
     rev: int = 0
+    partner: str | None = None
+
+    @property
+    def conversation(self) -> bool:
+        """
+        Whether it is what was said in a conversation, of which nothing is published.
+        """
+        return self.request_id.startswith(CONVERSATION)
 
     def find(self, transition: str) -> Row | None:
         """
@@ -234,19 +360,27 @@ def key_of(request_id: str, row: Row) -> str:
     return derived_id("notify", request_id, row.transition, row.recipient, str(row.attempt))
 
 
+def told_key(request_id: str, row: Row) -> str:
+    """
+    The key under which it is remembered that a person was told: one for all attempts.
+    """
+    return key_of(request_id, replace(row, attempt=1))
+
+
 def put(telling: Telling, row: Row) -> Telling:
     """
     Put the row in the place of the one with its identity.
     """
-    identity = (row.transition, row.recipient, row.attempt)
-    others = [r for r in telling.rows if (r.transition, r.recipient, r.attempt) != identity]
+    others = [other for other in telling.rows if other.identity != row.identity]
     return replace(telling, rows=tuple(sorted([*others, row], key=lambda r: (r.seq, r.transition, r.attempt))))
 
 
-def say(telling: Telling, row: Row, kind: type[Notification], now: datetime) -> Telling:
+def say(telling: Telling, row: Row, kind: type[Notification], now: datetime, *, late: bool = False) -> Telling:
     """
-    Add the event that says what became of the row.
+    Add the event that says what became of the row; of what is said in a conversation there is none.
     """
+    if telling.conversation:
+        return telling
     meta = Metadata(
         id=derived_id(key_of(telling.request_id, row), kind.__name__),
         source=SOURCE,
@@ -263,6 +397,7 @@ def say(telling: Telling, row: Row, kind: type[Notification], now: datetime) -> 
         attempt=row.attempt,
         channel=row.channel,
         reason=row.reason,
+        late=late,
         superseded_by=row.superseded_by,
         occurred_at=now,
         **more,
