@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Literal
 
 from services.common.contracts.events import Lifecycle, UpdateRefused
-from services.common.contracts.vocabulary import Status
+from services.common.contracts.vocabulary import CLOSED, Status
 
 
 @dataclass(frozen=True, slots=True)
 class CaseState:
     """
-    A request as of its ``seq``. ``at``: when that event occurred, if that was kept.
+    A request as of its ``seq``. ``at``: when that event occurred, ``closed_seq``: the event that closed it last, if they
+    were kept.
     """
 
     seq: int
@@ -22,6 +23,7 @@ class CaseState:
     department: str | None
     service_code: str | None
     at: datetime | None = None
+    closed_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,11 @@ def fold(events: Iterable[Lifecycle]) -> tuple[dict[str, CaseState], dict[Update
     for event in events:
         known = cases.get(event.request_id)
         if event.status is not None and (known is None or event.seq > known.seq):
+            closed_seq = known.closed_seq if known else None
+            if event.status in CLOSED and event.previous_status not in CLOSED:
+                closed_seq = event.seq
             cases[event.request_id] = CaseState(
-                event.seq, event.status, event.department, event.service_code, event.occurred_at
+                event.seq, event.status, event.department, event.service_code, event.occurred_at, closed_seq
             )
         if event.update_id is None:
             continue

@@ -80,7 +80,14 @@ class Repository:
         row = await self._requests.find_one({"_id": request_id})
         if row is None:
             return None
-        return CaseState(row["seq"], Status(row["status"]), row["department"], row["service_code"], row.get("at"))
+        return CaseState(
+            row["seq"],
+            Status(row["status"]),
+            row["department"],
+            row["service_code"],
+            row.get("at"),
+            row.get("closed_seq"),
+        )
 
     async def holders(self, family: str) -> frozenset[str]:
         """
@@ -149,6 +156,7 @@ class Repository:
                             "service_code": case.service_code,
                             "at": case.at,
                         }
+                        | ({} if case.closed_seq is None else {"closed_seq": case.closed_seq})
                     },
                     upsert=True,
                 )

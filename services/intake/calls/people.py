@@ -38,7 +38,8 @@ class Hashes:
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
     """
-    A request of the person who calls, as the read model has it.
+    A request of the person who calls, as the read model has it. ``closed_seq``: the event that closed it last, if that
+    was kept.
     """
 
     request_id: str
@@ -46,6 +47,7 @@ class OwnRequest:
     department: str | None
     service_code: str | None
     at: datetime | None
+    closed_seq: int | None = None
 
     @property
     def open(self) -> bool:

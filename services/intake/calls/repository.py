@@ -62,7 +62,14 @@ class CallRepository:
         """
         Make the indexes of what the worker keeps.
         """
-        await ensure_indexes(self._hashes, [IndexModel([("phone", 1), ("at", -1)], sparse=True)])
+        await ensure_indexes(
+            self._hashes,
+            [
+                IndexModel([("phone", 1), ("at", -1)], sparse=True),
+                IndexModel("whatsapp", sparse=True),
+                IndexModel("email", sparse=True),
+            ],
+        )
         await ensure_indexes(self._holders, [IndexModel("contact_id")])
 
     # --- calls ---
@@ -206,6 +213,15 @@ class CallRepository:
         rows = self._hashes.find({"phone": person}, {"_id": 1}).sort("at", -1).limit(at_most)
         return [row["_id"] async for row in rows]
 
+    async def contacts_with(self, hashes: Collection[str], at_most: int) -> list[str]:
+        """
+        The contacts with one of these telephones, WhatsApp ids or e-mail addresses, newest first.
+        """
+        given = {"$in": list(hashes)}
+        query = {"$or": [{"phone": given}, {"whatsapp": given}, {"email": given}]}
+        rows = self._hashes.find(query, {"_id": 1}).sort("at", -1).limit(at_most)
+        return [row["_id"] async for row in rows]
+
     async def contact_of(self, request_id: str) -> str | None:
         """
         The contact that a request carries, if there is one.
@@ -220,11 +236,24 @@ class CallRepository:
         if not contacts:
             return []
         holders = self._holders.find({"contact_id": {"$in": list(contacts)}}, {"_id": 1}).limit(AT_MOST)
-        numbers = [row["_id"] async for row in holders]
-        rows = self._requests.find({"_id": {"$in": numbers}})
+        return await self.requests([row["_id"] async for row in holders])
+
+    async def requests(self, numbers: Collection[str]) -> Sequence[OwnRequest]:
+        """
+        Those of these requests that the read model has.
+        """
+        if not numbers:
+            return []
         return [
-            OwnRequest(row["_id"], Status(row["status"]), row["department"], row["service_code"], row.get("at"))
-            async for row in rows
+            OwnRequest(
+                row["_id"],
+                Status(row["status"]),
+                row["department"],
+                row["service_code"],
+                row.get("at"),
+                row.get("closed_seq"),
+            )
+            async for row in self._requests.find({"_id": {"$in": list(numbers)}})
         ]
 
 
