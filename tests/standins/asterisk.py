@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.standins.running import serving
+
 
 def channel(number: str = "1717223400.42", **fields: Any) -> dict[str, Any]:
     """
@@ -125,20 +127,6 @@ class StandInAsterisk:
     def _check(self, request: web.Request) -> None:
         if request.headers.get("Authorization") != self.authorization:
             raise web.HTTPUnauthorized
-
-
-@asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[str]:
-    """
-    Serve an application on a free loopback port; gives its URL.
-    """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

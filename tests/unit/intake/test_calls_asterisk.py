@@ -14,7 +14,8 @@ from aiohttp import web
 from services.intake.calls import asterisk, webhook
 from services.intake.calls.asterisk import Action, Ask, Channels, Plan, Stop, Tell, adopt, follow
 from services.intake.calls.bridge import AsteriskBridge, Replaced
-from tests.standins.asterisk import StandInAsterisk, channel, serving, stand_in_asterisk
+from tests.standins.asterisk import StandInAsterisk, channel, stand_in_asterisk
+from tests.standins.running import serving
 from tests.waiting import until
 
 PLAN = Plan("ilkim", queue="ilkim")
