@@ -2,7 +2,9 @@
 A message in all its forms, and who writes it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.common.contracts.ids import family_of
 from services.common.contracts.tracking import LINK_LASTS, Purpose, token
@@ -39,7 +41,8 @@ class TemplateCall:
 class Message:
     """
     A message in all its forms: a channel takes what it can carry. ``choices``: what the reader is offered to tap, at
-    most 10; ``button``: what opens them if they are more than three; ``asks_place``: a place is the answer.
+    most 10; ``button``: what opens them if they are more than three; ``asks_place``: a place is the answer. ``data``: what
+    a partner's system gets.
     """
 
     subject: str
@@ -50,6 +53,7 @@ class Message:
     button: str = ""
     asks_place: bool = False
     template: TemplateCall | None = None
+    data: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,24 @@ class House:
 
     def link(self, request_id: str, row: Row) -> str:
         """
-        Where the reader of a message follows the request; staff get the page that everybody sees.
+        Where the reader of a message follows the request; staff and partners get the page that everybody sees.
         """
-        page = f"{self.public_url.rstrip('/')}/t/{request_id}"
-        if self.tracking_secret is None or row.for_staff or row.at is None:
-            return page
+        if self.tracking_secret is None or not row.for_citizen or row.at is None:
+            return self.page + request_id
         number = family_of(request_id)
         key = token(self.tracking_secret, number, Purpose.LINK, row.at + LINK_LASTS)
-        return f"{self.public_url.rstrip('/')}/t/{number}?k={key}"
+        return f"{self.page}{number}?k={key}"
+
+    @property
+    def page(self) -> str:
+        """
+        The address of a request's page, without its number.
+        """
+        return f"{self.public_url.rstrip('/')}/t/"
+
+    @property
+    def notice(self) -> str:
+        """
+        The page of the privacy notice.
+        """
+        return f"{self.public_url.rstrip('/')}/notice"

@@ -14,23 +14,28 @@ from services.notify.messages import Message
 class TemporaryError(Exception):
     """
     Not now: try again later, not before ``after`` if the provider named a time. The text is a short code, without an
-    address.
+    address. ``alone``: it is about this message, not about the provider, which works. ``alert``: a person has to mend
+    something first, our account with the provider for instance.
     """
 
-    def __init__(self, code: str, after: timedelta | None = None) -> None:
+    def __init__(self, code: str, after: timedelta | None = None, *, alone: bool = False, alert: bool = False) -> None:
         super().__init__(code)
         self.after = after
+        self.alone = alone
+        self.alert = alert
 
 
 class PermanentError(Exception):
     """
     Never: this message cannot be handed over. The text is a short code, without an address. ``elsewhere``: the person
-    may be reached on another channel; not so if the message itself is at fault.
+    may be reached on another channel; not so if the message itself is at fault. ``alert``: a person has to mend
+    something, a template that the provider does not know for instance.
     """
 
-    def __init__(self, code: str, *, elsewhere: bool = False) -> None:
+    def __init__(self, code: str, *, elsewhere: bool = False, alert: bool = False) -> None:
         super().__init__(code)
         self.elsewhere = elsewhere
+        self.alert = alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class Sender(Protocol):
         """
         Return the provider's id (if it gives one) once the provider is responsible for the message.
 
-        Raises ``TemporaryError`` or ``PermanentError``. May be cancelled when its time is over.
+        Raises ``TemporaryError`` or ``PermanentError``; ``TimeoutError`` if nobody knows whether the provider took it.
+        May be cancelled when its time is over.
         """
         ...
 
