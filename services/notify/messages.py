@@ -41,8 +41,8 @@ class TemplateCall:
 class Message:
     """
     A message in all its forms: a channel takes what it can carry. ``choices``: what the reader is offered to tap, at
-    most 10; ``button``: what opens them if they are more than three; ``asks_place``: a place is the answer. ``data``: what
-    a partner's system gets.
+    most 10; ``button``: what opens them if they are more than three; ``asks_place``: a place is the answer. ``data``:
+    what a partner's system gets.
     """
 
     subject: str

@@ -5,7 +5,7 @@ What every sender promises.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from services.common.contracts.vocabulary import DeliveryStatus
 from services.notify.messages import Message
@@ -87,6 +87,7 @@ class Sender(Protocol):
         ...
 
 
+@runtime_checkable
 class Reports(Protocol):
     """
     A provider that has to be asked what became of messages.
