@@ -14,8 +14,8 @@ from services.common.contracts.vocabulary import CLOSED, Status
 @dataclass(frozen=True, slots=True)
 class CaseState:
     """
-    A request as of its ``seq``. ``at``: when that event occurred, ``closed_seq``: the event that closed it last, if they
-    were kept.
+    A request as of its ``seq``. ``at``: when that event occurred; ``closed_seq``: the event that closed it last. Either
+    may not have been kept.
     """
 
     seq: int

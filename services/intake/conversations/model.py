@@ -75,7 +75,8 @@ class File:
 @dataclass(frozen=True, slots=True)
 class Said:
     """
-    A message that is no request yet. ``adapter`` is who brought it, and who owns its files.
+    A message that is no request yet. ``adapter`` is who brought it, and who owns its files. ``placed``: its words name
+    a place. ``changed``: the place in time of its sender's last change to it.
     """
 
     id: str
@@ -84,9 +85,11 @@ class Said:
     received_at: datetime
     adapter: str
     text: str | None = field(default=None, repr=False)
+    subject: str | None = field(default=None, repr=False)
     location: Location | None = field(default=None, repr=False)
     files: tuple[File, ...] = ()
     placed: bool = False
+    changed: tuple[datetime, str] | None = None
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -99,12 +102,12 @@ class Said:
 @dataclass(frozen=True, slots=True)
 class Correction:
     """
-    A message was changed or taken back (``text`` None), perhaps before it came.
+    A message was changed to what is ``said`` now, or taken back (None), and has not come itself. ``at``: when we heard.
     """
 
     about: str
-    sent_at: datetime
-    text: str | None = field(default=None, repr=False)
+    at: datetime
+    said: Said | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +182,13 @@ class Conversation:
     """
     What is going on with one person on one channel.
 
-    ``person``, ``contact_id``: as the last message had them; ``aliases``: other hashes of the same person. ``draft`` is
-    sorted by the provider's time; ``first_at`` and ``last_at`` are when its first and last message came in here,
-    ``urgent_at`` when one told of danger. ``outbox``: what Kafka may not have yet. ``rev`` counts writes.
+    ``id`` never changes. ``person``, ``contact_id``: as the last message had them; ``aliases``: other hashes of the
+    same person; ``hidden``: a WhatsApp user whose number we do not see. ``draft`` is sorted by the provider's time;
+    ``first_at`` and ``last_at`` are when its first and last message came here, ``urgent_at`` when one told of danger.
+    ``outbox``: what Kafka may not have yet. ``rev`` counts writes.
     """
 
+    id: str
     person: str
     channel: Channel
     contact_id: str
@@ -191,6 +196,7 @@ class Conversation:
     notice_at: datetime | None = None
     wish_at: datetime | None = None
     stopped: bool = False
+    hidden: bool = False
     number_asked: bool = False
     draft: tuple[Said, ...] = ()
     first_at: datetime | None = None
@@ -205,13 +211,6 @@ class Conversation:
     ties: tuple[Tie, ...] = ()
     outbox: tuple[Record, ...] = ()
     rev: int = 0
-
-    @property
-    def key(self) -> str:
-        """
-        By what it is kept: the channel, and who wrote first.
-        """
-        return f"{self.channel}:{self.person}"
 
     @property
     def fetch_at(self) -> datetime | None:
