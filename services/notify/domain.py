@@ -72,6 +72,7 @@ class Reason(StrEnum):
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     UNKNOWN = "unknown"
+    STOPPED = "stopped"
     SUPERSEDED = "superseded"
     DIGEST = "digest"
     OWN_ADDRESS = "own_address"
@@ -98,6 +99,7 @@ class Rules:
     lease: timedelta = timedelta(seconds=30)
     status_wait: timedelta = timedelta(minutes=2)
     window: timedelta = timedelta(hours=24)
+    answers_for: timedelta = timedelta(minutes=15)
     quiet_from: time = time(21)
     quiet_until: time = time(8)
     daily_limit: int = 4
@@ -209,9 +211,10 @@ class Row:
 
     ``until``: afterwards it is not worth saying. ``statutory``: the law wants it told. ``answers_them``: it answers
     what the person just did. ``survey``: it asks for stars. ``offers``, ``answers`` (a message, as its provider names
-    it) and ``about`` (a request) are what intake wants said in a conversation. ``held``: why manners let it wait.
-    ``doubtful``: nobody knows what became of one of its tries. ``reached``: how far the provider says that it came.
-    ``ask_at``: when to ask the provider next, ``asked`` how often that was done.
+    it) and ``about`` (a request) are what intake wants said in a conversation. ``held``: why manners let it wait;
+    ``counted``: it counts for the daily limit. ``doubtful``: nobody knows what became of one of its tries.
+    ``reached``: how far the provider says that it came. ``ask_at``: when to ask the provider next, ``asked`` how often
+    that was done.
     """
 
     transition: str
@@ -239,6 +242,7 @@ class Row:
     answers: str | None = None
     about: str | None = None
     held: str | None = None
+    counted: bool = False
     doubtful: bool = False
     reached: DeliveryStatus | None = None
     sent_at: datetime | None = None
@@ -297,11 +301,11 @@ class Row:
     def repeats_on(self, channel: NotifyVia | None) -> bool:
         """
         Whether it may go out on this channel although it is unknown if it went out already (design.md 4): a mail as a
-        mail, for it has the same Message-ID; what is urgent or the last word on every channel.
+        mail and a webhook as a webhook, for they have the same id; what is urgent or the last word on every channel.
         """
         if self.facts.emergency or self.kind == CLOSING:
             return True
-        return self.channel is NotifyVia.EMAIL and channel in (NotifyVia.EMAIL, None)
+        return self.channel in (NotifyVia.EMAIL, NotifyVia.WEBHOOK) and channel in (self.channel, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,9 +331,17 @@ class Telling:
 
     def find(self, transition: str) -> Row | None:
         """
-        The first attempt at telling a transition.
+        The first attempt at telling a transition; a partner's system hears beside.
         """
-        return next((row for row in self.rows if row.transition == transition and row.attempt == 1), None)
+        firsts = (row for row in self.rows if row.attempt == 1 and not row.for_partner)
+        return next((row for row in firsts if row.transition == transition), None)
+
+    def tried(self, row: Row) -> frozenset[NotifyVia]:
+        """
+        The channels on which earlier attempts at this message were made.
+        """
+        earlier = (r for r in self.rows if r.identity[:2] == row.identity[:2] and r.attempt < row.attempt)
+        return frozenset(one.channel for one in earlier if one.channel is not None)
 
     @property
     def next_at(self) -> datetime | None:
@@ -338,6 +350,13 @@ class Telling:
         """
         in_hand = [row.due_at for row in self.rows if row.state is State.SENDING and row.due_at]
         return min(in_hand or [row.due_at for row in self.rows if row.state in OPEN and row.due_at], default=None)
+
+    @property
+    def ask_at(self) -> datetime | None:
+        """
+        When to ask a provider what became of one of its messages.
+        """
+        return min((row.ask_at for row in self.rows if row.ask_at), default=None)
 
     @property
     def parked_for(self) -> list[str]:
@@ -382,7 +401,7 @@ def say(telling: Telling, row: Row, kind: type[Notification], now: datetime, *, 
     if telling.conversation:
         return telling
     meta = Metadata(
-        id=derived_id(key_of(telling.request_id, row), kind.__name__),
+        id=derived_id(key_of(telling.request_id, row), kind.__name__, *(["late"] if late else [])),
         source=SOURCE,
         time=now,
         subject=telling.request_id,

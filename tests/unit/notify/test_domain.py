@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from services.common.contracts.envelope import Record, decode
 from services.common.contracts.events import Lifecycle, Notification
-from services.common.contracts.vocabulary import Language, NotifyVia
-from services.notify import domain, planning, sending
+from services.common.contracts.vocabulary import DeliveryStatus, Language, NotifyVia
+from services.notify import domain, planning, sending, statuses
 from services.notify.domain import Contact, Telling
 from services.notify.sending import Away, Handed, Refused, Result, Unanswered
+from services.notify.statuses import Reported
 from tests.unit.notify.lives import CONTACT, EVENTS, NOON, REQUEST, TOLD, meta
 from tests.unit.notify.tellings import AYSE, RULES, STAFF, WHATSAPP, row
 
@@ -54,7 +55,17 @@ class World:
         if isinstance(result, Handed):
             self.sent.append((in_hand.transition, claim))
         if crash != "after sending":
-            self.stored = sending.settle(self.stored, claim, result, self.now)
+            who = self.contacts.get(in_hand.recipient)
+            self.stored = sending.settle(self.stored, claim, result, self.now, RULES, who)
+
+    def report(self, number: int, status: DeliveryStatus) -> None:
+        begun = [one for one in self.stored.rows if one.tries]
+        if not begun:
+            return
+        one = begun[number % len(begun)]
+        reported = Reported(domain.key_of(REQUEST, one), f"wamid.{one.transition}", status, None, self.now)
+        who = self.contacts.get(one.recipient)
+        self.stored = statuses.merge(self.stored, reported, who, self.now, RULES)
 
     def publish(self, *, crash: bool) -> None:
         records = self.stored.outbox
@@ -72,15 +83,21 @@ class World:
         self.publish(crash=False)
 
 
-RESULTS = st.sampled_from([Handed("p"), Away("smtp_451"), Refused("refused"), Unanswered()])
+RESULTS = st.sampled_from(
+    [Handed("p"), Away("smtp_451"), Refused("refused"), Refused("elsewhere", elsewhere=True), Unanswered()]
+)
+BOTH = replace(WHATSAPP, email="ayse@example.com", phone="+905321112233")
 
 
 STEPS = st.one_of(
     st.tuples(st.just("absorb"), st.sampled_from(EVENTS)),
     st.tuples(st.just("send"), RESULTS, st.sampled_from([None, None, "before sending", "after sending"])),
+    st.tuples(st.just("report"), st.integers(0, 20), st.sampled_from(DeliveryStatus)),
     st.tuples(st.just("publish"), st.booleans()),
     st.tuples(st.just("wait"), st.sampled_from([1, 10, 40, 1000])),
-    st.tuples(st.just("contact"), st.sampled_from([AYSE, WHATSAPP, replace(AYSE, notify_via=NotifyVia.NONE), None])),
+    st.tuples(
+        st.just("contact"), st.sampled_from([AYSE, WHATSAPP, BOTH, replace(AYSE, notify_via=NotifyVia.NONE), None])
+    ),
 )
 
 
@@ -94,6 +111,8 @@ def test_each_transition_ends_once_with_the_same_bytes_whatever_happens(steps: l
                 world.absorb(event)
             case ("send", result, crash):
                 world.send(result, crash=crash)
+            case ("report", number, status):
+                world.report(number, status)
             case ("publish", crash):
                 world.publish(crash=crash)
             case ("wait", seconds):
@@ -105,13 +124,20 @@ def test_each_transition_ends_once_with_the_same_bytes_whatever_happens(steps: l
     world.finish()
 
     told = [decode(r.topic, r.key, r.value, r.headers) for r in world.published]
-    outcomes: dict[str, set[tuple[str, bytes]]] = {}
+    outcomes: dict[tuple[str, str, int], set[tuple[str, bytes]]] = {}
+    added: dict[tuple[str, str, int, str], set[bytes]] = {}
     for record, event in zip(world.published, told, strict=True):
-        assert isinstance(event.data, Notification)
-        if type(event.data).__name__ != "NotificationQueued":
-            outcomes.setdefault(event.data.transition, set()).add((event.meta.id, record.value or b""))
-    assert outcomes.keys() == TOLD
+        data, kind = event.data, type(event.data).__name__
+        assert isinstance(data, Notification)
+        identity = (data.transition, data.recipient, data.attempt)
+        if kind in ("NotificationDelivered", "NotificationRead") or data.late:
+            added.setdefault((*identity, kind), set()).add(record.value or b"")
+        elif kind != "NotificationQueued":
+            outcomes.setdefault(identity, set()).add((event.meta.id, record.value or b""))
+    assert {transition for transition, _, _ in outcomes} == TOLD
     assert all(len(found) == 1 for found in outcomes.values()), "one outcome, never in two versions"
+    assert outcomes.keys() == {one.identity for one in world.stored.rows}, "none lost"
+    assert all(len(found) == 1 for found in added.values()), "each status is said once an attempt"
     assert len({r.headers for r in world.published}) == len({e.meta.id for e in told})
     received, merged = row(world.stored, "received"), row(world.stored, "assigned")
     if merged.reason == "merged":
