@@ -24,6 +24,8 @@ from services.intake.attachments.service import Attachments
 from services.intake.calls import console as calls
 from services.intake.calls import twilio_webhook, webhook
 from services.intake.citizen import citizens, form_pages, tracking_pages
+from services.intake.conversations import whatsapp_webhook
+from services.intake.conversations.inbound import Inbox
 from services.intake.crises import Declarations, UnknownCrisis
 from services.intake.desk import pages as console
 from services.intake.desk.room import Desk
@@ -72,6 +74,8 @@ class Parts:
     desk: Desk
     open311: Open311
     citizens: citizens.Citizens
+    inbox: Inbox
+    whatsapp: whatsapp_webhook.Hook | None
     limits: Limits
     ready: Callable[[], Awaitable[dict[str, object]]]
 
@@ -303,6 +307,7 @@ def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
             **open311_api.BODY_LIMITS,
             **console.BODY_LIMITS,
             **form_pages.BODY_LIMITS,
+            **whatsapp_webhook.BODY_LIMITS,
         },
     )
     guard.install_guard(app)
@@ -349,6 +354,7 @@ def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
     app.include_router(internal)
     app.include_router(webhook.router)
     app.include_router(twilio_webhook.router)
+    app.include_router(whatsapp_webhook.router)
     app.include_router(calls.router)
     app.include_router(console.router)
     app.include_router(tracking_pages.api)

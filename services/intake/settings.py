@@ -33,6 +33,9 @@ class IntakeSettings(BaseSettings):
     ``twilio_auth_token`` Twilio may report calls too; it connects callers to ``twilio_desk_number`` (E.164), or puts
     them into its queue ``ilkim``.
 
+    WhatsApp may call us if there are a ``whatsapp_app_secret`` (by which Meta signs) and a ``whatsapp_verify_token``
+    (which is told to Meta with our URL). With a ``whatsapp_number_id`` other numbers of the account are left alone.
+
     Open311 serves ``open311_jurisdiction``, whose ``open311_contact`` and ``open311_key_service`` discovery tells.
     With ``fetch_media`` the picture behind a report's ``media_url`` is fetched from the internet before the report is
     taken, over https (with ``fetch_media_http`` over http too); without it the link is kept and nobody follows it.
@@ -65,6 +68,9 @@ class IntakeSettings(BaseSettings):
     telephony_exchanges: dict[str, ExchangeToken] = {}
     twilio_auth_token: SecretStr | None = None
     twilio_desk_number: str | None = Field(default=None, pattern=r"^\+[1-9][0-9]{6,14}$")
+    whatsapp_app_secret: SecretStr | None = Field(default=None, min_length=16)
+    whatsapp_verify_token: SecretStr | None = Field(default=None, min_length=16)
+    whatsapp_number_id: str | None = None
     open311_jurisdiction: str = "ilkadim.bel.tr"
     open311_contact: str = "İlkadım Belediyesi İletişim Merkezi (İLKİM), 444 55 01, https://www.ilkadim.bel.tr"
     open311_key_service: str = "Anahtar için İLKİM'e başvurun: 444 55 01. / For a key ask the contact centre."
@@ -127,6 +133,16 @@ class AsteriskSettings(BaseSettings):
     announcement: str | None = None
     queue: str | None = None
     logs: LogSettings = Field(default_factory=LogSettings)
+
+
+class ImportSettings(BaseSettings):
+    """
+    What ``import`` needs: intake's ``url``, and an ``api_key`` unless the command line names a file that has it.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
+    url: str = "http://127.0.0.1:8000"
+    api_key: SecretStr | None = None
 
 
 class StoreSettings(BaseSettings):

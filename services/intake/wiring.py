@@ -32,6 +32,8 @@ from services.intake.calls.repository import CallRepository
 from services.intake.calls.switchboard import Switchboard
 from services.intake.citizen.citizens import TRIES, Citizens
 from services.intake.citizen.inner import Inner
+from services.intake.conversations.inbound import Inbox
+from services.intake.conversations.whatsapp_webhook import Hook
 from services.intake.crises import Declarations
 from services.intake.desk.others import Others
 from services.intake.desk.room import Desk
@@ -55,6 +57,8 @@ _TOPICS: Final = (
     topics.UPDATES.name,
     topics.CRISES.name,
     topics.CALLS.name,
+    topics.MESSAGES_IN.name,
+    topics.MESSAGES_OUT.name,
 )
 
 
@@ -167,6 +171,14 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         tiles=settings.tiles,
     )
 
+    async def has_number(contact_id: str) -> bool:
+        try:
+            return await hints.call(lambda: calls.has_number(contact_id))
+        except Away:
+            return False
+
+    inbox = Inbox(settings.secret, keeper.keep, system_clock, has_number)
+
     async def ready() -> dict[str, object]:
         kafka, mongo = publisher.connected, True
         try:
@@ -202,7 +214,21 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         )
     ]
     try:
-        yield Parts(intake, declarations, attachments, keys, people, telephony, desk, open311, citizens, limits, ready)
+        yield Parts(
+            intake=intake,
+            declarations=declarations,
+            attachments=attachments,
+            keys=keys,
+            people=people,
+            telephony=telephony,
+            desk=desk,
+            open311=open311,
+            citizens=citizens,
+            inbox=inbox,
+            whatsapp=whatsapp_of(settings, inbox),
+            limits=limits,
+            ready=ready,
+        )
     finally:
         for task in tasks:
             task.cancel()
@@ -230,6 +256,22 @@ def telephony_of(settings: IntakeSettings, keeper: Keeper, calls: CallRepository
         public_url=settings.public_url.rstrip("/"),
         twilio_token=token.get_secret_value() if token else None,
         twilio_number=settings.twilio_desk_number,
+    )
+
+
+def whatsapp_of(settings: IntakeSettings, inbox: Inbox) -> Hook | None:
+    """
+    WhatsApp's side, if it is used here.
+    """
+    secret, token = settings.whatsapp_app_secret, settings.whatsapp_verify_token
+    if secret is None or token is None:
+        return None
+    return Hook(
+        inbox=inbox,
+        app_secret=secret.get_secret_value().encode(),
+        verify_token=token.get_secret_value(),
+        number_id=settings.whatsapp_number_id,
+        clock=system_clock,
     )
 
 

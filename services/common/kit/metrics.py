@@ -22,6 +22,11 @@ http_requests_total = Counter("http_requests_total", "HTTP answers", ["method", 
 http_seconds = Histogram("http_seconds", "Time to answer", ["method", "route"], buckets=_SECONDS)
 notifications_total = Counter("notifications_total", "Outcomes of messages", ["transition", "channel", "outcome"])
 calls_total = Counter("calls_total", "Telephone calls that are over: answered, missed or cancelled", ["outcome"])
+inbound_total = Counter(
+    "inbound_total",
+    "What came in on a conversation channel: kind of message, status, or why it is not taken",
+    ["channel", "outcome"],
+)
 parked = Gauge("parked", "What waits for something that has not arrived yet")
 spool_entries = Gauge("spool_entries", "Inputs in intake's spool, accepted and not yet acknowledged by Kafka")
 spool_bytes = Gauge("spool_bytes", "What intake's spool takes of the disk")

@@ -222,6 +222,12 @@ class CallRepository:
         rows = self._hashes.find(query, {"_id": 1}).sort("at", -1).limit(at_most)
         return [row["_id"] async for row in rows]
 
+    async def has_number(self, contact_id: str) -> bool:
+        """
+        Whether a telephone number of this contact is known.
+        """
+        return await self._hashes.find_one({"_id": contact_id, "phone": {"$exists": True}}, {"_id": 1}) is not None
+
     async def contact_of(self, request_id: str) -> str | None:
         """
         The contact that a request carries, if there is one.

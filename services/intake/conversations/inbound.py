@@ -40,6 +40,7 @@ _VIA: Final = {
 }
 
 Keep = Callable[[Accepted], Awaitable[None]]
+HasNumber = Callable[[str], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,17 +282,24 @@ def delivery_record(delivery: Delivery, secret: bytes, now: datetime) -> Accepte
 # --- keeping ---
 
 
+async def _never(_: str) -> bool:
+    return False
+
+
 class Inbox:
     """
     Keeps what comes in: ``keep`` returns when every record is kept, in order, and raises what its caller understands.
 
-    A contact that has just been kept is not kept again with each message. A return means: kept.
+    A contact that has just been kept is not kept again with each message. The number that a WhatsApp user gave comes
+    with one message only: ``has_number`` tells of a contact whether one is known, and what tells of none does not
+    replace it. A return means: kept.
     """
 
-    def __init__(self, secret: bytes, keep: Keep, clock: Clock) -> None:
+    def __init__(self, secret: bytes, keep: Keep, clock: Clock, has_number: HasNumber = _never) -> None:
         self._secret = secret
         self._keep = keep
         self._clock = clock
+        self._has_number = has_number
         self._lately: dict[str, tuple[ContactChanged, datetime]] = {}
 
     async def take(self, inbound: Inbound) -> None:
@@ -301,12 +309,11 @@ class Inbox:
         now = self._clock()
         accepted = records_of(inbound, self._secret, now)
         contact = contact_of(inbound, self._secret, OLDEST)  # as of no time: only what it says is compared
-        known = self._lately.get(contact.contact_id)
-        same = known is not None and known[0] == contact and now - known[1] < SAME_FOR
-        if same:
+        known = self._known(contact, now)
+        if known or (_numberless(contact) and await self._has_number(contact.contact_id)):
             accepted = replace(accepted, records=_without_contact(accepted.records))
         await self._keep(accepted)
-        if not same:
+        if not known:
             self._remember(contact, now)
 
     async def report(self, delivery: Delivery) -> None:
@@ -315,11 +322,26 @@ class Inbox:
         """
         await self._keep(delivery_record(delivery, self._secret, self._clock()))
 
+    def _known(self, contact: ContactChanged, now: datetime) -> bool:
+        """
+        Whether all that this contact tells was kept lately.
+        """
+        known, at = self._lately.get(contact.contact_id, (None, OLDEST))
+        if known is None or now - at >= SAME_FOR:
+            return False
+        if _numberless(contact):
+            contact = contact.model_copy(update={"phone": known.phone, "phone_hash": known.phone_hash})
+        return known == contact
+
     def _remember(self, contact: ContactChanged, now: datetime) -> None:
         self._lately.pop(contact.contact_id, None)
         if len(self._lately) >= _REMEMBERED:
             del self._lately[next(iter(self._lately))]
         self._lately[contact.contact_id] = (contact, now)
+
+
+def _numberless(contact: ContactChanged) -> bool:
+    return contact.notify_via is NotifyVia.WHATSAPP and contact.phone is None
 
 
 def _without_contact(records: tuple[Record, ...]) -> tuple[Record, ...]:

@@ -25,6 +25,8 @@ from services.intake.calls.board import Board
 from services.intake.calls.console import Telephony
 from services.intake.calls.switchboard import Switchboard
 from services.intake.citizen.tiles import Tiles
+from services.intake.conversations.inbound import Inbox
+from services.intake.conversations.whatsapp_webhook import Hook
 from services.intake.crises import Declarations
 from services.intake.guard import Breaker
 from services.intake.keeper import Keeper
@@ -43,6 +45,8 @@ PROBLEM = "application/problem+json"
 NEW = {"channel": "web", "text": "Sokakta çukur var"}
 EXCHANGES = {"main": "token-of-the-main-exchange"}
 TWILIO = "12345"
+META = "the-secret-of-the-app-at-meta"
+VERIFY = "the-token-that-meta-shows"
 KEYS = {
     "all": StoredKey(key_hash("all"), "desk", frozenset({"*"}), frozenset()),
     "writer": StoredKey(key_hash("writer"), "web-form", frozenset({"requests:write"}), frozenset()),
@@ -71,6 +75,8 @@ class World:
         self.reporting = FakeReporting()
         self.inner = FakeInner()
         self.form_rate: Rate | None = None
+        self.whatsapp = True
+        self.numbered: set[str] = set()
         self.tiles: Tiles | None = None
         self.public_url = "https://ilkim.example"
         self.definitions = definitions()
@@ -78,6 +84,9 @@ class World:
         self.http: httpx.AsyncClient
         self.spool: Spool
         self.keeper: Keeper
+
+    async def has_number(self, contact_id: str) -> bool:
+        return contact_id in self.numbered
 
     @asynccontextmanager
     async def parts(self) -> AsyncIterator[Parts]:
@@ -141,8 +150,21 @@ class World:
             self.public_url,
             self.tiles,
         )
+        inbox = Inbox(b"0123456789abcdef", self.keeper.keep, system_clock, self.has_number)
         yield Parts(
-            intake, declarations, attachments, keys, people, self.telephony, desk, open311, citizens, limits, ready
+            intake=intake,
+            declarations=declarations,
+            attachments=attachments,
+            keys=keys,
+            people=people,
+            telephony=self.telephony,
+            desk=desk,
+            open311=open311,
+            citizens=citizens,
+            inbox=inbox,
+            whatsapp=Hook(inbox, META.encode(), VERIFY, None, system_clock) if self.whatsapp else None,
+            limits=limits,
+            ready=ready,
         )
         draining.cancel()
         await intake.drain()
