@@ -19,7 +19,7 @@ HOST: Final = "127.0.0.1"
 MARK: Final = "ILKIM_RUN_DIR"  # in the environment of every process of a stack: says whose it is
 SECRETS: Final = (
     "API_KEY", "PEOPLE_PASSWORD", "TELEPHONY_TOKEN", "INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET",
-    "REPORTING_TOKEN_SECRET", "TRACKING_SECRET",
+    "REPORTING_TOKEN_SECRET", "TRACKING_SECRET", "WHATSAPP_APP_SECRET", "WHATSAPP_VERIFY_TOKEN", "SMS_TOKEN",
 )  # fmt: skip
 
 
@@ -212,6 +212,9 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "INTAKE_TRACKING_SECRET": secrets["TRACKING_SECRET"],
         "NOTIFY_TRACKING_SECRET": secrets["TRACKING_SECRET"],
         "INTAKE_TELEPHONY_EXCHANGES": json.dumps({"main": secrets["TELEPHONY_TOKEN"]}),
+        "INTAKE_WHATSAPP_APP_SECRET": secrets["WHATSAPP_APP_SECRET"],
+        "INTAKE_WHATSAPP_VERIFY_TOKEN": secrets["WHATSAPP_VERIFY_TOKEN"],
+        "INTAKE_SMS_GATEWAYS": json.dumps({"netgsm": secrets["SMS_TOKEN"]}),
         "ROUTING_OPS_PORT": str(base + 12),
         "NOTIFY_OPS_PORT": str(base + 13),
         "NOTIFY_API_PORT": str(base + 2),
