@@ -46,7 +46,8 @@ from services.notify.transitions import (
     transition_of,
 )
 
-_RATED: Final = ANSWERS - {Outcome.INVALID}  # who got no answer to a need of theirs is not asked how they liked it
+# Who was answered is asked how they liked it; who withdrew, or had no need of their own, is not.
+_RATED: Final = (ANSWERS - {Outcome.INVALID}) | {Outcome.REFERRED}
 _NOT_FOR_PARTNERS: Final = frozenset({REMINDED, ESCALATED})
 
 
