@@ -1,6 +1,7 @@
 """
 ``python -m services.intake`` serves HTTP; ``worker`` keeps the read model; ``keys add|list|revoke`` manages API keys;
-``crises list|declare|end`` switches crises on and off; ``asterisk`` tells the webhook of an Asterisk's calls.
+``crises list|declare|end`` switches crises on and off; ``asterisk`` tells the webhook of an Asterisk's calls;
+``import`` takes a file of requests.
 """
 
 import argparse
@@ -69,6 +70,12 @@ def _follow_asterisk() -> None:
 
     if not run_bridge(bridge):
         sys.exit(f"another process follows the application {settings.app}: only one may")
+
+
+def _import(args: argparse.Namespace) -> None:
+    from services.intake.imports.import_cli import run
+
+    sys.exit(run(args))
 
 
 def _with_store(work: Callable[[Repository], Awaitable[None]]) -> None:
@@ -195,6 +202,13 @@ def _local(moment: datetime) -> str:
     return moment.astimezone(ISTANBUL).isoformat(timespec="minutes")
 
 
+def _several(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError("must be 1 to 64")
+    return number
+
+
 def main() -> None:
     """
     Read the command line and do it.
@@ -226,8 +240,16 @@ def main() -> None:
         one.add_argument("--reason", required=True, help="why; it stands in the audit")
         one.add_argument("--by", required=True, help="who decided it; it stands in the audit")
         one.set_defaults(run=run)
+    bring = commands.add_parser("import", help="requests from a file: CSV, JSON array, JSON lines")
+    bring.add_argument("file", metavar="FILE")
+    bring.add_argument("--mapping", required=True, help="what its columns mean: cimer, social, partner or a YAML file")
+    bring.add_argument("--dry-run", action="store_true", help="check every row and send nothing")
+    bring.add_argument("--report", metavar="FILE", help="a CSV of what was refused and why")
+    bring.add_argument("--key-file", metavar="FILE", help="has the API key; without it INTAKE_API_KEY is taken")
+    bring.add_argument("--at-once", type=_several, default=8, metavar="N", help="rows on their way, 1 to 64; 8")
+    bring.set_defaults(run=_import)
     args = parser.parse_args()
-    if args.command in ("keys", "crises"):
+    if args.command in ("keys", "crises", "import"):
         args.run(args)
     elif args.command == "worker":
         _work()

@@ -53,7 +53,7 @@ class Report:
                 columns = " + ".join(self._mapping.columns_of(fault.field))
                 self._writer.writerow([row.number, *map(_cell, (external_id, fault.field, columns, fault.message))])
             elif self._rows <= _SHOWN:
-                print("row", row.number, *filter(None, fault), file=self._said)
+                print(": ".join(filter(None, (f"row {row.number}", external_id, *fault))), file=self._said)
         if not self._writer and self._rows == _SHOWN:
             print("and so on: --report FILE has them all", file=self._said)
 
