@@ -9,18 +9,16 @@ is missing.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from hashlib import sha256
-from hmac import compare_digest
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from services.common.kit.http import BodyError, FieldError, Problem, problems, strict_json
+from services.common.kit.http import BodyError, FieldError, Problem, problems
 from services.intake import cleaning
 from services.intake.calls.domain import CAUSES, Report, Step
 from services.intake.calls.switchboard import Switchboard, in_milliseconds
+from services.intake.hooks import owner_of, value_of
 
 AHEAD: Final = timedelta(minutes=5)
 OLDEST: Final = timedelta(days=1)
@@ -69,17 +67,6 @@ class Taken(BaseModel):
     state: str = "ignored"
 
 
-def exchange_of(token: str, exchanges: Mapping[str, str]) -> str | None:
-    """
-    The exchange with this token, found in a time that tells nothing of any token.
-    """
-    shown, found = sha256(token.encode("utf-8", "replace")).digest(), None
-    for name, known in exchanges.items():
-        if compare_digest(shown, sha256(known.encode()).digest()):
-            found = name
-    return found
-
-
 def caller_number(text: str) -> str | None:
     """
     The number of who calls as E.164; None if it is withheld or no number that could be called back.
@@ -96,15 +83,7 @@ def fields_of(raw: bytes, media_type: str) -> dict[str, Any]:
     """
     The fields of a body, JSON or form. Raises ``BodyError``.
     """
-    if media_type == "application/x-www-form-urlencoded":
-        try:
-            pairs = parse_qs(raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=100)
-        except ValueError:
-            raise BodyError("the body is no form in UTF-8 with at most 100 fields") from None
-        return {name: values[0] for name, values in pairs.items()}
-    if media_type != "application/json":
-        raise Problem(415, "The body must be application/json or application/x-www-form-urlencoded.")
-    value = strict_json(raw)
+    value = value_of(raw, media_type)
     if not isinstance(value, dict):
         raise BodyError("the body must be an object")
     return value
@@ -149,13 +128,12 @@ async def post_event(request: Request, token: str) -> Taken:
     For telephone exchanges and their bridges: a call rings, is answered, is over.
     """
     telephony = request.app.state.parts.telephony
-    exchange = exchange_of(token, telephony.exchanges)
+    exchange = owner_of(token, telephony.exchanges)
     if exchange is None:
         raise Problem(401, "No telephone exchange has this token.", headers={"WWW-Authenticate": "Token"})
     raw = await request.body()
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        event = event_of(fields_of(raw, media_type))
+        event = event_of(fields_of(raw, request.headers.get("content-type", "")))
     except BodyError as error:
         errors = [FieldError(field="body", message=str(error))]
         raise Problem(422, "The body could not be read.", errors=errors) from None
