@@ -2,19 +2,24 @@
 The templates of ``templates/``: checked when they are read, filled with nothing that a citizen wrote.
 """
 
-import html
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Final
 
 import yaml
+from jinja2 import TemplateError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.common.contracts.vocabulary import Clock, Language, Outcome, Status
-from services.notify.domain import Row
+from services.common.contracts.vocabulary import Clock, Language, NotifyVia, Outcome, Saying, Status
+from services.notify.domain import SAYING, Row
+from services.notify.layout import Layout, Sheet, load_layout, step_of
 from services.notify.messages import House, Message
+from services.notify.offers import choices_of, opener_of
+from services.notify.public_facts import data_of
+from services.notify.samples import HOUSE, LONGEST, REQUEST, samples
 from services.notify.transitions import (
     ACCEPTED,
     ASKED,
@@ -34,14 +39,16 @@ from services.notify.words import words_of
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 SHORT_LIMIT: Final = 300
-_COMMON: Final = frozenset({"number", "url", "municipality", "phone"})
+DIGEST: Final = "digest"
+_COMMON: Final = frozenset({"municipality", "phone"})
+_REQUEST: Final = frozenset({"number", "url"})
 _MAIL_ONLY: Final = frozenset({"neighbourhood", "since", "role"})  # a short message has no room for them
 _SUBJECT: Final = frozenset({"number", "urgent"})
 _STAFF: Final = frozenset({"department", "service", "neighbourhood", "since", "day", "late", "urgent", "role"})
 _ANSWER: Final = frozenset({"answer"})
 _ADVICE: Final = frozenset({"advice"})
-# Which placeholders each template may, and for those named here must, have.
-EXPECTED: Final[dict[str, frozenset[str]]] = {
+_RATED: Final = frozenset({"answer", "details"})
+_OF_REQUESTS: Final[dict[str, frozenset[str]]] = {
     RECEIVED: _ADVICE,
     f"{RECEIVED}_assigned": _ADVICE | {"department"},
     f"{RECEIVED}_triage": _ADVICE,
@@ -54,9 +61,11 @@ EXPECTED: Final[dict[str, frozenset[str]]] = {
     REMINDED: frozenset({"question"}),
     WAITING: frozenset({"body", "answer"}),
     EXTENDED: frozenset({"day", "answer"}),
-    CLOSING: _ANSWER,
-    **{f"{CLOSING}_{outcome}": _ANSWER for outcome in Outcome},
-    f"{CLOSING}_{Outcome.REFERRED}": frozenset({"body", "answer"}),
+    CLOSING: _RATED,
+    **{f"{CLOSING}_{outcome}": _RATED for outcome in Outcome},
+    f"{CLOSING}_{Outcome.REFERRED}": _RATED | {"body"},
+    f"{CLOSING}_{Outcome.INVALID}": _ANSWER,
+    f"{CLOSING}_{Outcome.CANCELLED}": _ANSWER,
     # What routing writes by itself here is Turkish alone and says what the template says in both languages.
     f"{CLOSING}_{Outcome.DUPLICATE}": frozenset(),
     f"{CLOSING}_{Outcome.NO_REPLY}": frozenset(),
@@ -70,6 +79,20 @@ EXPECTED: Final[dict[str, frozenset[str]]] = {
     f"{FOLLOWED}_{Status.DUPLICATE}": frozenset(),
     f"{FOLLOWED}_{Status.REOPENED}": frozenset(),
     **{f"{ESCALATED}_{clock}": _STAFF for clock in Clock},
+}
+_SAID: Final[dict[Saying, frozenset[str]]] = {
+    Saying.NOTICE: frozenset({"municipality", "abroad", "notice"}),
+    Saying.WHICH: frozenset({"options"}),
+    Saying.ADDED: _REQUEST,
+    Saying.STOPPED: frozenset({"phone"}),
+    Saying.CLOSED: _REQUEST | {"options"},
+}
+_DIGEST: Final = frozenset({"department", "today", "open", "overdue", "soon", "list", "url"})
+# Which placeholders each template must have; these and the municipality's name and telephone it may have.
+EXPECTED: Final[dict[str, frozenset[str]]] = {
+    **{name: special | _REQUEST for name, special in _OF_REQUESTS.items()},
+    **{f"{SAYING}{saying}": _SAID.get(saying, frozenset()) for saying in Saying},
+    DIGEST: _DIGEST,
 }
 
 
@@ -107,29 +130,46 @@ def load_templates(folder: Path = TEMPLATES) -> "Templates":
                 raise BrokenTemplates(f"{file.name}: {name}: {error.errors()[0]['msg']}") from None
             _check(f"{file.name}: {name}", texts, EXPECTED[name])
             found[language, name] = texts
-    layout = Template((folder / "mail.html").read_text(encoding="utf-8"))
-    if not layout.is_valid() or set(layout.get_identifiers()) != {"lang", "title", "municipality", "phone", "body"}:
-        raise BrokenTemplates("mail.html: wrong placeholders")
-    return Templates(found, layout)
+    try:
+        layout = load_layout(folder)
+    except TemplateError as error:
+        raise BrokenTemplates(f"mail.html: {type(error).__name__}: {error.message}") from None
+    templates = Templates(found, layout)
+    _try(templates)
+    return templates
 
 
-def _check(place: str, texts: _Texts, special: frozenset[str]) -> None:
+def _check(place: str, texts: _Texts, expected: frozenset[str]) -> None:
     for part, text in (("subject", texts.subject), ("mail", texts.mail), ("short", texts.short)):
         template = Template(text)
         if not template.is_valid():
             raise BrokenTemplates(f"{place}: {part}: a lone $")
         names = set(template.get_identifiers())
-        if unknown := names - _COMMON - special:
+        if unknown := names - _COMMON - expected:
             raise BrokenTemplates(f"{place}: {part}: unknown ${min(unknown)}")
         needed = {
-            "subject": _SUBJECT & ({"number"} | special),
-            "mail": {"number", "url"} | special,
-            "short": {"number", "url"} | special - _MAIL_ONLY,
+            "subject": _SUBJECT & expected,
+            "mail": expected,
+            "short": expected - _MAIL_ONLY,
         }[part]
         if missing := needed - names:
             raise BrokenTemplates(f"{place}: {part}: ${min(missing)} is missing")
     if "\n" in texts.subject or "\n" in texts.short:
         raise BrokenTemplates(f"{place}: subject and short are one line each")
+
+
+def _try(templates: "Templates") -> None:
+    """
+    Write every message with the longest values that are likely: each must fit a short message.
+    """
+    for channel in (NotifyVia.WHATSAPP, NotifyVia.SMS):
+        for name, row in samples(LONGEST, channel).items():
+            for language in Language:
+                short = templates.render(HOUSE, REQUEST, row, language).short
+                if len(short) > SHORT_LIMIT:
+                    raise BrokenTemplates(
+                        f"{language}.yaml: {name}: short: {len(short)} characters, at most {SHORT_LIMIT}"
+                    )
 
 
 def template_for(row: Row) -> str:
@@ -148,7 +188,7 @@ def template_for(row: Row) -> str:
     return f"{RECEIVED}_assigned" if kind == RECEIVED and facts.department else kind
 
 
-def _fill(text: str, words: dict[str, str]) -> str:
+def _fill(text: str, words: Mapping[str, str]) -> str:
     """
     The template filled. A line of it whose placeholders are all empty is left out, and no blank line stands twice.
     """
@@ -164,24 +204,24 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _shorten(text: str, words: dict[str, str]) -> str:
+def _shorten(text: str, words: Mapping[str, str]) -> str:
     """
     The template filled, in one line of at most ``SHORT_LIMIT`` characters: what a department wrote is cut, its question
     last.
     """
-    template, words = Template(text), {name: _line(word) for name, word in words.items()}
-    for name in ("answer", "body", "question"):
-        over = len(_line(template.substitute(words))) - SHORT_LIMIT
-        if over > 0 and words[name]:
-            kept = words[name][: max(0, len(words[name]) - over - 1)].rstrip()
-            words[name] = f"{kept}…" if kept else ""
-    return _line(template.substitute(words))
+    template, lined = Template(text), {name: _line(word) for name, word in words.items()}
+    for name in ("answer", "body", "list", "question"):
+        over = len(_line(template.substitute(lined))) - SHORT_LIMIT
+        if over > 0 and lined.get(name):
+            kept = lined[name][: max(0, len(lined[name]) - over - 1)].rstrip()
+            lined[name] = f"{kept}…" if kept else ""
+    return _line(template.substitute(lined))
 
 
-def _html(text: str, url: str) -> str:
-    link = f'<a href="{html.escape(url)}" style="color:#0b5a7a">{html.escape(url)}</a>'
-    paragraphs = html.escape(text.strip()).replace(html.escape(url), link).split("\n\n")
-    return "\n".join(f"<p>{paragraph.replace(chr(10), '<br>')}</p>" for paragraph in paragraphs)
+_OPEN: Final = {Language.TR: "Başvurunuzu açın", Language.EN: "Open your request"}
+_OPEN_STAFF: Final = {Language.TR: "Başvuruyu açın", Language.EN: "Open the request"}
+_AS_MAIL: Final = (NotifyVia.EMAIL, None)  # the others have no use for HTML
+_READ: Final = {Language.TR: "Aydınlatma metnini okuyun", Language.EN: "Read the privacy notice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,22 +231,53 @@ class Templates:
     """
 
     texts: dict[tuple[Language, str], _Texts]
-    layout: Template
+    layout: Layout
 
     def render(self, house: House, request_id: str, row: Row, language: Language) -> Message:
         """
-        Write the message. The same row always gives the same words.
+        Write the message, as HTML too if it may become a mail. The same row always gives the same words.
         """
-        texts = self.texts[language, template_for(row)]
+        name = template_for(row)
         words = words_of(house, request_id, row, language)
-        subject = _line(Template(texts.subject).substitute(words))
-        text = _fill(texts.mail, words)
-        short = _shorten(texts.short, words)
-        page = self.layout.substitute(
-            lang=language,
-            title=html.escape(subject),
-            municipality=html.escape(house.names[language]),
-            phone=html.escape(house.phone),
-            body=_html(text, words["url"]),
+        subject, text, short = self.fill(name, words, language)
+        return Message(
+            subject,
+            f"{text}\n-- \n{house.names[language]} · İLKİM {house.phone}\n",
+            self._page(house, row, words, subject, text, language) if row.channel in _AS_MAIL else "",
+            short,
+            choices=choices_of(request_id, row, language),
+            button=opener_of(row, language),
+            asks_place=row.kind == f"{SAYING}{Saying.WHERE}",
+            data=data_of(house, request_id, row) if row.for_partner else None,
         )
-        return Message(subject, f"{text}\n-- \n{house.names[language]} · İLKİM {house.phone}\n", page, short)
+
+    def _page(
+        self, house: House, row: Row, words: Mapping[str, str], subject: str, text: str, language: Language
+    ) -> str:
+        opens = _OPEN if row.for_citizen else _OPEN_STAFF
+        lines = text.splitlines()
+        sheet = Sheet(
+            language=language,
+            subject=subject,
+            text=text,
+            municipality=house.names[language],
+            phone=house.phone,
+            buttons={
+                address: label[language]
+                for address, label in ((words["url"], opens), (words["notice"], _READ))
+                if address in lines
+            },
+            quotes=frozenset(words["answer"].split("\n\n")) | frozenset(words["question"].split("\n\n")),
+            step=step_of(row),
+            rating=words["url"] if row.survey else None,
+            for_citizen=row.for_citizen,
+        )
+        return self.layout.page(sheet)
+
+    def fill(self, name: str, words: Mapping[str, str], language: Language) -> tuple[str, str, str]:
+        """
+        A template's subject, mail and short form with these words.
+        """
+        texts = self.texts[language, name]
+        subject = _line(Template(texts.subject).substitute(words))
+        return subject, _fill(texts.mail, words), _shorten(texts.short, words)

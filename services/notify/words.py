@@ -2,14 +2,14 @@
 What fills the templates: the facts of a message in the reader's language.
 """
 
-import re
 from typing import Final
 
-from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import grouped
-from services.common.contracts.vocabulary import Clock, Language, Level
+from services.common.contracts.vocabulary import Clock, Language, Level, NotifyVia
+from services.notify.catalogue_names import department_name, service_name
 from services.notify.domain import Row
 from services.notify.messages import House
+from services.notify.offers import how_to_choose
 from services.notify.times import ISTANBUL, day_in_words, late_in_words, time_in_words
 from services.notify.transitions import EXTENDED, Facts
 
@@ -30,6 +30,14 @@ _ROLES: Final = {
         Level.DEPUTY_MAYOR: "the deputy mayor above the department",
     },
 }
+_DETAILS: Final = {Language.TR: "Ayrıntılar", Language.EN: "Details"}
+_RATE: Final = {Language.TR: "Ayrıntılar ve puanınız", Language.EN: "Details and your rating"}
+_ABROAD: Final = {
+    Language.TR: "WhatsApp iletileri Meta'nın yurt dışındaki sunucularından geçer.",
+    Language.EN: "WhatsApp messages pass through servers of Meta abroad.",
+}
+RATING: Final = "#puan"
+"""Where on the page of a request it can be rated."""
 _REFERENCE: Final = {Language.TR: "sayı", Language.EN: "ref."}
 
 
@@ -52,9 +60,11 @@ def words_of(house: House, request_id: str, row: Row, language: Language) -> dic
     facts = row.facts
     whole_days = row.kind == EXTENDED or facts.clock is Clock.LEGAL  # the law counts days
     day = facts.day.astimezone(ISTANBUL) if facts.day else None
+    number = row.about if row.saying else request_id
+    url = house.link(number, row) if number else ""
     return {
-        "number": grouped(request_id),
-        "url": house.link(request_id, row),
+        "number": grouped(number) if number else "",
+        "url": f"{url}{RATING}" if row.survey else url,
         "municipality": house.names[language],
         "phone": house.phone,
         "department": department_name(facts.department or "", language),
@@ -67,26 +77,10 @@ def words_of(house: House, request_id: str, row: Row, language: Language) -> dic
         "advice": _DANGER[language] if facts.emergency else "",
         "role": _ROLES[language][facts.level] if facts.level else "",
         "body": _other_body(facts, language),
+        "details": (_RATE if row.survey else _DETAILS)[language],
+        "notice": house.notice,
+        "abroad": _ABROAD[language] if row.channel is NotifyVia.WHATSAPP else "",
+        "options": how_to_choose(row, language),
         "question": (facts.question or "").strip()[:4_000],
         "answer": (facts.answer or "").strip()[:4_000],
     }
-
-
-def department_name(slug: str, language: Language) -> str:
-    """
-    The department as a citizen knows it, without the catalogue's remarks in brackets.
-    """
-    department = catalogue().departments.get(slug)
-    if department is None:
-        return slug
-    return re.sub(r"\s*\(.*?\)", "", department.tr if language is Language.TR else department.en).strip()
-
-
-def service_name(code: str, language: Language) -> str:
-    """
-    The service as the catalogue calls it; a code that is no longer there stands for itself.
-    """
-    service = catalogue().services.get(code)
-    if service is None:
-        return code
-    return service.tr if language is Language.TR else service.en

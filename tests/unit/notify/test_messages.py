@@ -14,12 +14,21 @@ from pydantic import ValidationError
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.tracking import Purpose, good
 from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, Outcome, Status
-from services.notify.domain import Row, State
+from services.notify.catalogue_names import department_name, service_name
+from services.notify.domain import SAYING, Row, State
 from services.notify.messages import House, Message
+from services.notify.samples import LONGEST, samples
 from services.notify.settings import NotifySettings
-from services.notify.templates import EXPECTED, SHORT_LIMIT, TEMPLATES, BrokenTemplates, load_templates, template_for
+from services.notify.templates import (
+    DIGEST,
+    EXPECTED,
+    SHORT_LIMIT,
+    TEMPLATES,
+    BrokenTemplates,
+    load_templates,
+    template_for,
+)
 from services.notify.transitions import Facts
-from services.notify.words import department_name, service_name
 from services.routing.policy import Policy
 from tests.unit.notify.lives import CONTACT, NOON, REQUEST
 
@@ -31,55 +40,29 @@ ROW = Row(
     "closed", CONTACT, 3, "cause", "corr", Facts(Status.RESOLVED, outcome=Outcome.RESOLVED), State.SENDING, at=NOON
 )
 TEXTS = load_templates()
-WEDNESDAY = datetime(2026, 9, 30, 10, 30, tzinfo=UTC)
-WIDEST = Facts(
-    Status.ASSIGNED,
-    department=max(catalogue().departments, key=lambda slug: len(department_name(slug, Language.TR))),
-    service_code=max(catalogue().services, key=lambda code: len(service_name(code, Language.TR))),
-    answer="Ekibimiz sokağınıza geldi, konteyneri yıkadı ve yerine koydu. " * 12,
-    question="Çöp konteyneri apartmanınızın hangi kapısının önünde duruyor? " * 12,
-    emergency=True,
-    day=WEDNESDAY,
-    body="Samsun Büyükşehir Belediyesi Su ve Kanalizasyon İdaresi Genel Müdürlüğü (SASKİ)",
-    written_on=date(2026, 9, 30),
-    reference="E-73612948-622.03-2026/118842",
-    neighbourhood="Kazım Karabekir",
-    since=NOON,
-    level=Level.DEPUTY_MAYOR,
-)
-"""The longest values that are likely."""
+SAMPLES = samples(LONGEST)
+OF_REQUESTS = [name for name in SAMPLES if not name.startswith(SAYING)]
 
 
-def every_row(facts: Facts) -> dict[str, Row]:
-    """
-    One row for each template, all from these facts.
-    """
-    triage, followed = replace(facts, status=Status.TRIAGE), (Status.SCHEDULED, Status.REOPENED, *CLOSED)
-    late = NOON + timedelta(days=120, hours=23, minutes=59)
-    rows = [
-        ("received", replace(facts, status=Status.RECEIVED, department=None), NOON),
-        ("received", facts, NOON),
-        ("received", triage, NOON),
-        ("assigned.2", facts, NOON),
-        ("assigned", triage, NOON),
-        *((f"{kind}.5", facts, NOON) for kind in ("accepted", "in_progress", "scheduled", "asked", "reminded")),
-        *((f"{kind}.5", facts, NOON) for kind in ("waiting", "extended", "reopened")),
-        *(("closed", replace(facts, outcome=outcome), NOON) for outcome in (*Outcome, None)),
-        *(("followed.6", replace(facts, status=status), NOON) for status in followed),
-        *(("escalated.7", replace(facts, clock=clock, day=NOON), late) for clock in Clock),
-    ]
-    found = [replace(ROW, transition=transition, facts=fact, at=at) for transition, fact, at in rows]
-    return {template_for(row): row for row in found}
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_is_told_by_its_template(name: str) -> None:
+    assert template_for(SAMPLES[name]) == name
 
 
-def test_there_is_a_row_for_every_template() -> None:
-    assert every_row(WIDEST).keys() == EXPECTED.keys()
+def test_there_is_a_sample_for_every_template() -> None:
+    assert SAMPLES.keys() | {DIGEST} == EXPECTED.keys()
+
+
+def test_the_longest_sample_has_the_longest_names() -> None:
+    departments, services = catalogue().departments, catalogue().services
+    assert LONGEST.department == max(departments, key=lambda slug: len(department_name(slug, Language.TR)))
+    assert LONGEST.service_code == max(services, key=lambda code: len(service_name(code, Language.TR)))
 
 
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", OF_REQUESTS)
 def test_every_message_has_its_words_and_fits_a_short_message(name: str, language: Language) -> None:
-    row = every_row(WIDEST)[name]
+    row = SAMPLES[name]
     message = TEXTS.render(HOUSE, f"{REQUEST}.10", row, language)
     assert "7XK2-9MQ4-T3BD-M.10" in message.subject
     for text in (message.text, message.html, message.short):
@@ -97,14 +80,14 @@ def test_every_message_has_its_words_and_fits_a_short_message(name: str, languag
 
 @pytest.mark.parametrize("language", Language)
 def test_no_two_messages_read_the_same(language: Language) -> None:
-    read = [TEXTS.render(HOUSE, REQUEST, row, language) for row in every_row(WIDEST).values()]
-    assert len({message.text for message in read}) == len({message.short for message in read}) == len(EXPECTED)
+    read = [TEXTS.render(HOUSE, REQUEST, row, language) for row in SAMPLES.values()]
+    assert len({message.text for message in read}) == len({message.short for message in read}) == len(SAMPLES)
 
 
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", OF_REQUESTS)
 def test_what_is_not_known_leaves_no_hole(name: str, language: Language) -> None:
-    rows = every_row(Facts(Status.ASSIGNED, "zabita", "hatali-park", question="Nerede?", body="SASKİ"))
+    rows = samples(Facts(Status.ASSIGNED, "zabita", "hatali-park", question="Nerede?", body="SASKİ"))
     message = TEXTS.render(HOUSE, REQUEST, rows[name], language)
     assert "\n\n\n" not in message.text
     assert "()" not in message.text + message.short
@@ -283,7 +266,7 @@ def test_in_an_emergency_the_first_message_names_112_and_187_and_otherwise_does_
     status: Status, transition: str, language: Language
 ) -> None:
     for emergency in (True, False):
-        message = told(transition, replace(WIDEST, status=status, emergency=emergency), language)
+        message = told(transition, replace(LONGEST, status=status, emergency=emergency), language)
         for text in (message.text, message.short):
             assert ("112" in text and "187" in text) is emergency
 
@@ -311,9 +294,9 @@ def test_a_part_is_followed_on_the_page_of_its_request() -> None:
 
 
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", OF_REQUESTS)
 def test_a_signed_link_leaves_every_message_short(name: str, language: Language) -> None:
-    assert len(TEXTS.render(SIGNED, REQUEST, every_row(WIDEST)[name], language).short) <= SHORT_LIMIT
+    assert len(TEXTS.render(SIGNED, REQUEST, SAMPLES[name], language).short) <= SHORT_LIMIT
 
 
 def test_a_lease_that_sending_could_outlast_is_refused() -> None:

@@ -1,0 +1,147 @@
+"""
+A made-up message for every template: what templates are tried with, and what their previews show.
+"""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, NotifyVia, Outcome, Saying, Status
+from services.notify.domain import SAYING, STAFF, Offer, Row, State
+from services.notify.messages import House
+from services.notify.transitions import (
+    ACCEPTED,
+    ASKED,
+    ASSIGNED,
+    CLOSING,
+    ESCALATED,
+    EXTENDED,
+    FOLLOWED,
+    IN_PROGRESS,
+    RECEIVED,
+    REMINDED,
+    REOPENED,
+    SCHEDULED,
+    WAITING,
+    Facts,
+)
+
+REQUEST: Final = "7XK29MQ4T3BDM"
+HOUSE: Final = House(
+    {Language.TR: "İlkadım Belediyesi", Language.EN: "İlkadım Municipality"},
+    "444 55 01",
+    "https://talep.ilkadim.example",
+    b"a secret of samples",
+)
+AT: Final = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+_SEQ: Final = 6
+_RATED: Final = frozenset(Outcome) - {Outcome.INVALID, Outcome.CANCELLED, Outcome.DUPLICATE, Outcome.NO_REPLY}
+_OF_STATUS: Final = {
+    ACCEPTED: Status.ACCEPTED,
+    IN_PROGRESS: Status.IN_PROGRESS,
+    SCHEDULED: Status.SCHEDULED,
+    ASKED: Status.WAITING_CITIZEN,
+    REMINDED: Status.WAITING_CITIZEN,
+    WAITING: Status.WAITING_EXTERNAL,
+    EXTENDED: Status.ACCEPTED,
+    REOPENED: Status.REOPENED,
+}
+_STATUS_OF: Final = {
+    Outcome.NOT_POSSIBLE: Status.REJECTED,
+    Outcome.NOT_OUR_RESPONSIBILITY: Status.REJECTED,
+    Outcome.INVALID: Status.REJECTED,
+    Outcome.REFERRED: Status.REFERRED,
+    Outcome.DUPLICATE: Status.DUPLICATE,
+    Outcome.CANCELLED: Status.CANCELLED,
+    Outcome.NO_REPLY: Status.CANCELLED,
+}
+USUAL: Final = Facts(
+    Status.ASSIGNED,
+    department="fen-isleri",
+    service_code="yol-cukur",
+    answer="Ekibimiz bugün yerinde inceledi; çukuru sıcak asfaltla kapattı.",
+    question="Çukur, okulun ön kapısının mı yoksa arka kapısının mı önünde?",
+    day=datetime(2026, 6, 3, 6, 30, tzinfo=UTC),
+    body="SASKİ Genel Müdürlüğü",
+    written_on=date(2026, 6, 1),
+    reference="2026/4411",
+    neighbourhood="Kadıköy",
+    since=AT - timedelta(days=2),
+    level=Level.HEAD,
+)
+LONGEST: Final = Facts(
+    Status.ASSIGNED,
+    department="iklim-sifir-atik",
+    service_code="vefa-destek",
+    answer="Ekibimiz sokağınıza geldi, konteyneri yıkadı ve yerine koydu. " * 12,
+    question="Çöp konteyneri apartmanınızın hangi kapısının önünde duruyor? " * 12,
+    emergency=True,
+    day=datetime(2026, 9, 30, 10, 30, tzinfo=UTC),
+    body="Samsun Büyükşehir Belediyesi Su ve Kanalizasyon İdaresi Genel Müdürlüğü (SASKİ)",
+    written_on=date(2026, 9, 30),
+    reference="E-73612948-622.03-2026/118842",
+    neighbourhood="Kazım Karabekir",
+    since=AT,
+    level=Level.DEPUTY_MAYOR,
+)
+"""The longest values that are likely."""
+
+
+def samples(facts: Facts, channel: NotifyVia | None = None, survey: bool = True) -> dict[str, Row]:
+    """
+    One row for each template of a request or a conversation, all from these facts. ``survey``: those closings that may
+    ask for a rating do.
+    """
+    row = Row("", "c_" + "0" * 32, _SEQ, "", "", facts, State.SENDING, at=AT, channel=channel)
+    triage = replace(facts, status=Status.TRIAGE, department=None)
+    found = {
+        RECEIVED: (RECEIVED, replace(facts, status=Status.RECEIVED, department=None)),
+        f"{RECEIVED}_assigned": (RECEIVED, facts),
+        f"{RECEIVED}_triage": (RECEIVED, triage),
+        ASSIGNED: (ASSIGNED, facts),
+        f"{ASSIGNED}_triage": (ASSIGNED, triage),
+        **{kind: (f"{kind}.{_SEQ}", replace(facts, status=status)) for kind, status in _OF_STATUS.items()},
+        CLOSING: (CLOSING, replace(facts, status=Status.RESOLVED, outcome=None)),
+        **{
+            f"{CLOSING}_{outcome}": (
+                CLOSING,
+                replace(facts, status=_STATUS_OF.get(outcome, Status.RESOLVED), outcome=outcome),
+            )
+            for outcome in Outcome
+        },
+        **{
+            f"{FOLLOWED}_{status}": (f"{FOLLOWED}.{_SEQ}", replace(facts, status=status))
+            for status in (Status.SCHEDULED, Status.REOPENED, *sorted(CLOSED))
+        },
+    }
+    rated = {CLOSING, *(f"{CLOSING}_{outcome}" for outcome in _RATED)} if survey else frozenset()
+    return {
+        **{
+            name: replace(row, transition=transition, facts=about, survey=name in rated)
+            for name, (transition, about) in found.items()
+        },
+        **{
+            f"{ESCALATED}_{clock}": replace(
+                row,
+                transition=f"{ESCALATED}.{_SEQ}",
+                recipient=f"{STAFF}{facts.department}:{facts.level}",
+                facts=replace(facts, clock=clock, day=AT),
+                at=AT + timedelta(days=120, hours=23, minutes=59),
+            )
+            for clock in Clock
+        },
+        **{f"{SAYING}{saying}": _said(row, saying) for saying in Saying},
+    }
+
+
+def _said(row: Row, saying: Saying) -> Row:
+    offers = {
+        Saying.WHICH: (
+            Offer(f"req:{REQUEST}", REQUEST, row.facts.service_code),
+            Offer("req:3BDM7XK29MQ4T", "3BDM7XK29MQ4T", "konteyner-dolu"),
+            Offer("new"),
+        ),
+        Saying.CLOSED: (Offer(f"reopen:{REQUEST}:{_SEQ}", REQUEST), Offer("new")),
+    }.get(saying, ())
+    about = REQUEST if saying in (Saying.ADDED, Saying.CLOSED, Saying.THANKS) else None
+    return replace(row, transition=f"{SAYING}{saying}", seq=1, facts=Facts(status=None), offers=offers, about=about)
