@@ -9,8 +9,9 @@ from services.common.contracts.text import words
 
 _BEGINS: Final = (  # folded; words of life and limb alone: on a false alarm somebody reads "call 112" for nothing
     "yangin var", "yangin cikti", "yaniyor", "duman cikiyor", "alev aldi", "gaz kokusu", "gaz kaciriyor",
-    "dogalgaz kac", "patlama", "patladi", "ambulans", "yaralandi", "yarali var", "bayildi", "trafik kazasi", "kaza oldu", "kaza var",
-    "boguluyor", "enkaz", "gocuk", "bina coktu", "yol coktu", "duvar yikildi", "yikilacak", "yikilmak uzere",
+    "dogalgaz kac", "patlama", "patladi", "ambulans", "yaralandi", "yarali var", "bayildi", "trafik kazasi",
+    "kaza oldu", "kaza var", "boguluyor", "enkaz", "gocuk", "bina coktu", "yol coktu", "duvar yikildi", "yikilacak",
+    "yikilmak uzere",
     "sel basti", "su basti", "heyelan", "toprak kaydi", "elektrik carpt", "tel koptu", "kablo koptu",
     "bicakl", "silahli", "ates ediyor", "dovuyor", "saldiriyor", "isirdi", "intihar", "kurtarin", "imdat",
 )  # fmt: skip
