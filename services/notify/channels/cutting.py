@@ -35,6 +35,13 @@ def _second_of_flag(before: str, char: str) -> bool:
     return len(before) == 1 and all("\U0001f1e6" <= one <= "\U0001f1ff" for one in (before, char))
 
 
+def units(text: str) -> int:
+    """
+    The length in UTF-16, the stricter of the two ways in which providers count.
+    """
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def cut(text: str, fits: Callable[[str], bool], mark: str = "…") -> str:
     """
     As much of the text as ``fits``, with ``mark`` where something is missing. The last link stays, with what follows

@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-from services.notify.channels.cutting import cut, letters
+from services.notify.channels.cutting import cut, letters, units
 
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz"
 _SIGNS: Final = "!\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -56,7 +56,7 @@ class Alphabet:
         What a letter takes, or None if it cannot be written.
         """
         if self is UCS2:
-            return len(letter.encode("utf-16-le", "surrogatepass")) // 2
+            return units(letter)
         costs = [1 if char in self.single else 2 if char in self.double else None for char in letter]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if len(known) == len(costs) else None

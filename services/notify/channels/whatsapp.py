@@ -12,7 +12,7 @@ import httpx
 
 from services.common.kit.clock import Clock, system_clock
 from services.notify.channels.base import Letter, PermanentError, TemporaryError
-from services.notify.channels.cutting import cut
+from services.notify.channels.cutting import cut, units
 from services.notify.channels.http import Answer, ask, unclear
 from services.notify.domain import Reason
 from services.notify.messages import Choice, Message, TemplateCall
@@ -94,7 +94,7 @@ def _interactive(message: Message) -> dict[str, Any]:
 
 
 def _on_a_button(choice: Choice) -> bool:
-    return _units(choice.title) <= _BUTTON_TITLE and not choice.description
+    return units(choice.title) <= _BUTTON_TITLE and not choice.description
 
 
 def _row(choice: Choice) -> dict[str, str]:
@@ -119,15 +119,8 @@ def _template(call: TemplateCall) -> dict[str, Any]:
     return {"name": call.name, "language": {"code": str(call.language)}, "components": components}
 
 
-def _units(text: str) -> int:
-    """
-    The length as the stricter of the two ways to count it, in UTF-16.
-    """
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
 def _cut(text: str, limit: int) -> str:
-    return cut(text, lambda it: _units(it) <= limit)
+    return cut(text, lambda it: units(it) <= limit)
 
 
 # --- what comes back ---
