@@ -164,12 +164,13 @@ def newest(contacts: Iterable[Contact]) -> dict[str, Contact]:
 @dataclass(frozen=True, slots=True)
 class Told:
     """
-    That a message was taken to be sent: ``key`` is the same for all its attempts.
+    That a message was taken to be sent: ``key`` is the same for all its attempts. ``counts``: for the daily limit.
     """
 
     key: str
     at: datetime
     survey: bool = False
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +330,13 @@ class Telling:
         """
         return self.request_id.startswith(CONVERSATION)
 
+    @property
+    def recipients(self) -> frozenset[str]:
+        """
+        Whom its messages go to.
+        """
+        return frozenset(row.recipient for row in self.rows)
+
     def find(self, transition: str) -> Row | None:
         """
         The first attempt at telling a transition; a partner's system hears beside.
@@ -346,10 +354,13 @@ class Telling:
     @property
     def next_at(self) -> datetime | None:
         """
-        When to look at the telling again. One message at a time: while one is being sent, the others wait for it.
+        When to look at the telling again. One message at a time: while one is being sent to somebody, the others to
+        them wait for it.
         """
-        in_hand = [row.due_at for row in self.rows if row.state is State.SENDING and row.due_at]
-        return min(in_hand or [row.due_at for row in self.rows if row.state in OPEN and row.due_at], default=None)
+        busy = {row.recipient for row in self.rows if row.state is State.SENDING}
+        open_rows = (row for row in self.rows if row.state in OPEN and row.due_at)
+        looked_at = (row.due_at for row in open_rows if row.state is State.SENDING or row.recipient not in busy)
+        return min((due_at for due_at in looked_at if due_at), default=None)
 
     @property
     def ask_at(self) -> datetime | None:
@@ -384,6 +395,15 @@ def told_key(request_id: str, row: Row) -> str:
     The key under which it is remembered that a person was told: one for all attempts.
     """
     return key_of(request_id, replace(row, attempt=1))
+
+
+def thread_of(telling: Telling, row: Row) -> tuple[str, ...]:
+    """
+    What the provider calls the messages that were sent before on the row's channel, the oldest first.
+    """
+    earlier = (one for one in telling.rows if one.recipient == row.recipient and one.channel is row.channel)
+    sent = sorted((one.sent_at, one.provider_id) for one in earlier if one.sent_at and one.provider_id)
+    return tuple(provider_id for _, provider_id in sent)
 
 
 def put(telling: Telling, row: Row) -> Telling:

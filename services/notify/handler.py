@@ -1,9 +1,10 @@
 """
 The edge: Kafka's records into tellings, due messages to their senders, events about them to Kafka.
 
-Three things run side by side on one database. ``handle`` only writes down what is to be told. ``deliver`` takes what is
-due and sends it. ``publish`` is the only one that publishes. Each may die at any point: what it had in hand is found
-again by the next process, through ``next_at`` and ``publish_at``.
+Side by side on one database: ``handle`` only writes down what is to be told, and what providers say of what was told.
+``deliver`` takes what is due and sends it. ``publish`` is the only one that publishes. ``follow`` asks providers that
+have to be asked. Each may die at any point: what it had in hand is found again by the next process, through
+``next_at``, ``publish_at`` and ``ask_at``.
 """
 
 import asyncio
@@ -18,8 +19,17 @@ from uuid import uuid4
 import orjson
 
 from services.common.contracts.envelope import TYPE_PREFIX, Metadata, Record
-from services.common.contracts.events import CallAnswered, CallMissed, ContactChanged, Event, Lifecycle
-from services.common.contracts.topics import CALLS, CONTACTS, LIFECYCLE
+from services.common.contracts.events import (
+    CallAnswered,
+    CallMissed,
+    ContactChanged,
+    DeliveryReported,
+    Event,
+    Lifecycle,
+    MessageReceived,
+    MessageWanted,
+)
+from services.common.contracts.topics import CALLS, CONTACTS, LIFECYCLE, MESSAGES_IN, MESSAGES_OUT
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit import metrics, mongo
 from services.common.kit.clock import Clock, system_clock
@@ -29,12 +39,14 @@ from services.common.kit.worker import Delivery, Handle, WorkerSpec, background,
 from services.common.kit.worker import Sender as Kafka
 from services.notify import callbacks, choosing, domain, planning, sending
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
-from services.notify.domain import Contact, Reason, Row, Rules, Telling
+from services.notify.domain import CONVERSATION, PARTNER, Contact, Person, Reason, Row, Rules, Telling
 from services.notify.messages import House
+from services.notify.reports import Afterwards
 from services.notify.repository import NotifyRepository
 from services.notify.sending import Away, Handed, Refused, Result, Unanswered
 from services.notify.settings import NotifySettings
 from services.notify.staff import Staff
+from services.notify.statuses import Reported
 from services.notify.templates import Templates
 from services.notify.transitions import transition_of
 
@@ -43,6 +55,7 @@ T = TypeVar("T")
 GROUP: Final = "notify"
 IDLE_SECONDS: Final = 1.0  # how late a message that waits for its time may be
 BUDGET_SECONDS: Final = 8.0
+FOLLOW_SECONDS: Final = 2.0
 PUBLISH_LIMIT: Final = 200
 
 
@@ -81,12 +94,13 @@ class Bell:
 @dataclass(frozen=True, slots=True)
 class Hand:
     """
-    A message in hand: what to send and where.
+    A message in hand: what to send and where. ``free``: WhatsApp lets us say it in our own words.
     """
 
     telling: Telling
     row: Row
     contact: Contact
+    free: bool = False
 
 
 def contact_from(delivery: Delivery, now: datetime) -> Contact:
@@ -119,6 +133,7 @@ class Notifier:
         house: House,
         rules: Rules,
         *,
+        partners: frozenset[str] = frozenset(),
         batch: int = 25,
         flights: int = 4,
         send_timeout: float = 15.0,
@@ -131,6 +146,8 @@ class Notifier:
         self._staff = staff
         self._house = house
         self._rules = rules
+        self._partners = partners
+        self._afterwards = Afterwards(repository, senders, rules, clock)
         self._batch = batch
         self._flights = flights
         self._send_timeout = send_timeout
@@ -141,33 +158,51 @@ class Notifier:
 
     async def handle(self, batch: Sequence[Delivery]) -> None:
         """
-        Write down contacts first, then what is to be told. A repeated batch changes nothing.
+        Write down contacts and persons first, then what is to be told and what was reported. A repeated batch changes
+        nothing.
         """
         now = self._clock()
         contacts = [contact_from(delivery, now) for delivery in batch if delivery.topic == CONTACTS.name]
         await self._repository.keep_contacts(domain.newest(contacts).values(), now)
-        await self._note_calls([delivery.event.data for delivery in batch if delivery.topic == CALLS.name], now)
-        events: dict[str, list[tuple[Metadata, Lifecycle]]] = {}
-        for delivery in batch:
-            if delivery.topic != LIFECYCLE.name or delivery.received is None:
-                continue
-            event = delivery.event.data
-            if isinstance(event, Lifecycle) and transition_of(event) is not None:
-                events.setdefault(event.request_id, []).append((delivery.event.meta, event))
-        if events:
-            known = await self._repository.contacts(
-                event.contact_id for rows in events.values() for _, event in rows if event.contact_id
-            )
-
-            def decide(telling: Telling) -> Telling:
-                for meta, event in events[telling.request_id]:
-                    contact = known.get(event.contact_id or "")
-                    telling = planning.absorb(telling, meta, event, contact, now, self._rules)
-                return telling
-
-            await self._repository.change(events, decide)
+        events = [delivery.event for delivery in batch if delivery.received is not None]
+        received = [event.data for event in events if isinstance(event.data, MessageReceived)]
+        await self._repository.people.note_messages(received)
+        await self._note_calls([event.data for event in events], now)
+        wanted: dict[str, list[tuple[Metadata, Lifecycle | MessageWanted]]] = {}
+        for event in events:
+            if isinstance(event.data, Lifecycle) and transition_of(event.data) is not None:
+                wanted.setdefault(event.data.request_id, []).append((event.meta, event.data))
+            elif isinstance(event.data, MessageWanted):
+                wanted.setdefault(f"{CONVERSATION}{event.data.wanted_id}", []).append((event.meta, event.data))
+        if wanted:
+            await self._plan(wanted, now)
+        reported = [Reported.of(event.data) for event in events if isinstance(event.data, DeliveryReported)]
+        if reported:
+            await self._afterwards.put_down(reported)
+        if wanted or reported:
             self._unpublished.ring()
         self._due.ring()
+
+    async def _plan(
+        self, wanted: Mapping[str, Sequence[tuple[Metadata, Lifecycle | MessageWanted]]], now: datetime
+    ) -> None:
+        """
+        Write down what is to be told, by the id of the telling.
+        """
+        known = await self._repository.contacts(
+            event.contact_id for rows in wanted.values() for _, event in rows if event.contact_id
+        )
+
+        def decide(telling: Telling) -> Telling:
+            for meta, event in wanted[telling.request_id]:
+                contact = known.get(event.contact_id or "")
+                if isinstance(event, MessageWanted):
+                    telling = planning.absorb_wanted(telling, meta, event, contact, now, self._rules)
+                else:
+                    telling = planning.absorb(telling, meta, event, contact, now, self._rules, self._partners)
+            return telling
+
+        await self._repository.change(wanted, decide)
 
     async def _note_calls(self, calls: Sequence[Event], now: datetime) -> None:
         """
@@ -202,29 +237,51 @@ class Notifier:
     async def take(self) -> tuple[bool, list[Hand]]:
         """
         Take a batch of due messages into hand. Gives whether anything changed, and what is in hand now.
+
+        That a person is told is remembered before it is sent: a repeat sets it again, and the next batch counts it.
         """
         now, claim = self._clock(), uuid4().hex
         due = await self._repository.due(now, self._batch)
         if not due:
             return False, []
-        contacts = await self._reached(row for one in due.values() for row in one.rows)
-        written = await self._repository.change(
-            due, lambda telling: sending.take(telling, contacts, claim, now, self._rules), known=due
-        )
+        rows = [row for telling in due.values() for row in telling.rows if row.state in domain.OPEN]
+        contacts = await self._reached(rows)
+        citizens = {row.recipient for row in rows if row.for_citizen}
+        crowd = await self._repository.people.behind(contacts[name] for name in citizens if name in contacts)
+
+        def person_of(name: str) -> Person:
+            return crowd.person(contacts[name], now, self._rules)
+
+        def decide(telling: Telling) -> Telling:
+            people = {name: person_of(name) for name in telling.recipients & citizens & contacts.keys()}
+            taken = sending.take(telling, contacts, claim, now, self._rules, people)
+            if (row := taken.in_hand(claim)) is not None:
+                crowd.tell(contacts[row.recipient], sending.told_of(taken, row, now))
+            return taken
+
+        written = await self._repository.change(due, decide, known=due)
         self._unpublished.ring()
-        pairs = [(telling, telling.in_hand(claim)) for telling in written.values()]
-        progress = any(written[key] is not telling for key, telling in due.items())
-        return progress, [Hand(telling, row, contacts[row.recipient]) for telling, row in pairs if row is not None]
+        hands = [
+            Hand(telling, row, contacts[row.recipient], person_of(row.recipient).window_open(now, self._rules))
+            for telling in written.values()
+            if (row := telling.in_hand(claim)) is not None
+        ]
+        told = [(hand.contact, sending.told_of(hand.telling, hand.row, now)) for hand in hands]
+        await self._repository.people.note_told(told, crowd, now, self._rules)
+        return any(written[key] is not telling for key, telling in due.items()), hands
 
     async def _reached(self, rows: Iterable[Row]) -> dict[str, Contact]:
         """
-        How the recipients are reached, as far as they are known: citizens by what has arrived, staff by the file.
+        How the recipients are reached, as far as they are known: citizens by what has arrived, staff by the file,
+        partners' systems by the senders' own.
         """
-        wanted = {row.recipient: row.for_staff for row in rows}
-        found = await self._repository.contacts(recipient for recipient, staff in wanted.items() if not staff)
-        for recipient in (recipient for recipient, staff in wanted.items() if staff):
-            if (person := self._staff.contact(recipient)) is not None:
-                found[recipient] = person
+        wanted = {row.recipient: row for row in rows}
+        found = await self._repository.contacts(name for name, row in wanted.items() if row.for_citizen)
+        for name, row in wanted.items():
+            if row.for_staff and (person := self._staff.contact(name)) is not None:
+                found[name] = person
+            if row.for_partner and name.removeprefix(PARTNER) in self._partners:
+                found[name] = Contact(name, row.at or self._clock())
         return found
 
     async def fly(self, hands: Sequence[Hand]) -> None:
@@ -232,14 +289,16 @@ class Notifier:
         Send what is in hand, all at once, and put down the results in one write.
         """
         results = await asyncio.gather(*(self._send(hand) for hand in hands))
-        told = {hand.telling.request_id: (hand.row.claim or "", got) for hand, got in zip(hands, results, strict=True)}
+        got = {hand.telling.request_id: (hand, result) for hand, result in zip(hands, results, strict=True)}
         now = self._clock()
+
+        def settle(telling: Telling) -> Telling:
+            hand, result = got[telling.request_id]
+            return sending.settle(telling, hand.row.claim or "", result, now, self._rules, hand.contact)
 
         async def put_down() -> dict[str, Telling]:
             return await self._repository.change(
-                told,
-                lambda telling: sending.settle(telling, *told[telling.request_id], now),
-                known={hand.telling.request_id: hand.telling for hand in hands},
+                got, settle, known={hand.telling.request_id: hand.telling for hand in hands}
             )
 
         written = await _persistently(put_down)
@@ -256,18 +315,21 @@ class Notifier:
         sender = self._senders.get(channel) if channel else None
         address = choosing.address_of(contact, channel) if channel else None
         if sender is None or address is None:
-            return Refused(Reason.NO_ADDRESS)
+            return Refused(Reason.NO_ADDRESS, elsewhere=True)
         key = domain.key_of(hand.telling.request_id, row)
         try:
             message = self._templates.render(self._house, hand.telling.request_id, row, contact.language)
+            thread = domain.thread_of(hand.telling, row)
+            letter = Letter(address, message, key, hand.free, row.answers, thread)
             async with asyncio.timeout(self._send_timeout):
-                return Handed(await sender.send(Letter(address, message, key)))
+                return Handed(await sender.send(letter), ask=self._afterwards.asks(channel))
         except PermanentError as error:
-            return Refused(str(error))
+            return Refused(str(error), error.elsewhere)
         except TemporaryError as error:
             log.warning("not handed over yet", channel=channel, key=key, reason=str(error))
-            return Away(str(error))
+            return Away(str(error), error.after)
         except TimeoutError:
+            metrics.notifications_unknown_total.labels(channel).inc()
             log.warning("no answer in time", channel=channel, key=key)
             return Unanswered()
         except Exception as error:  # the type alone is logged: the text may hold an address
@@ -318,6 +380,18 @@ class Notifier:
                     callbacks.callback_id(person), partial(callbacks.with_all_told, told=told), now
                 )
 
+    async def follow(self) -> None:
+        """
+        For ever: ask providers what became of messages, and find the messages of reports that were too early.
+        """
+        while True:
+            changed = await _persistently(self._afterwards.again)
+            if await _persistently(self._afterwards.ask_once) or changed:
+                self._unpublished.ring()
+                self._due.ring()
+                continue
+            await asyncio.sleep(FOLLOW_SECONDS)
+
     async def watch(self) -> None:
         """
         For ever: show how many messages wait for their contact.
@@ -354,7 +428,7 @@ def worker_spec(
     settings: NotifySettings, templates: Templates, staff: Staff, senders: Callable[[], Mapping[NotifyVia, Sender]]
 ) -> WorkerSpec:
     """
-    The worker: consumer group ``notify`` on contacts, requests.lifecycle and calls.
+    The worker: consumer group ``notify`` on contacts, requests.lifecycle, calls and both topics of messages.
     """
 
     @asynccontextmanager
@@ -376,11 +450,12 @@ def worker_spec(
                 flights=settings.flights,
                 send_timeout=settings.send_timeout.total_seconds(),
             )
-            async with background(notifier.deliver, notifier.publish, notifier.watch):
+            async with background(notifier.deliver, notifier.publish, notifier.follow, notifier.watch):
                 yield notifier.handle
         finally:
             for sender in out.values():
                 await sender.close()
             client.close()
 
-    return WorkerSpec(GROUP, (CONTACTS.name, LIFECYCLE.name, CALLS.name), lifespan, settings.ops_port)
+    topics = (CONTACTS, MESSAGES_IN, LIFECYCLE, CALLS, MESSAGES_OUT)
+    return WorkerSpec(GROUP, tuple(topic.name for topic in topics), lifespan, settings.ops_port)

@@ -134,7 +134,7 @@ def _may_ask(contact: Contact, person: Person, now: datetime, rules: Rules) -> b
 
 def _told_today(person: Person, now: datetime) -> int:
     today = now.astimezone(ISTANBUL).date()
-    return sum(told.at.astimezone(ISTANBUL).date() == today for told in person.told)
+    return sum(told.counts and told.at.astimezone(ISTANBUL).date() == today for told in person.told)
 
 
 def _end_of_quiet(now: datetime, rules: Rules) -> datetime | None:

@@ -32,12 +32,12 @@ class Crowd:
             for name, one in self._found.items()
         }
 
-    def person(self, contact: Contact, but: str, now: datetime, rules: Rules) -> Person:
+    def person(self, contact: Contact, now: datetime, rules: Rules) -> Person:
         """
-        Who stands behind the contact. What is told under the key ``but`` is left out, and what is too old to matter.
+        Who stands behind the contact, without what is too old to matter.
         """
         ones = [self._found[name] for name in contact.hashes if name in self._found]
-        told = {key: one for name in contact.hashes for key, one in self._told.get(name, {}).items() if key != but}
+        told = {key: one for name in contact.hashes for key, one in self._told.get(name, {}).items()}
         matters = (one for one in told.values() if now - one.at < (rules.survey_every if one.survey else _DAY))
         return Person(
             last_in_at=max((one["last_in_at"].astimezone(UTC) for one in ones if "last_in_at" in one), default=None),
@@ -45,10 +45,12 @@ class Crowd:
             told=tuple(sorted(matters, key=lambda one: (one.at, one.key))),
         )
 
-    def tell(self, contact: Contact, told: Told) -> None:
+    def tell(self, contact: Contact, told: Told | None) -> None:
         """
-        Remember what the person is being told.
+        Remember what the person is being told, if it matters.
         """
+        if told is None:
+            return
         for name in contact.hashes:
             self._told.setdefault(name, {})[told.key] = told
 
@@ -61,7 +63,7 @@ class Crowd:
 
 
 def _told_from(key: str, raw: Mapping[str, Any]) -> Told:
-    return Told(key, raw["at"].astimezone(UTC), raw.get("survey", False))
+    return Told(key, raw["at"].astimezone(UTC), raw.get("survey", False), raw.get("counts", True))
 
 
 def _stopped(one: Mapping[str, Any]) -> bool:
@@ -112,13 +114,17 @@ class PeopleRepository:
         if writes:
             await self._people.bulk_write(writes, ordered=True)
 
-    async def note_told(self, told: Sequence[tuple[Contact, Told]], crowd: Crowd, now: datetime, rules: Rules) -> None:
+    async def note_told(
+        self, told: Iterable[tuple[Contact, Told | None]], crowd: Crowd, now: datetime, rules: Rules
+    ) -> None:
         """
         Remember what persons are told, and forget what is too old to matter.
         """
         writes = []
         for contact, one in told:
-            body: dict[str, Any] = {"at": one.at, **({"survey": True} if one.survey else {})}
+            if one is None:
+                continue
+            body: dict[str, Any] = {"at": one.at, "survey": one.survey, "counts": one.counts}
             past = {f"told.{key}": "" for key in crowd.past(contact.hashes, now, rules) if key != one.key}
             change = {"$set": {f"told.{one.key}": body}, "$max": {"seen_on": _day(now)}}
             writes += [

@@ -1,119 +1,29 @@
 """
-Notify's collections: ``contacts``, ``tellings`` (ledger and outbox in one, a document a request) and ``audit``; the
-call-back list stands in callbacks_repository.py.
+Notify's collections: ``contacts``, ``tellings`` (ledger and outbox in one, a document a request), ``reports`` whose
+message is not known yet, and ``audit``; the call-back list stands in callbacks_repository.py, the persons in people.py.
 
 A telling is written only if nobody wrote it since it was read; who comes second reads and decides again.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
 from pymongo import DESCENDING, IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
-from services.common.contracts.envelope import Record
-from services.common.contracts.vocabulary import Clock, Language, Level, NotifyVia, Outcome, Status
 from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
 from services.notify.callbacks_repository import CallbackRepository
-from services.notify.domain import Contact, Row, State, Telling
-from services.notify.transitions import Facts
+from services.notify.documents import contact_from, contact_to, report_from, report_to, telling_from, telling_to
+from services.notify.domain import Contact, State, Telling
+from services.notify.people import PeopleRepository
+from services.notify.statuses import KEEP_EARLY, Reported
 
 KEEP_TELLINGS: Final = timedelta(days=90)  # longer than topics and dead letters are kept: a replay finds what was told
+KEEP_CONVERSATIONS: Final = timedelta(days=7)
 KEEP_AUDIT: Final = timedelta(days=730)
-
-
-def utc(moment: datetime | None) -> datetime | None:
-    """
-    What the driver gives, in the one zone that events are written in.
-    """
-    return None if moment is None else moment.astimezone(UTC)
-
-
-def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if value is not None}
-
-
-def _row_to(row: Row) -> dict[str, Any]:
-    raw = asdict(row)
-    facts = raw["facts"]
-    if row.facts.written_on is not None:
-        facts["written_on"] = row.facts.written_on.isoformat()  # BSON has no day without a time
-    return _known({**raw, "facts": _known(facts)})
-
-
-def _row_from(raw: Mapping[str, Any]) -> Row:
-    facts = raw["facts"]
-    return Row(
-        **{
-            **raw,
-            "facts": Facts(
-                **{
-                    **facts,
-                    "status": Status(facts["status"]) if facts.get("status") else None,
-                    "outcome": Outcome(facts["outcome"]) if facts.get("outcome") else None,
-                    "clock": Clock(facts["clock"]) if facts.get("clock") else None,
-                    "level": Level(facts["level"]) if facts.get("level") else None,
-                    "day": utc(facts.get("day")),
-                    "since": utc(facts.get("since")),
-                    "written_on": date.fromisoformat(facts["written_on"]) if facts.get("written_on") else None,
-                }
-            ),
-            "state": State(raw["state"]),
-            "channel": NotifyVia(raw["channel"]) if raw.get("channel") else None,
-            "at": utc(raw.get("at")),
-            "due_at": utc(raw.get("due_at")),
-            "give_up_at": utc(raw.get("give_up_at")),
-        }
-    )
-
-
-def telling_to(telling: Telling, rev: int, now: datetime) -> dict[str, Any]:
-    """
-    The document of a telling. What the indexes look for is absent when there is nothing to do.
-    """
-    found: dict[str, Any] = {
-        "_id": telling.request_id,
-        "rev": rev,
-        "rows": [_row_to(row) for row in telling.rows],
-        "outbox": [
-            {"topic": r.topic, "key": r.key, "value": r.value, "headers": [list(pair) for pair in r.headers]}
-            for r in telling.outbox
-        ],
-        "written_on": datetime(now.year, now.month, now.day, tzinfo=UTC),  # a day, so that its index rests
-    }
-    if telling.next_at is not None:
-        found["next_at"] = telling.next_at
-    if telling.publish_at is not None:
-        found["publish_at"] = telling.publish_at
-    if telling.parked_for:
-        found["parked_for"] = telling.parked_for
-    return found
-
-
-def telling_from(raw: Mapping[str, Any]) -> Telling:
-    """
-    The telling in a document.
-    """
-    return Telling(
-        raw["_id"],
-        tuple(_row_from(row) for row in raw["rows"]),
-        tuple(
-            Record(r["topic"], bytes(r["key"]), bytes(r["value"]), tuple((k, bytes(v)) for k, v in r["headers"]))
-            for r in raw["outbox"]
-        ),
-        utc(raw.get("publish_at")),
-        raw["rev"],
-    )
-
-
-def _contact_to(contact: Contact) -> dict[str, Any]:
-    if contact.erased:
-        return {"_id": contact.id, "at": contact.at, "erased": True}
-    known = {key: value for key, value in asdict(contact).items() if value is not None and key not in ("id", "erased")}
-    return {"_id": contact.id, **known}
 
 
 class NotifyRepository:
@@ -125,7 +35,9 @@ class NotifyRepository:
         db = client[database]
         self._client = client
         self._contacts, self._tellings, self._audit = db["contacts"], db["tellings"], db["audit"]
+        self._reports = db["reports"]
         self.callbacks = CallbackRepository(client, database)
+        self.people = PeopleRepository(client, database)
 
     async def prepare(self) -> None:
         """
@@ -137,10 +49,15 @@ class NotifyRepository:
                 IndexModel("next_at", sparse=True),
                 IndexModel("publish_at", sparse=True),
                 IndexModel("parked_for", sparse=True),
+                IndexModel("ask_at", sparse=True),
+                IndexModel("marks", sparse=True),
                 IndexModel("written_on", expireAfterSeconds=int(KEEP_TELLINGS.total_seconds())),
+                IndexModel("said_on", expireAfterSeconds=int(KEEP_CONVERSATIONS.total_seconds())),
             ],
         )
         await self.callbacks.prepare()
+        await self.people.prepare()
+        await ensure_indexes(self._reports, [IndexModel("kept_at", expireAfterSeconds=int(KEEP_EARLY.total_seconds()))])
         await ensure_indexes(
             self._audit,
             [IndexModel("contact_id"), IndexModel("at", expireAfterSeconds=int(KEEP_AUDIT.total_seconds()))],
@@ -161,17 +78,7 @@ class NotifyRepository:
         wanted = list(set(ids))
         if not wanted:
             return {}
-        found: dict[str, Contact] = {}
-        async for raw in self._contacts.find({"_id": {"$in": wanted}}):
-            fields = {key: value for key, value in raw.items() if key not in ("_id", "at", "language", "notify_via")}
-            found[raw["_id"]] = Contact(
-                id=raw["_id"],
-                at=raw["at"].astimezone(UTC),
-                language=Language(raw.get("language", Language.TR)),
-                notify_via=NotifyVia(raw["notify_via"]) if raw.get("notify_via") else None,
-                **fields,
-            )
-        return found
+        return {raw["_id"]: contact_from(raw) async for raw in self._contacts.find({"_id": {"$in": wanted}})}
 
     async def keep_contacts(self, contacts: Iterable[Contact], now: datetime) -> None:
         """
@@ -183,7 +90,7 @@ class NotifyRepository:
             return
         known: list[str] = []
         try:
-            await self._contacts.insert_many([_contact_to(contact) for contact in given.values()], ordered=False)
+            await self._contacts.insert_many([contact_to(contact) for contact in given.values()], ordered=False)
         except BulkWriteError as error:
             known = only_duplicates(error)
         if known:
@@ -195,7 +102,7 @@ class NotifyRepository:
         writes = []
         for contact in contacts:
             older = {"$lte" if contact.erased else "$lt": contact.at}
-            writes.append(ReplaceOne({"_id": contact.id, "at": older}, _contact_to(contact)))
+            writes.append(ReplaceOne({"_id": contact.id, "at": older}, contact_to(contact)))
         try:
             await self._contacts.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
@@ -226,6 +133,22 @@ class NotifyRepository:
         """
         found = self._tellings.find({"publish_at": {"$lte": now}}).sort("publish_at", 1).limit(limit)
         return {raw["_id"]: telling_from(raw) async for raw in found}
+
+    async def to_ask(self, now: datetime, limit: int) -> dict[str, Telling]:
+        """
+        The tellings with messages whose provider has to be asked by now.
+        """
+        found = self._tellings.find({"ask_at": {"$lte": now}}).sort("ask_at", 1).limit(limit)
+        return {raw["_id"]: telling_from(raw) async for raw in found}
+
+    async def about(self, reports: Iterable[Reported]) -> dict[str, Telling]:
+        """
+        The tellings whose messages the reports are about.
+        """
+        marks = sorted({mark for report in reports for mark in report.marks})
+        if not marks:
+            return {}
+        return {raw["_id"]: telling_from(raw) async for raw in self._tellings.find({"marks": {"$in": marks}})}
 
     async def parked(self) -> int:
         """
@@ -284,6 +207,35 @@ class NotifyRepository:
             raw["_id"] async for raw in self._tellings.find({"_id": {"$in": list(tellings)}, "by": token}, {"_id": 1})
         }
         return [key for key in tellings if key not in mine]
+
+    # reports
+
+    async def keep_reports(self, reports: Sequence[Reported], now: datetime) -> None:
+        """
+        Keep reports for a while, until their message is there; one that is kept already stays as it is.
+        """
+        if not reports:
+            return
+        documents = {report.id: {**report_to(report), "kept_at": now} for report in reports}
+        try:
+            await self._reports.insert_many(list(documents.values()), ordered=False)
+        except BulkWriteError as error:
+            only_duplicates(error)
+
+    async def early_reports(self, limit: int) -> list[Reported]:
+        """
+        The reports that wait for their message, the oldest first.
+        """
+        found = self._reports.find().sort("kept_at", 1).limit(limit)
+        return [report_from(raw) async for raw in found]
+
+    async def drop_reports(self, reports: Iterable[Reported]) -> None:
+        """
+        Forget reports that found their message.
+        """
+        gone = [report.id for report in reports]
+        if gone:
+            await self._reports.delete_many({"_id": {"$in": gone}})
 
     # audit
 

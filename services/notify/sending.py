@@ -21,12 +21,14 @@ from services.notify.domain import (
     Rules,
     State,
     Telling,
+    Told,
     end,
     key_of,
     park,
     put,
     queue,
     suppress,
+    told_key,
 )
 from services.notify.manners import Go, Never, Wait
 
@@ -51,13 +53,12 @@ def take(
     After a try of which nobody knows what became, the provider's own word is waited for if it gives one; then the
     message is taken again if it may be repeated, and fails as unknown otherwise.
     """
-    if any(row.state is State.SENDING and row.due_at and row.due_at > now for row in telling.rows):
-        return telling
+    busy = {row.recipient for row in telling.rows if row.state is State.SENDING and row.due_at and row.due_at > now}
     telling = manners.supersede(telling, now)
     for row in sorted(telling.rows, key=lambda r: r.state is not State.SENDING):  # stable: what was begun comes first
         contact = contacts.get(row.recipient)
         arrived = row.state is State.PARKED and contact is not None
-        if row.state not in OPEN or row.due_at is None or (row.due_at > now and not arrived):
+        if row.state not in OPEN or row.recipient in busy or row.due_at is None or (row.due_at > now and not arrived):
             continue
         if row.state is State.SENDING:
             row = replace(row, doubtful=True)
@@ -74,7 +75,7 @@ def take(
         if isinstance(channel, Reason):
             telling = _never(telling, row, channel, now)
             continue
-        match manners.decide(row, contact, people.get(row.recipient, NOBODY), now, rules):
+        match manners.decide(row, contact, _before(people.get(row.recipient, NOBODY), telling, row), now, rules):
             case Never(reason):
                 telling = _never(telling, row, reason, now)
             case Wait(until, reason):  # the time to try it begins anew
@@ -97,6 +98,25 @@ def take(
                 )
                 return put(telling, taken)
     return telling
+
+
+def _before(person: Person, telling: Telling, row: Row) -> Person:
+    """
+    The person, as they were before an earlier try at the same message.
+    """
+    if not person.told:
+        return person
+    own = told_key(telling.request_id, row)
+    return replace(person, told=tuple(one for one in person.told if one.key != own))
+
+
+def told_of(telling: Telling, row: Row, now: datetime) -> Told | None:
+    """
+    What is to be remembered of a message in hand: nothing if it does not count and is no survey.
+    """
+    if not (row.counted or row.survey):
+        return None
+    return Told(told_key(telling.request_id, row), now, row.survey, counts=row.counted)
 
 
 def _channel(telling: Telling, row: Row, contact: Contact) -> NotifyVia | None:

@@ -21,6 +21,10 @@ publish_failures_total = Counter("publish_failures_total", "Records that Kafka d
 http_requests_total = Counter("http_requests_total", "HTTP answers", ["method", "route", "status"])
 http_seconds = Histogram("http_seconds", "Time to answer", ["method", "route"], buckets=_SECONDS)
 notifications_total = Counter("notifications_total", "Outcomes of messages", ["transition", "channel", "outcome"])
+notifications_unknown_total = Counter(
+    "notifications_unknown_total", "Tries at a message of which nobody knows what became", ["channel"]
+)
+reports_total = Counter("reports_total", "What providers reported of our messages", ["status"])
 calls_total = Counter("calls_total", "Telephone calls that are over: answered, missed or cancelled", ["outcome"])
 inbound_total = Counter(
     "inbound_total",

@@ -1,0 +1,151 @@
+"""
+Notify's types as documents of MongoDB, and back.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from services.common.contracts.envelope import Record
+from services.common.contracts.vocabulary import (
+    Clock,
+    DeliveryStatus,
+    Language,
+    Level,
+    NotifyVia,
+    Outcome,
+    Status,
+)
+from services.notify.domain import Contact, Offer, Row, State, Telling
+from services.notify.statuses import Reported, marks_of
+from services.notify.transitions import Facts
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """
+    What the driver gives, in the one zone that events are written in.
+    """
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def day_of(moment: datetime) -> datetime:
+    """
+    The day alone: an index on it rests while a document is written again and again.
+    """
+    return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+
+
+_FACTS: Final = tuple(field.name for field in fields(Facts))
+_ROW: Final = tuple((field.name, field.default) for field in fields(Row) if field.name not in ("facts", "offers"))
+_OFFER: Final = tuple(field.name for field in fields(Offer))
+_FACTS_FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "status": Status,
+    "outcome": Outcome,
+    "clock": Clock,
+    "level": Level,
+    "day": utc,
+    "since": utc,
+    "written_on": date.fromisoformat,
+}
+_ROW_FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "state": State,
+    "channel": NotifyVia,
+    "reached": DeliveryStatus,
+    **dict.fromkeys(("at", "due_at", "give_up_at", "until", "sent_at", "ask_at"), utc),
+    "facts": lambda raw: Facts(**_read({"status": None, **raw}, _FACTS_FROM)),
+    "offers": lambda raw: tuple(Offer(**one) for one in raw),
+}
+
+
+def _known(source: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(source, name)) is not None}
+
+
+def _read(raw: Mapping[str, Any], how: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    return {name: how[name](value) if name in how and value is not None else value for name, value in raw.items()}
+
+
+def _row_to(row: Row) -> dict[str, Any]:
+    facts = _known(row.facts, _FACTS)
+    if row.facts.written_on is not None:
+        facts["written_on"] = row.facts.written_on.isoformat()  # BSON has no day without a time
+    raw = {name: value for name, default in _ROW if (value := getattr(row, name)) != default}
+    if row.offers:
+        raw["offers"] = [_known(offer, _OFFER) for offer in row.offers]
+    return {**raw, "facts": facts}
+
+
+def telling_to(telling: Telling, rev: int, now: datetime) -> dict[str, Any]:
+    """
+    The document of a telling. What the indexes look for is absent when there is nothing to do.
+    """
+    found: dict[str, Any] = {
+        "_id": telling.request_id,
+        "rev": rev,
+        "rows": [_row_to(row) for row in telling.rows],
+        "outbox": [
+            {"topic": r.topic, "key": r.key, "value": r.value, "headers": [list(pair) for pair in r.headers]}
+            for r in telling.outbox
+        ],
+        "said_on" if telling.conversation else "written_on": day_of(now),
+        "partner": telling.partner,
+        "next_at": telling.next_at,
+        "publish_at": telling.publish_at,
+        "ask_at": telling.ask_at,
+        "parked_for": telling.parked_for or None,
+        "marks": marks_of(telling) or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def telling_from(raw: Mapping[str, Any]) -> Telling:
+    """
+    The telling in a document.
+    """
+    return Telling(
+        raw["_id"],
+        tuple(Row(**_read(row, _ROW_FROM)) for row in raw["rows"]),
+        tuple(
+            Record(r["topic"], bytes(r["key"]), bytes(r["value"]), tuple((k, bytes(v)) for k, v in r["headers"]))
+            for r in raw["outbox"]
+        ),
+        utc(raw.get("publish_at")),
+        raw["rev"],
+        raw.get("partner"),
+    )
+
+
+_CONTACT: Final = tuple(field.name for field in fields(Contact) if field.name not in ("id", "erased"))
+
+
+def contact_to(contact: Contact) -> dict[str, Any]:
+    """
+    The document of a contact; of an erased one nothing is left but that.
+    """
+    if contact.erased:
+        return {"_id": contact.id, "at": contact.at, "erased": True}
+    return {"_id": contact.id, **_known(contact, _CONTACT)}
+
+
+def contact_from(raw: Mapping[str, Any]) -> Contact:
+    """
+    The contact in a document.
+    """
+    known: Mapping[str, Callable[[Any], Any]] = {"language": Language, "notify_via": NotifyVia, "at": utc}
+    return Contact(id=raw["_id"], **_read({key: value for key, value in raw.items() if key != "_id"}, known))
+
+
+def report_to(reported: Reported) -> dict[str, Any]:
+    """
+    The document of a report whose message is not known yet.
+    """
+    return {"_id": reported.id, **_known(reported, ("key", "provider_id", "status", "code", "at"))}
+
+
+def report_from(raw: Mapping[str, Any]) -> Reported:
+    """
+    The report in a document.
+    """
+    at = raw["at"].astimezone(UTC)
+    return Reported(raw.get("key"), raw["provider_id"], DeliveryStatus(raw["status"]), raw.get("code"), at)
