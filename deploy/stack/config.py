@@ -220,6 +220,9 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "NOTIFY_API_PORT": str(base + 2),
         "NOTIFY_SMTP_HOST": HOST,
         "NOTIFY_SMTP_PORT": str(base + 25),
+        "NOTIFY_QUIET_FROM": "00:00",  # a stack to try things on speaks at night as well, and as often as it likes
+        "NOTIFY_QUIET_UNTIL": "00:00",
+        "NOTIFY_DAILY_LIMIT": "10000",
         "NOTIFY_OUTBOX_DIR": str(config.run_dir / "outbox"),
         "NOTIFY_INTAKE_URL": intake,
         "NOTIFY_REPORTING_URL": reporting,

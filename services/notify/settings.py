@@ -2,7 +2,8 @@
 Notify's settings (``NOTIFY_…``), read once in ``__main__``.
 """
 
-from datetime import timedelta
+from dataclasses import fields
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -23,9 +24,12 @@ class NotifySettings(BaseSettings):
     ``hold``: how long "received" waits for the department's name. ``parking``: how long a message waits for its
     contact. ``retry_for``: how long a provider that is away is tried. ``max_age``: what is older is not told any more,
     so that a new group name or a rebuilt topic does not write to everybody again. ``lease`` must be longer than
-    ``send_timeout``: after it another process may send a message whose sender died. Without an ``smtp_host`` mails go
-    into files, as the other channels do. With a ``tracking_secret``, the same that intake has, the link in a message
-    lets its reader see their own request.
+    ``send_timeout``: after it another process may send a message whose sender died. ``status_wait``: how long
+    WhatsApp's own word is waited for after an unknown outcome. ``quiet_from`` to ``quiet_until``, in Istanbul: nobody
+    is written to who need not be; none if both are the same. ``daily_limit``: how many messages a person gets a day.
+    ``next_day_at``: when what was beyond it goes. ``own_addresses``: our own numbers and mailboxes, never written to.
+    Without an ``smtp_host`` mails go into files, as the other channels do. With a ``tracking_secret``, the same that
+    intake has, the link in a message lets its reader see their own request.
     """
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", frozen=True)
@@ -46,6 +50,13 @@ class NotifySettings(BaseSettings):
     parking: timedelta = _TIMES.parking
     recheck: timedelta = _TIMES.recheck
     retry_for: timedelta = _TIMES.retry_for
+    retry_urgent: timedelta = _TIMES.retry_urgent
+    status_wait: timedelta = _TIMES.status_wait
+    quiet_from: time = _TIMES.quiet_from
+    quiet_until: time = _TIMES.quiet_until
+    daily_limit: int = Field(default=_TIMES.daily_limit, ge=1)
+    next_day_at: time = _TIMES.next_day_at
+    own_addresses: frozenset[str] = frozenset()
     max_age: timedelta = _TIMES.max_age
     lease: timedelta = _TIMES.lease
     send_timeout: timedelta = timedelta(seconds=15)
@@ -76,7 +87,8 @@ class NotifySettings(BaseSettings):
         """
         The times, for the pure core.
         """
-        return Rules(self.hold, self.parking, self.recheck, self.retry_for, self.max_age, self.lease)
+        named = {field.name for field in fields(Rules)} & set(type(self).model_fields)
+        return Rules(**{name: getattr(self, name) for name in named})
 
     @property
     def house(self) -> House:
