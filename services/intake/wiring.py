@@ -23,9 +23,7 @@ from services.intake.api import Parts
 from services.intake.application import Intake
 from services.intake.attachments.fetcher import Fetcher
 from services.intake.attachments.repository import GridFSStore
-from services.intake.attachments.scanner import ClamAV, NoScanner
-from services.intake.attachments.service import Attachments
-from services.intake.attachments.workshop import Workshop
+from services.intake.attachments.wiring import attachments_of
 from services.intake.calls.board import Board
 from services.intake.calls.console import NotifyContacts, Telephony
 from services.intake.calls.repository import CallRepository
@@ -87,15 +85,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
     calls = CallRepository(client, settings.database)
     telephony = telephony_of(settings, keeper, calls, http)
     files = GridFSStore(client, settings.database)
-    attachments = Attachments(
-        secret=settings.secret,
-        store=files,
-        workshop=Workshop(),
-        scanner=ClamAV(settings.clamav_host, settings.clamav_port) if settings.clamav_host else NoScanner(),
-        mongo=Breaker("MongoDB (files)", AWAY, pause=1.0, limit=15.0),
-        holders=repository.holders,
-        clock=system_clock,
-    )
+    attachments = attachments_of(settings, files, repository.holders)
     intake = Intake(
         secret=settings.secret,
         public_url=settings.public_url,
