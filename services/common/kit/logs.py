@@ -27,6 +27,7 @@ _LEVELS = {
     **dict.fromkeys(
         ("aiokafka", "kafka"), "CRITICAL"
     ),  # thousands of lines a second while no broker answers; we say it
+    "mail": "CRITICAL",  # aiosmtpd: its lines hold addresses
 }
 
 

@@ -31,6 +31,11 @@ inbound_total = Counter(
     "What came in on a conversation channel: kind of message, status, or why it is not taken",
     ["channel", "outcome"],
 )
+mails_total = Counter(
+    "mails_total",
+    "Mails that came in: letter, auto_reply, bounce, loop, refused, or later (not taken now)",
+    ["outcome"],
+)
 parked = Gauge("parked", "What waits for something that has not arrived yet")
 spool_entries = Gauge("spool_entries", "Inputs in intake's spool, accepted and not yet acknowledged by Kafka")
 spool_bytes = Gauge("spool_bytes", "What intake's spool takes of the disk")
