@@ -1,0 +1,3 @@
+"""
+Mail comes in: read, understood, kept; over SMTP or LMTP.
+"""
