@@ -52,6 +52,8 @@ from services.intake.schemas import (
     UpdateResult,
     UpdateTaken,
 )
+from services.intake.sms import webhook as sms_webhook
+from services.intake.sms.gateways import Gateways
 
 LOCAL: Final = Links(intake="http://127.0.0.1:8000", reporting="http://127.0.0.1:8001")
 SECONDS_TO_SEND: Final = 150.0
@@ -76,6 +78,7 @@ class Parts:
     citizens: citizens.Citizens
     inbox: Inbox
     whatsapp: whatsapp_webhook.Hook | None
+    sms: Gateways
     limits: Limits
     ready: Callable[[], Awaitable[dict[str, object]]]
 
@@ -355,6 +358,7 @@ def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
     app.include_router(webhook.router)
     app.include_router(twilio_webhook.router)
     app.include_router(whatsapp_webhook.router)
+    app.include_router(sms_webhook.router)
     app.include_router(calls.router)
     app.include_router(console.router)
     app.include_router(tracking_pages.api)

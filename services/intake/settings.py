@@ -3,18 +3,21 @@ Settings of intake, read once in ``__main__``.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.contracts.ids import keyed_hash
 from services.common.kit.limits import Rate
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+from services.intake import cleaning
 from services.intake.citizen.tiles import Tiles
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
-ExchangeToken = Annotated[SecretStr, Field(min_length=16)]
+Token = Annotated[SecretStr, Field(min_length=16)]
+GatewayName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")]
+PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
 
 
 class IntakeSettings(BaseSettings):
@@ -35,6 +38,12 @@ class IntakeSettings(BaseSettings):
 
     WhatsApp may call us if there are a ``whatsapp_app_secret`` (by which Meta signs) and a ``whatsapp_verify_token``
     (which is told to Meta with our URL). With a ``whatsapp_number_id`` other numbers of the account are left alone.
+    With a ``whatsapp_token`` the files of messages are fetched from ``whatsapp_graph_url``. Conversations' times (two
+    quiet minutes end a draft) pass ``conversation_pace`` times as fast: 1 for people, more for tests and demos.
+
+    ``sms_gateways``: a secret token for each gateway that brings SMS, as JSON like the exchanges'. With an
+    ``sms_netgsm_user`` and its password NetGSM's inbox is looked into every ``sms_netgsm_every`` seconds. What comes
+    from ``sms_own_numbers`` (E.164, a JSON list) is left alone.
 
     Open311 serves ``open311_jurisdiction``, whose ``open311_contact`` and ``open311_key_service`` discovery tells.
     With ``fetch_media`` the picture behind a report's ``media_url`` is fetched from the internet before the report is
@@ -65,12 +74,21 @@ class IntakeSettings(BaseSettings):
     reporting_public_url: str = "http://127.0.0.1:8001"
     routing_url: str = "http://127.0.0.1:8012"
     notify_url: str = "http://127.0.0.1:8002"
-    telephony_exchanges: dict[str, ExchangeToken] = {}
+    telephony_exchanges: dict[str, Token] = {}
     twilio_auth_token: SecretStr | None = None
-    twilio_desk_number: str | None = Field(default=None, pattern=r"^\+[1-9][0-9]{6,14}$")
+    twilio_desk_number: PhoneNumber | None = None
     whatsapp_app_secret: SecretStr | None = Field(default=None, min_length=16)
     whatsapp_verify_token: SecretStr | None = Field(default=None, min_length=16)
     whatsapp_number_id: str | None = None
+    whatsapp_token: SecretStr | None = Field(default=None, min_length=16)
+    whatsapp_graph_url: str = "https://graph.facebook.com/v25.0"
+    conversation_pace: float = Field(default=1.0, ge=1, le=10_000)
+    sms_gateways: dict[GatewayName, Token] = {}
+    sms_own_numbers: frozenset[PhoneNumber] = frozenset()
+    sms_netgsm_url: str = "https://api.netgsm.com.tr"
+    sms_netgsm_user: str | None = None
+    sms_netgsm_password: SecretStr | None = None
+    sms_netgsm_every: float = Field(default=60.0, ge=5)
     open311_jurisdiction: str = "ilkadim.bel.tr"
     open311_contact: str = "İlkadım Belediyesi İletişim Merkezi (İLKİM), 444 55 01, https://www.ilkadim.bel.tr"
     open311_key_service: str = "Anahtar için İLKİM'e başvurun: 444 55 01. / For a key ask the contact centre."
@@ -143,6 +161,43 @@ class ImportSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
     url: str = "http://127.0.0.1:8000"
     api_key: SecretStr | None = None
+
+
+class MailSettings(BaseSettings):
+    """
+    ``INTAKE_MAIL_…``, of the process that takes mails, beside ``INTAKE_…``. Our mail server hands them over, by
+    ``protocol`` smtp or lmtp (one recipient at a time: ``lmtp_destination_recipient_limit = 1`` in Postfix).
+
+    ``addresses``: our mailboxes, as a JSON list. Mail to others is refused; ``name+anything@`` is the same mailbox. The
+    address that notify writes from must be one of them: by its domain bounces are known. ``max_bytes`` bounds a mail as
+    it travels, which is a third more than its files. With ``tls_certificate`` and ``tls_key`` (PEM) STARTTLS is offered.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="INTAKE_MAIL_", frozen=True)
+    addresses: Annotated[frozenset[str], Field(min_length=1)] = frozenset({"ilkim@ilkadim.example"})
+    host: str = "127.0.0.1"
+    port: int = Field(default=8026, ge=0, le=65_535)
+    protocol: Literal["smtp", "lmtp"] = "smtp"
+    hostname: str = Field(default="ilkim.ilkadim.example", pattern=r"^[A-Za-z0-9.-]{1,253}$")
+    max_bytes: int = Field(default=36_700_160, ge=65_536)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    ops_port: int = Field(default=8015, ge=0, le=65_535)
+    ops_host: str = "127.0.0.1"
+
+    @field_validator("addresses")
+    @classmethod
+    def _mailboxes(cls, given: frozenset[str]) -> frozenset[str]:
+        found = {cleaning.email(address) for address in given}
+        if None in found:
+            raise ValueError("must be addresses such as ilkim@ilkadim.bel.tr")
+        return frozenset(address.lower() for address in found if address)
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "MailSettings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("INTAKE_MAIL_TLS_CERTIFICATE and INTAKE_MAIL_TLS_KEY: give both or neither")
+        return self
 
 
 class StoreSettings(BaseSettings):

@@ -46,6 +46,7 @@ from services.intake.open311.shape import PREFIX
 from services.intake.read_model import CaseState
 from services.intake.repository import AWAY, Repository
 from services.intake.settings import IntakeSettings
+from services.intake.sms.wiring import gateways_of, inboxes_of
 from services.intake.spool import Spool, SpoolInUse
 
 log = logger(__name__)
@@ -169,6 +170,8 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
 
     inbox = Inbox(settings.secret, keeper.keep, system_clock, has_number)
 
+    sms = gateways_of(settings, inbox)
+
     async def ready() -> dict[str, object]:
         kafka, mongo = publisher.connected, True
         try:
@@ -201,6 +204,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
             telephony.switchboard.sweep(),
             telephony.board.watch(),
             _until_done(lambda: patient.call(files.prepare), "MongoDB", Away),
+            *(fetched.follow() for fetched in inboxes_of(settings, http, sms)),
         )
     ]
     try:
@@ -216,6 +220,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
             citizens=citizens,
             inbox=inbox,
             whatsapp=whatsapp_of(settings, inbox),
+            sms=sms,
             limits=limits,
             ready=ready,
         )

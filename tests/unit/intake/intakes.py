@@ -32,6 +32,7 @@ from services.intake.guard import Breaker
 from services.intake.keeper import Keeper
 from services.intake.keys import Keys, OwnKeys, StoredKey
 from services.intake.open311.definitions import definitions
+from services.intake.sms.gateways import Gateways
 from services.intake.spool import Spool
 from tests.people import FakeTokens
 from tests.unit.intake.call_fakes import FakeCallStore, FakeContacts
@@ -47,6 +48,8 @@ EXCHANGES = {"main": "token-of-the-main-exchange"}
 TWILIO = "12345"
 META = "the-secret-of-the-app-at-meta"
 VERIFY = "the-token-that-meta-shows"
+GATEWAYS = {"verimor": "token-of-the-gateway-verimor", "netgsm": "token-of-the-gateway-netgsm"}
+OWN_NUMBER = "+908501112233"
 KEYS = {
     "all": StoredKey(key_hash("all"), "desk", frozenset({"*"}), frozenset()),
     "writer": StoredKey(key_hash("writer"), "web-form", frozenset({"requests:write"}), frozenset()),
@@ -163,6 +166,13 @@ class World:
             citizens=citizens,
             inbox=inbox,
             whatsapp=Hook(inbox, META.encode(), VERIFY, None, system_clock) if self.whatsapp else None,
+            sms=Gateways(
+                inbox=inbox,
+                tokens=GATEWAYS,
+                own_numbers=frozenset({OWN_NUMBER}),
+                secret=b"0123456789abcdef",
+                clock=system_clock,
+            ),
             limits=limits,
             ready=ready,
         )
