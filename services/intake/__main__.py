@@ -1,7 +1,7 @@
 """
 ``python -m services.intake`` serves HTTP; ``worker`` keeps the read model; ``keys add|list|revoke`` manages API keys;
 ``crises list|declare|end`` switches crises on and off; ``asterisk`` tells the webhook of an Asterisk's calls;
-``import`` takes a file of requests.
+``mail`` takes mails; ``import`` takes a file of requests.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from services.intake.guard import Away, Breaker
 from services.intake.keys import SCOPES, StoredKey, new_key
 from services.intake.repository import AWAY, Repository
 from services.intake.schemas import CrisisEnd, CrisisTaken, NewCrisis
-from services.intake.settings import AsteriskSettings, IntakeSettings, StoreSettings
+from services.intake.settings import AsteriskSettings, IntakeSettings, MailSettings, StoreSettings
 
 _ADAPTER: Final = "command-line"
 
@@ -76,6 +76,14 @@ def _import(args: argparse.Namespace) -> None:
     from services.intake.imports.import_cli import run
 
     sys.exit(run(args))
+
+
+def _take_mails() -> None:
+    from services.intake.mail.wiring import run_mailroom
+
+    settings, mail = IntakeSettings(), MailSettings()
+    logs.configure(settings.logs, "intake-mail")
+    run_mailroom(settings, mail)
 
 
 def _with_store(work: Callable[[Repository], Awaitable[None]]) -> None:
@@ -217,6 +225,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("worker", help="keep the read model from requests.lifecycle")
     commands.add_parser("asterisk", help="the bridge from an Asterisk (ARI) to our telephone webhook")
+    commands.add_parser("mail", help="take mails from our mail server over SMTP or LMTP")
     keys = commands.add_parser("keys", help="manage API keys").add_subparsers(dest="keys_command", required=True)
     add = keys.add_parser("add", help="make a key (or take --key) and print it; it is never shown again")
     add.add_argument("--name", required=True, help="the adapter's name; a second key of a name rotates the first")
@@ -255,6 +264,8 @@ def main() -> None:
         _work()
     elif args.command == "asterisk":
         _follow_asterisk()
+    elif args.command == "mail":
+        _take_mails()
     else:
         _serve()
 

@@ -170,7 +170,8 @@ class MailSettings(BaseSettings):
 
     ``addresses``: our mailboxes, as a JSON list. Mail to others is refused; ``name+anything@`` is the same mailbox. The
     address that notify writes from must be one of them: by its domain bounces are known. ``max_bytes`` bounds a mail as
-    it travels, which is a third more than its files. With ``tls_certificate`` and ``tls_key`` (PEM) STARTTLS is offered.
+    it travels, which is a third more than its files. With ``tls_certificate`` and ``tls_key`` (PEM files) STARTTLS is
+    offered.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_MAIL_", frozen=True)
