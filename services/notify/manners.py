@@ -11,7 +11,7 @@ from typing import Final
 
 from services.common.contracts.vocabulary import NotifyVia
 from services.notify.choosing import address_of, channels
-from services.notify.domain import Contact, Person, Reason, Row, Rules, State, Telling, suppress
+from services.notify.domain import Contact, Person, Reason, Row, Rules, State, Telling, put, suppress
 from services.notify.times import ISTANBUL
 from services.notify.transitions import ASKED, EXTENDED, RECEIVED
 
@@ -96,23 +96,35 @@ def exempt(row: Row, person: Person, now: datetime, rules: Rules) -> bool:
 def supersede(telling: Telling, now: datetime) -> Telling:
     """
     End what was held back and is not the newest any more: a later state waits too, or went out meanwhile. What the law
-    wants told stays, and so does what may have left the house. The same object comes back if there is nothing to do.
+    wants told stays, without its question for stars, and so does what may have left the house. The same object comes
+    back if there is nothing to do.
     """
     for row in telling.rows:
-        if row.held is None or row.state is not State.WAITING or row.statutory or row.doubtful:
+        if row.held is None or row.state is not State.WAITING or row.doubtful or row.kind in _NO_STATE or row.saying:
             continue
-        newer = [
-            other
-            for other in telling.rows
-            if other.recipient == row.recipient
-            and other.seq > row.seq
-            and other.kind not in _NO_STATE
-            and other.state in (State.WAITING, State.SENT)
-        ]
-        if newer and row.kind not in _NO_STATE and not row.saying:
-            newest = max(newer, key=lambda other: other.seq)
+        newest = _newest_after(telling, row)
+        if newest is None:
+            continue
+        if not row.statutory:
             telling = suppress(telling, replace(row, superseded_by=newest.transition), Reason.SUPERSEDED, now)
+        elif row.survey:
+            telling = put(telling, replace(row, survey=False))
     return telling
+
+
+def _newest_after(telling: Telling, row: Row) -> Row | None:
+    """
+    The newest later state that the same recipient hears or has heard.
+    """
+    newer = (
+        other
+        for other in telling.rows
+        if other.recipient == row.recipient
+        and other.seq > row.seq
+        and other.kind not in _NO_STATE
+        and other.state in (State.WAITING, State.SENT)
+    )
+    return max(newer, key=lambda other: other.seq, default=None)
 
 
 def _is_ours(row: Row, contact: Contact, rules: Rules) -> bool:

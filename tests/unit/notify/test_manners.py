@@ -195,6 +195,12 @@ def test_what_was_told_at_night_ends_what_waits_for_the_morning() -> None:
     assert superseded(held("closed", 6), message("reopened.7", 7, state=State.SENT)) == {"closed": "reopened.7"}
 
 
+def test_what_the_law_wants_told_is_told_but_not_rated_once_it_is_open_again() -> None:
+    rows = held("closed", 6, statutory=True, survey=True), message("reopened.7", 7, state=State.SENT)
+    telling = manners.supersede(Telling(REQUEST, rows), MORNING)
+    assert [(row.state, row.survey) for row in telling.rows] == [(State.WAITING, False), (State.SENT, False)]
+
+
 @pytest.mark.parametrize(
     "rows",
     [
