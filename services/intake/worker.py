@@ -1,40 +1,52 @@
 """
 The worker: keeps the read model from requests.lifecycle, and from contacts the hashes by which a person is recognised
-when they call; nothing else of a contact. It also sweeps files that no request names. (Apart from the HTTP side, which
-needs no Faust.)
+when they call; nothing else of a contact. It holds the conversations: from what citizens write it makes requests and
+replies. It also sweeps files that no request names. (Apart from the HTTP side, which needs no Faust.)
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
+import httpx
+
 from services.common.contracts import topics
-from services.common.contracts.events import Lifecycle
+from services.common.contracts.events import Lifecycle, MessageReceived
 from services.common.kit.clock import system_clock
 from services.common.kit.mongo import connect
 from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background
 from services.intake.attachments.repository import GridFSStore
 from services.intake.attachments.service import sweep_for_ever
+from services.intake.attachments.wiring import attachments_of
 from services.intake.calls.people import Hashes, fold_people
 from services.intake.calls.repository import CallRepository
+from services.intake.conversations.handler import Conversations, for_ever, sent_in
+from services.intake.conversations.media import Files, Graph
+from services.intake.conversations.model import Rules
+from services.intake.conversations.repository import ConversationRepository, SentKey
+from services.intake.desk.suggest import Routing
 from services.intake.read_model import CaseState, Outcome, UpdateKey, fold
 from services.intake.repository import AWAY, Repository
 from services.intake.settings import IntakeSettings
 
 Apply = Callable[[Mapping[str, CaseState], Mapping[UpdateKey, Outcome]], Awaitable[None]]
 KeepPeople = Callable[[Mapping[str, Hashes | None], Mapping[str, str]], Awaitable[None]]
+KeepSent = Callable[[Mapping[SentKey, str]], Awaitable[None]]
+Take = Callable[[Iterable[MessageReceived]], Awaitable[None]]
 
 
-def handler(apply: Apply, keep_people: KeepPeople) -> Handle:
+def handler(apply: Apply, keep_people: KeepPeople, keep_sent: KeepSent, take: Take) -> Handle:
     """
-    The worker's handler: two folds, then one write a collection.
+    The worker's handler: folds, then one write a collection; then what citizens wrote, knowing all of that.
     """
 
     async def handle(batch: Sequence[Delivery]) -> None:
         events = [(_key(one), None if one.is_tombstone else one.event.data) for one in batch]
         await keep_people(*fold_people(events))
         await apply(*fold(event for _, event in events if isinstance(event, Lifecycle)))
+        await keep_sent(sent_in(event for _, event in events))
+        await take(event for _, event in events if isinstance(event, MessageReceived))
 
     return handle
 
@@ -68,22 +80,49 @@ def worker(settings: IntakeSettings) -> WorkerSpec:
     """
 
     @asynccontextmanager
-    async def lifespan(_: Sender, health: Health) -> AsyncIterator[Handle]:
-        client = connect(settings.mongo)
+    async def lifespan(sender: Sender, health: Health) -> AsyncIterator[Handle]:
+        client, http = connect(settings.mongo), httpx.AsyncClient()
         repository = Repository(client, settings.database)
         calls = CallRepository(client, settings.database)
         files = GridFSStore(client, settings.database)
+        rules = Rules(settings.secret).paced(settings.conversation_pace)
+        store = ConversationRepository(client, rules, settings.database)
+        conversations = Conversations(
+            store=store,
+            persons=calls,
+            sender=sender,
+            suggestions=Routing(http, settings.routing_url),
+            files=Files(graph_of(settings, http), attachments_of(settings, files, repository.holders)),
+            rules=rules,
+            clock=system_clock,
+        )
         try:
             await repository.prepare()
             await calls.prepare_people()
+            await store.prepare()
             async with background(
                 lambda: heartbeat(lambda: repository.beat(system_clock()), health),
                 lambda: sweep_for_ever(files, system_clock, AWAY),
+                lambda: for_ever(conversations.sweep, "sweep"),
+                lambda: for_ever(conversations.fetch, "files"),
             ):
                 yield handler(
-                    lambda cases, outcomes: repository.apply(cases, outcomes, system_clock()), calls.keep_people
+                    lambda cases, outcomes: repository.apply(cases, outcomes, system_clock()),
+                    calls.keep_people,
+                    lambda sent: store.keep_sent(sent, system_clock()),
+                    conversations.take,
                 )
         finally:
+            await http.aclose()
             client.close()
 
-    return WorkerSpec("intake", (topics.LIFECYCLE.name, topics.CONTACTS.name), lifespan, settings.worker_ops_port)
+    read = (topics.LIFECYCLE, topics.CONTACTS, topics.MESSAGES_IN, topics.NOTIFICATIONS)
+    return WorkerSpec("intake", tuple(topic.name for topic in read), lifespan, settings.worker_ops_port)
+
+
+def graph_of(settings: IntakeSettings, http: httpx.AsyncClient) -> Graph | None:
+    """
+    Where WhatsApp's files are, if we have a token for them.
+    """
+    token = settings.whatsapp_token
+    return None if token is None else Graph(http, settings.whatsapp_graph_url, token.get_secret_value())

@@ -36,6 +36,9 @@ mails_total = Counter(
     "Mails that came in: letter, auto_reply, bounce, loop, refused, or later (not taken now)",
     ["outcome"],
 )
+conversations_total = Counter(
+    "conversations_total", "What followed from conversations: request, update, saying", ["channel", "outcome"]
+)
 parked = Gauge("parked", "What waits for something that has not arrived yet")
 spool_entries = Gauge("spool_entries", "Inputs in intake's spool, accepted and not yet acknowledged by Kafka")
 spool_bytes = Gauge("spool_bytes", "What intake's spool takes of the disk")

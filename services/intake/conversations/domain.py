@@ -31,7 +31,7 @@ MOST_SEEN: Final = 300
 MOST_CORRECTIONS: Final = 20
 MOST_OFFERED: Final = 9
 _NUMBER: Final = "[0-9A-HJKMNP-TV-Z]{13}"
-_CHOICE: Final = re.compile(
+CHOICE: Final = re.compile(
     rf"(?P<new>new)|req:(?P<req>{_NUMBER}(?:\.[1-9][0-9]?)?)"
     rf"|fb:(?P<rated>{_NUMBER}):(?P<of>[1-9][0-9]{{0,5}}):(?P<stars>[1-5])"
     rf"|reopen:(?P<again>{_NUMBER})(?::(?P<seq>[1-9][0-9]{{0,5}}))?"
@@ -103,7 +103,7 @@ class _Heard:
         if self.message.kind is MessageKind.UNREADABLE:
             return self._unread(conversation)
         choice = self._choice(conversation)
-        if choice is not None and (found := _CHOICE.fullmatch(choice)):
+        if choice is not None and (found := CHOICE.fullmatch(choice)):
             return self._chosen(conversation, found)
         return self._listened(conversation)
 

@@ -2,7 +2,7 @@
 Who calls: what the worker keeps of contacts and requests, and what an operator is shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from services.common.contracts.envelope import Metadata, Received
@@ -66,8 +66,13 @@ async def test_the_worker_takes_contacts_tombstones_and_the_life_of_requests_in_
     async def keep(hashes: Mapping[str, Hashes | None], holders: Mapping[str, str]) -> None:
         kept.append((dict(hashes), dict(holders)))
 
+    async def nothing(given: Iterable[object]) -> None:
+        assert not list(given)
+
     tombstone = Delivery(CONTACTS.name, 0, 1, CONTACT.encode(), None, ())
     meta = Metadata("e1", "/test", NOON, "1" * 13, "1" * 13, "e0")
     event = Received(LIFECYCLE.name, meta, registered("1" * 13, CONTACT))
-    await handler(apply, keep)([tombstone, Delivery(LIFECYCLE.name, 0, 0, b"1" * 13, b"{}", (), event)])
+    await handler(apply, keep, nothing, nothing)(
+        [tombstone, Delivery(LIFECYCLE.name, 0, 0, b"1" * 13, b"{}", (), event)]
+    )
     assert kept == [({CONTACT: None}, {"1" * 13: CONTACT}), {"1" * 13}]
