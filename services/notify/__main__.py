@@ -1,7 +1,8 @@
 """
-``python -m services.notify``: the worker. ``python -m services.notify api``: the HTTP side.
+``python -m services.notify``: the worker. ``… api``: the HTTP side. ``… whatsapp-templates``: what Meta has to approve.
 """
 
+import json
 import sys
 from collections.abc import Mapping
 
@@ -13,10 +14,11 @@ from services.notify.api import create_app
 from services.notify.channels.base import Sender
 from services.notify.channels.file import FileSender
 from services.notify.channels.smtp import SmtpSender, SmtpSettings
+from services.notify.expected import BrokenTemplates
 from services.notify.handler import worker_spec
 from services.notify.settings import NotifySettings
 from services.notify.staff import BrokenStaff, load_staff
-from services.notify.templates import BrokenTemplates, load_templates
+from services.notify.templates import load_templates
 
 
 def senders(settings: NotifySettings) -> Mapping[NotifyVia, Sender]:
@@ -56,11 +58,17 @@ def main() -> None:
                 sys.exit(2)
             spec = worker_spec(settings, templates, staff, lambda: senders(settings))
             run_worker(spec, settings.kafka, settings.logs, settings.worker)
+        case ["whatsapp-templates"]:
+            try:
+                bodies = load_templates().meta.bodies(settings.house)
+            except BrokenTemplates as error:
+                sys.exit(f"the templates are not as they must be: {error}")
+            print(json.dumps(bodies, ensure_ascii=False, indent=2))
         case ["api"]:
             logs.configure(settings.logs, "notify-api")
             serve(create_app(settings), settings.api_host, settings.api_port, settings.logs)
         case _:
-            print("usage: python -m services.notify [api]", file=sys.stderr)
+            print("usage: python -m services.notify [api | whatsapp-templates]", file=sys.stderr)
             sys.exit(2)
 
 

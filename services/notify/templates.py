@@ -13,93 +13,20 @@ import yaml
 from jinja2 import TemplateError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.common.contracts.vocabulary import Clock, Language, NotifyVia, Outcome, Saying, Status
+from services.common.contracts.vocabulary import Language, NotifyVia, Saying, Status
 from services.notify.domain import SAYING, Row
+from services.notify.expected import COMMON, EXPECTED, IN_SUBJECT, MAIL_ONLY, BrokenTemplates
 from services.notify.layout import Layout, Sheet, load_layout, step_of
 from services.notify.messages import House, Message
+from services.notify.meta_templates import MetaTemplates, load_meta
 from services.notify.offers import choices_of, opener_of
 from services.notify.public_facts import data_of
 from services.notify.samples import HOUSE, LONGEST, REQUEST, samples
-from services.notify.transitions import (
-    ACCEPTED,
-    ASKED,
-    ASSIGNED,
-    CLOSING,
-    ESCALATED,
-    EXTENDED,
-    FOLLOWED,
-    IN_PROGRESS,
-    RECEIVED,
-    REMINDED,
-    REOPENED,
-    SCHEDULED,
-    WAITING,
-)
-from services.notify.words import words_of
+from services.notify.transitions import ASSIGNED, CLOSING, ESCALATED, FOLLOWED, RECEIVED
+from services.notify.words import one_line, words_of
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 SHORT_LIMIT: Final = 300
-DIGEST: Final = "digest"
-_COMMON: Final = frozenset({"municipality", "phone"})
-_REQUEST: Final = frozenset({"number", "url"})
-_MAIL_ONLY: Final = frozenset({"neighbourhood", "since", "role"})  # a short message has no room for them
-_SUBJECT: Final = frozenset({"number", "urgent"})
-_STAFF: Final = frozenset({"department", "service", "neighbourhood", "since", "day", "late", "urgent", "role"})
-_ANSWER: Final = frozenset({"answer"})
-_ADVICE: Final = frozenset({"advice"})
-_RATED: Final = frozenset({"answer", "details"})
-_OF_REQUESTS: Final[dict[str, frozenset[str]]] = {
-    RECEIVED: _ADVICE,
-    f"{RECEIVED}_assigned": _ADVICE | {"department"},
-    f"{RECEIVED}_triage": _ADVICE,
-    ASSIGNED: _ADVICE | {"department"},
-    f"{ASSIGNED}_triage": _ADVICE,
-    ACCEPTED: frozenset({"department", "answer"}),
-    IN_PROGRESS: frozenset({"department", "answer"}),
-    SCHEDULED: frozenset({"day", "answer"}),
-    ASKED: frozenset({"question", "answer"}),
-    REMINDED: frozenset({"question"}),
-    WAITING: frozenset({"body", "answer"}),
-    EXTENDED: frozenset({"day", "answer"}),
-    CLOSING: _RATED,
-    **{f"{CLOSING}_{outcome}": _RATED for outcome in Outcome},
-    f"{CLOSING}_{Outcome.REFERRED}": _RATED | {"body"},
-    f"{CLOSING}_{Outcome.INVALID}": _ANSWER,
-    f"{CLOSING}_{Outcome.CANCELLED}": _ANSWER,
-    # What routing writes by itself here is Turkish alone and says what the template says in both languages.
-    f"{CLOSING}_{Outcome.DUPLICATE}": frozenset(),
-    f"{CLOSING}_{Outcome.NO_REPLY}": frozenset(),
-    REOPENED: frozenset({"department"}),
-    f"{FOLLOWED}_{Status.SCHEDULED}": frozenset({"day", "answer"}),
-    f"{FOLLOWED}_{Status.RESOLVED}": _ANSWER,
-    f"{FOLLOWED}_{Status.REJECTED}": _ANSWER,
-    f"{FOLLOWED}_{Status.REFERRED}": _ANSWER,
-    # What was written to the master's citizen here (you withdrew, you did not answer) is not for the duplicate's.
-    f"{FOLLOWED}_{Status.CANCELLED}": frozenset(),
-    f"{FOLLOWED}_{Status.DUPLICATE}": frozenset(),
-    f"{FOLLOWED}_{Status.REOPENED}": frozenset(),
-    **{f"{ESCALATED}_{clock}": _STAFF for clock in Clock},
-}
-_SAID: Final[dict[Saying, frozenset[str]]] = {
-    Saying.NOTICE: frozenset({"municipality", "abroad", "notice"}),
-    Saying.WHICH: frozenset({"options"}),
-    Saying.ADDED: _REQUEST,
-    Saying.STOPPED: frozenset({"phone"}),
-    Saying.CLOSED: _REQUEST | {"options"},
-}
-_DIGEST: Final = frozenset({"department", "today", "open", "overdue", "soon", "list", "url"})
-# Which placeholders each template must have; these and the municipality's name and telephone it may have.
-EXPECTED: Final[dict[str, frozenset[str]]] = {
-    **{name: special | _REQUEST for name, special in _OF_REQUESTS.items()},
-    **{f"{SAYING}{saying}": _SAID.get(saying, frozenset()) for saying in Saying},
-    DIGEST: _DIGEST,
-}
-
-
-class BrokenTemplates(Exception):
-    """
-    A template file is not as it must be; the message names the file, the template and what is wrong.
-    """
 
 
 class _Texts(BaseModel):
@@ -134,7 +61,7 @@ def load_templates(folder: Path = TEMPLATES) -> "Templates":
         layout = load_layout(folder)
     except TemplateError as error:
         raise BrokenTemplates(f"mail.html: {type(error).__name__}: {error.message}") from None
-    templates = Templates(found, layout)
+    templates = Templates(found, layout, load_meta(folder))
     _try(templates)
     return templates
 
@@ -145,12 +72,12 @@ def _check(place: str, texts: _Texts, expected: frozenset[str]) -> None:
         if not template.is_valid():
             raise BrokenTemplates(f"{place}: {part}: a lone $")
         names = set(template.get_identifiers())
-        if unknown := names - _COMMON - expected:
+        if unknown := names - COMMON - expected:
             raise BrokenTemplates(f"{place}: {part}: unknown ${min(unknown)}")
         needed = {
-            "subject": _SUBJECT & expected,
+            "subject": IN_SUBJECT & expected,
             "mail": expected,
-            "short": expected - _MAIL_ONLY,
+            "short": expected - MAIL_ONLY,
         }[part]
         if missing := needed - names:
             raise BrokenTemplates(f"{place}: {part}: ${min(missing)} is missing")
@@ -200,22 +127,18 @@ def _fill(text: str, words: Mapping[str, str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _shorten(text: str, words: Mapping[str, str]) -> str:
     """
     The template filled, in one line of at most ``SHORT_LIMIT`` characters: what a department wrote is cut, its question
     last.
     """
-    template, lined = Template(text), {name: _line(word) for name, word in words.items()}
+    template, lined = Template(text), {name: one_line(word) for name, word in words.items()}
     for name in ("answer", "body", "list", "question"):
-        over = len(_line(template.substitute(lined))) - SHORT_LIMIT
+        over = len(one_line(template.substitute(lined))) - SHORT_LIMIT
         if over > 0 and lined.get(name):
             kept = lined[name][: max(0, len(lined[name]) - over - 1)].rstrip()
             lined[name] = f"{kept}…" if kept else ""
-    return _line(template.substitute(lined))
+    return one_line(template.substitute(lined))
 
 
 _OPEN: Final = {Language.TR: "Başvurunuzu açın", Language.EN: "Open your request"}
@@ -232,6 +155,7 @@ class Templates:
 
     texts: dict[tuple[Language, str], _Texts]
     layout: Layout
+    meta: MetaTemplates
 
     def render(self, house: House, request_id: str, row: Row, language: Language) -> Message:
         """
@@ -248,6 +172,7 @@ class Templates:
             choices=choices_of(request_id, row, language),
             button=opener_of(row, language),
             asks_place=row.kind == f"{SAYING}{Saying.WHERE}",
+            template=self.meta.call(name, request_id, row, words, house, language),
             data=data_of(house, request_id, row) if row.for_partner else None,
         )
 
@@ -279,5 +204,5 @@ class Templates:
         A template's subject, mail and short form with these words.
         """
         texts = self.texts[language, name]
-        subject = _line(Template(texts.subject).substitute(words))
+        subject = one_line(Template(texts.subject).substitute(words))
         return subject, _fill(texts.mail, words), _shorten(texts.short, words)

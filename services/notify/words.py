@@ -84,3 +84,10 @@ def words_of(house: House, request_id: str, row: Row, language: Language) -> dic
         "question": (facts.question or "").strip()[:4_000],
         "answer": (facts.answer or "").strip()[:4_000],
     }
+
+
+def one_line(text: str) -> str:
+    """
+    The text without line breaks and double blanks.
+    """
+    return " ".join(text.split())

@@ -16,18 +16,11 @@ from services.common.contracts.tracking import Purpose, good
 from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, Outcome, Status
 from services.notify.catalogue_names import department_name, service_name
 from services.notify.domain import SAYING, Row, State
+from services.notify.expected import DIGEST, EXPECTED, BrokenTemplates
 from services.notify.messages import House, Message
 from services.notify.samples import LONGEST, samples
 from services.notify.settings import NotifySettings
-from services.notify.templates import (
-    DIGEST,
-    EXPECTED,
-    SHORT_LIMIT,
-    TEMPLATES,
-    BrokenTemplates,
-    load_templates,
-    template_for,
-)
+from services.notify.templates import SHORT_LIMIT, TEMPLATES, load_templates, template_for
 from services.notify.transitions import Facts
 from services.routing.policy import Policy
 from tests.unit.notify.lives import CONTACT, NOON, REQUEST
