@@ -20,6 +20,9 @@ events_published_total = Counter("events_published_total", "Records acknowledged
 publish_failures_total = Counter("publish_failures_total", "Records that Kafka did not acknowledge", ["topic"])
 http_requests_total = Counter("http_requests_total", "HTTP answers", ["method", "route", "status"])
 http_seconds = Histogram("http_seconds", "Time to answer", ["method", "route"], buckets=_SECONDS)
+notify_provider_up = Gauge(
+    "notify_provider_up", "0 while a channel's provider is left alone because it fails", ["channel"]
+)
 notifications_total = Counter("notifications_total", "Outcomes of messages", ["transition", "channel", "outcome"])
 notifications_unknown_total = Counter(
     "notifications_unknown_total", "Tries at a message of which nobody knows what became", ["channel"]
