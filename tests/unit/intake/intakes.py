@@ -84,6 +84,7 @@ class World:
         self.public_url = "https://ilkim.example"
         self.definitions = definitions()
         self.rate = Rate(per_second=0, at_once=1)
+        self.gateways: Gateways
         self.http: httpx.AsyncClient
         self.spool: Spool
         self.keeper: Keeper
@@ -154,6 +155,13 @@ class World:
             self.tiles,
         )
         inbox = Inbox(b"0123456789abcdef", self.keeper.keep, system_clock, self.has_number)
+        self.gateways = Gateways(
+            inbox=inbox,
+            tokens=GATEWAYS,
+            own_numbers=frozenset({OWN_NUMBER}),
+            secret=b"0123456789abcdef",
+            clock=system_clock,
+        )
         yield Parts(
             intake=intake,
             declarations=declarations,
@@ -166,13 +174,7 @@ class World:
             citizens=citizens,
             inbox=inbox,
             whatsapp=Hook(inbox, META.encode(), VERIFY, None, system_clock) if self.whatsapp else None,
-            sms=Gateways(
-                inbox=inbox,
-                tokens=GATEWAYS,
-                own_numbers=frozenset({OWN_NUMBER}),
-                secret=b"0123456789abcdef",
-                clock=system_clock,
-            ),
+            sms=self.gateways,
             limits=limits,
             ready=ready,
         )
