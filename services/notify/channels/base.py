@@ -98,3 +98,9 @@ class Reports(Protocol):
         What it says of these; nothing of those about which it says nothing yet. Raises ``TemporaryError``.
         """
         ...
+
+
+class PolledSender(Sender, Reports, Protocol):
+    """
+    A channel whose provider has to be asked.
+    """
