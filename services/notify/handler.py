@@ -147,7 +147,7 @@ class Notifier:
         self._house = house
         self._rules = rules
         self._partners = partners
-        self._afterwards = Afterwards(repository, senders, rules, clock)
+        self.afterwards = Afterwards(repository, senders, rules, clock)
         self._batch = batch
         self._flights = flights
         self._send_timeout = send_timeout
@@ -178,7 +178,7 @@ class Notifier:
             await self._plan(wanted, now)
         reported = [Reported.of(event.data) for event in events if isinstance(event.data, DeliveryReported)]
         if reported:
-            await self._afterwards.put_down(reported)
+            await self.afterwards.put_down(reported)
         if wanted or reported:
             self._unpublished.ring()
         self._due.ring()
@@ -322,7 +322,7 @@ class Notifier:
             thread = domain.thread_of(hand.telling, row)
             letter = Letter(address, message, key, hand.free, row.answers, thread)
             async with asyncio.timeout(self._send_timeout):
-                return Handed(await sender.send(letter), ask=self._afterwards.asks(channel))
+                return Handed(await sender.send(letter), ask=self.afterwards.asks(channel))
         except PermanentError as error:
             return Refused(str(error), error.elsewhere)
         except TemporaryError as error:
@@ -385,8 +385,8 @@ class Notifier:
         For ever: ask providers what became of messages, and find the messages of reports that were too early.
         """
         while True:
-            changed = await _persistently(self._afterwards.again)
-            if await _persistently(self._afterwards.ask_once) or changed:
+            changed = await _persistently(self.afterwards.again)
+            if await _persistently(self.afterwards.ask_once) or changed:
                 self._unpublished.ring()
                 self._due.ring()
                 continue

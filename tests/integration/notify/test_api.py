@@ -11,8 +11,7 @@ import pytest
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit.auth import KeyVerifier, key_hash
 from services.common.kit.guard import People
-from services.common.kit.mongo import Client, connect
-from services.common.kit.settings import MongoSettings
+from services.common.kit.mongo import Client
 from services.notify.api import Deps, create_app
 from services.notify.domain import Contact
 from services.notify.repository import NotifyRepository
@@ -32,13 +31,6 @@ def intake(request: httpx.Request) -> httpx.Response:
     if key_hash("down").encode() in request.content:
         return httpx.Response(502)
     return httpx.Response(404)
-
-
-@pytest.fixture
-async def client(mongo_uri: str) -> AsyncIterator[Client]:
-    client = connect(MongoSettings(uri=mongo_uri))
-    yield client
-    client.close()
 
 
 @pytest.fixture

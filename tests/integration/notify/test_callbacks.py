@@ -15,14 +15,13 @@ from services.common.contracts.topics import CALLS, CONTACTS, LIFECYCLE, Topic
 from services.common.contracts.vocabulary import Outcome, Status
 from services.common.kit.auth import KeyVerifier
 from services.common.kit.guard import People
-from services.common.kit.mongo import Client, connect
-from services.common.kit.settings import MongoSettings
+from services.common.kit.mongo import Client
 from services.common.kit.worker import Delivery, decode_delivery
 from services.notify.api import Deps, create_app
 from services.notify.callbacks import Callback, CallbackState, Missed, callback_id, with_missed
 from services.notify.settings import NotifySettings
 from tests.builders import NOON
-from tests.integration.notify.test_notifier import Scene
+from tests.integration.notify.scene import Scene
 from tests.people import FakeTokens, signed_in
 
 pytestmark = pytest.mark.integration
@@ -30,13 +29,6 @@ PERSON = "7" * 32
 ITEM = callback_id(PERSON)
 CONTACT = "c_" + "1" * 32
 AYSE = signed_in("operator")
-
-
-@pytest.fixture
-async def client(mongo_uri: str) -> AsyncIterator[Client]:
-    client = connect(MongoSettings(uri=mongo_uri))
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ Notify on the real database: repeats, crashes and races end in one outcome a mes
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -12,23 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.common.contracts.envelope import Record, decode
-from services.common.contracts.events import Notification
 from services.common.contracts.ids import random_request_id
-from services.common.contracts.vocabulary import Language, NotifyVia, Outcome, Status
-from services.common.kit.clock import FrozenClock
-from services.common.kit.mongo import Client, connect
+from services.common.contracts.vocabulary import Outcome, Status
+from services.common.kit.mongo import Client
 from services.common.kit.publisher import PublishFailed
-from services.common.kit.settings import MongoSettings
-from services.common.kit.testing import FakePublisher
 from services.common.kit.worker import Delivery
-from services.notify.channels.base import Letter, PermanentError, TemporaryError
-from services.notify.domain import Rules, Telling
-from services.notify.handler import Notifier
-from services.notify.messages import House, Message
-from services.notify.repository import NotifyRepository
-from services.notify.staff import load_staff
-from services.notify.templates import load_templates
+from services.notify.channels.base import PermanentError, TemporaryError
+from tests.integration.notify.scene import Scene
 from tests.unit.notify.lives import (
     CONTACT,
     EVENTS,
@@ -45,119 +34,6 @@ from tests.unit.notify.lives import (
 )
 
 pytestmark = pytest.mark.integration
-TEMPLATES = load_templates()
-HOUSE = House({Language.TR: "İlkadım Belediyesi", Language.EN: "İlkadım Municipality"}, "444 55 01", "http://x.example")
-
-
-class Provider:
-    """
-    A provider in memory that fails as it is told to.
-    """
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[str, str, Message]] = []
-        self.fail_with: list[Exception] = []
-
-    async def send(self, letter: Letter, /) -> str | None:
-        """
-        Take the message, or raise what was asked for.
-        """
-        if self.fail_with:
-            raise self.fail_with.pop()
-        self.taken.append((letter.key, letter.to, letter.message))
-        return letter.key
-
-    async def close(self) -> None:
-        """
-        Nothing to close.
-        """
-
-
-class LosingPublisher(FakePublisher):
-    """
-    Kafka takes the records but the answer is lost, as often as ``lose`` says.
-    """
-
-    lose = 0
-
-    async def publish(self, records: Record | Sequence[Record]) -> None:
-        """
-        Keep the records; then maybe raise.
-        """
-        await super().publish(records)
-        if self.lose:
-            self.lose -= 1
-            raise PublishFailed("the answer was lost")
-
-
-class Scene:
-    """
-    A notifier with all its parts at hand.
-    """
-
-    def __init__(self, client: Client, database: str) -> None:
-        self.clock = FrozenClock(NOON)
-        self.provider = Provider()
-        self.kafka = LosingPublisher()
-        self.repository = NotifyRepository(client, database)
-        self.notifier = Notifier(
-            self.repository,
-            self.kafka,
-            dict.fromkeys((NotifyVia.EMAIL, NotifyVia.SMS, NotifyVia.WHATSAPP), self.provider),
-            TEMPLATES,
-            load_staff(),
-            HOUSE,
-            Rules(),
-            clock=self.clock,
-        )
-
-    async def telling(self, request_id: str = REQUEST) -> Telling:
-        """
-        What is stored of a request.
-        """
-        return (await self.repository.tellings([request_id]))[request_id]
-
-    async def run_dry(self, request_id: str = REQUEST) -> None:
-        """
-        Let time pass until nothing is left to do.
-        """
-        for _ in range(200):
-            telling = await self.telling(request_id)
-            if telling.next_at is None:
-                break
-            self.clock.now = max(self.clock.now, telling.next_at)
-            _, hands = await self.notifier.take()
-            await self.notifier.fly(hands)
-        self.clock.advance(timedelta(seconds=2))
-        while await self.notifier.publish_once():
-            pass
-
-    def outcomes(self, request_id: str = REQUEST) -> dict[str, set[tuple[str, str, bytes]]]:
-        """
-        By transition: type, id and bytes of what was published, without the queued ones.
-        """
-        found: dict[str, set[tuple[str, str, bytes]]] = {}
-        for record in self.kafka.records:
-            event = decode(record.topic, record.key, record.value, record.headers)
-            assert isinstance(event.data, Notification)
-            kind = type(event.data).__name__.removeprefix("Notification")
-            if kind != "Queued" and event.data.request_id == request_id:
-                found.setdefault(event.data.transition, set()).add((kind, event.meta.id, record.value or b""))
-        return found
-
-
-@pytest.fixture
-async def client(mongo_uri: str) -> AsyncIterator[Client]:
-    client = connect(MongoSettings(uri=mongo_uri))
-    yield client
-    client.close()
-
-
-@pytest.fixture
-async def house(client: Client, database: str) -> Scene:
-    house = Scene(client, database)
-    await house.repository.prepare()
-    return house
 
 
 async def test_a_request_is_told_once_with_its_department(house: Scene) -> None:
@@ -297,7 +173,7 @@ async def test_the_loops_send_and_publish_by_themselves(client: Client, database
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("handle"), st.lists(st.sampled_from([*EVENTS, contact()]), min_size=1, max_size=4)),
-        st.tuples(st.just("send"), st.sampled_from(["well", "crash before", "crash after", "away", "refused"])),
+        st.tuples(st.just("send"), st.sampled_from(["well", "crash", "away", "refused"])),
         st.tuples(st.just("publish"), st.booleans()),
         st.tuples(st.just("wait"), st.sampled_from([1, 40])),
     ),
@@ -338,14 +214,10 @@ async def live(house: Scene, steps: list[tuple[str, object]], request_id: str) -
                 await house.notifier.handle([mine(event) for event in events])
             case ("send", how):
                 _, hands = await house.notifier.take()
-                if how == "crash before":
+                if how == "crash":  # nobody wrote down what became of it
                     continue
-                if how == "crash after":  # the provider has it, nobody wrote that down
-                    house.provider.taken += [(h.row.claim or "", "", None) for h in hands]  # type: ignore[misc]
-                    continue
-                house.provider.fail_with = {"away": [TemporaryError("a")], "refused": [PermanentError("b")]}.get(
-                    str(how), []
-                )
+                errors: dict[str, list[Exception]] = {"away": [TemporaryError("a")], "refused": [PermanentError("b")]}
+                house.provider.fail_with = errors.get(str(how), [])
                 await house.notifier.fly(hands)
                 house.provider.fail_with = []
             case ("publish", lost):
