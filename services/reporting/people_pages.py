@@ -17,7 +17,7 @@ from services.common.kit.http import Problem
 from services.common.kit.logs import logger
 from services.common.kit.people import Person
 from services.common.ui import PagesOf
-from services.common.ui.words import Words
+from services.common.ui.words import ROLES, Words
 from services.reporting.accounts import NotThere
 from services.reporting.people import Account, BadAccount
 from services.reporting.people_repository import Entry
@@ -44,6 +44,12 @@ WHAT: Final[dict[str, Words]] = {
     "sessions_ended": Words("Oturumlar kapatıldı", "Sessions ended"),
     "contact_view": Words("İletişim bilgisi görüldü", "Contact viewed"),
 }
+_PURPOSES: Final[dict[str, Words]] = {
+    "password": Words("parola ile", "by password"),
+    "oidc": Words("kurum hesabıyla", "by the house's account"),
+    **{role.value: words for role, words in ROLES.items()},
+    **{slug: Words(department.tr, department.en) for slug, department in catalogue().departments.items()},
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -58,7 +64,7 @@ class Line:
     what: Words
     who: str
     about: str
-    purpose: str
+    purpose: Words
     address: str
     tone: str
 
@@ -253,12 +259,26 @@ def _lines(rows: list[Entry], names: dict[str, str]) -> list[Line]:
             what=WHAT.get(row.what, Words(row.what, row.what)),
             who=names.get(row.who or "", row.who or ""),
             about=names.get(row.about or "", row.about or ""),
-            purpose=row.purpose or "",
+            purpose=purpose_in_words(row),
             address=row.address or "",
             tone={"sign_in_failed": "warn", "contact_view": "info"}.get(row.what, "neutral"),
         )
         for row in rows
     ]
+
+
+def purpose_in_words(row: Entry) -> Words:
+    """
+    Why something was done: a reader's own words as they are, ours (``password``, roles and departments) as people say.
+    """
+    purpose = row.purpose or ""
+    if row.what == "contact_view":
+        return Words(purpose, purpose)
+    sides = [[_PURPOSES.get(word, Words(word, word)) for word in side.split()] for side in purpose.split(" → ")]
+    return Words(
+        " → ".join(", ".join(word.tr for word in side) for side in sides),
+        " → ".join(", ".join(word.en for word in side) for side in sides),
+    )
 
 
 def _midnight(text: str) -> datetime | None:
