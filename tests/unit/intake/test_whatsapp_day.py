@@ -31,7 +31,7 @@ class Play:
     """
     The conversations of a day, as the worker would have them if it were never late.
 
-    A file whose id begins with ``LATER`` comes at the second try, ``GONE`` never; sound and film are refused.
+    A file whose id begins with ``LATER`` comes at the second try; ``GONE`` is not there, sound and film are refused.
     """
 
     def __init__(self, day: Day) -> None:
@@ -39,7 +39,7 @@ class Play:
         self.conversations: dict[str, Conversation] = {}
         self.names: dict[str, str] = {}
         self.people: dict[str, str] = {}
-        self.closed: dict[str, int] = {}
+        self.closed: dict[str, int] = {}  # by the name of the request
         self.records: list[Record] = []
         for message_id in sorted({row["id"] for body in day.bodies for row in rows_of(body)}):
             first = message_id_of(Channel.WHATSAPP, message_id)
@@ -47,6 +47,18 @@ class Play:
 
     def number_of(self, name: str) -> str:
         return next(number for number, known in self.names.items() if known == name)
+
+    def name_of(self, request_id: str) -> str:
+        return self.names[request_id]
+
+    def closing_of(self, name: str) -> int | None:
+        return self.closed.get(name)
+
+    def ours_of(self, name: str) -> str:
+        return "wamid.OURS." + name.removeprefix("wamid.")
+
+    def person_of(self, contact_id: str) -> str:
+        return self.people[contact_id]
 
     def run(self) -> None:
         for moment in self.day.moments:
@@ -56,13 +68,11 @@ class Play:
 
     def take(self, moment: Moment) -> None:
         if moment.closed is not None:
-            self.closed[self.number_of(moment.closed)] = moment.seq
+            self.closed[moment.closed] = moment.seq
             return
-        for inbound in parse(bytes_of(moment.body, self.number_of), moment.at).messages:
+        for inbound in parse(bytes_of(moment.body, self), moment.at).messages:
             contact = contact_of(inbound, SECRET, moment.at)
-            self.people.setdefault(contact.contact_id, contact.name or "")
-            if inbound.was is None or contact.name:
-                self.people[contact.contact_id] = contact.name or ""
+            self.people[contact.contact_id] = contact.name or self.people.get(contact.contact_id, "")
             self.hear(message_of(inbound, SECRET, moment.at), moment.at)
 
     def hear(self, message: MessageReceived, now: datetime) -> None:
@@ -78,11 +88,11 @@ class Play:
         requests = {
             one.request_id: OwnRequest(
                 one.request_id,
-                Status.RESOLVED if one.request_id in self.closed else Status.ASSIGNED,
+                Status.RESOLVED if self.name_of(one.request_id) in self.closed else Status.ASSIGNED,
                 "fen-isleri",
                 "yol-cukur",
                 one.at,
-                self.closed.get(one.request_id),
+                self.closing_of(self.name_of(one.request_id)),
             )
             for one in made
         }
@@ -121,11 +131,11 @@ class Play:
             for file in said.files:
                 if file.provider_id is None or not file.waits or (file.again_at or now) > now:
                     continue
-                away = file.provider_id.startswith("GONE") or (file.provider_id.startswith("LATER") and not file.tries)
-                if away:
+                if file.provider_id.startswith("LATER") and not file.tries:
                     conversation = again(conversation, said.id, file.provider_id, now)
                     continue
-                taken = (file.mime_type or "").startswith(("image/", "application/pdf"))
+                of_kind = (file.mime_type or "").startswith(("image/", "application/pdf"))
+                taken = of_kind and not file.provider_id.startswith("GONE")
                 attachment = "a_" + ids.derived_id(file.provider_id) if taken else None
                 conversation = fetched(conversation, said.id, file.provider_id, attachment, now, RULES)
         return conversation
@@ -135,7 +145,7 @@ class Play:
         self.conversations[conversation.id] = published(conversation, conversation)
 
     def outcome(self) -> dict[str, Any]:
-        return outcome(self.records, self.people.__getitem__, self.names.__getitem__)
+        return outcome(self.records, self)
 
 
 def rows_of(body: Any) -> Iterator[dict[str, Any]]:

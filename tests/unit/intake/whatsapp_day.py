@@ -3,29 +3,29 @@ The recorded day of WhatsApp (tests/data/whatsapp_day): bodies as Meta posts the
 
 ``bodies.jsonl`` has a body or the closing of a request a line, with its time. In a body ``{AYSE.1}`` stands for the
 number of the request that began with the message ``wamid.AYSE.1`` (``{grouped:AYSE.1}``: as it is written to people),
-and our own messages about that request are called ``wamid.OURS.AYSE.…``. ``expected.yaml`` says what is to become of
-it, person by person: the requests, and in their order replies, feedback and what is said.
+``{closing:AYSE.1}`` for the seq of the event that closed it, and ``wamid.OURS.AYSE.1`` for a message of ours about it.
+``expected.yaml`` says what is to become of it.
 """
 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import yaml
 
 from services.common.contracts import ids
 from services.common.contracts.envelope import Record, decode
-from services.common.contracts.events import CitizenReplied, FeedbackSubmitted, MessageWanted, RequestReceived
+from services.common.contracts.events import CitizenReplied, Event, FeedbackSubmitted, MessageWanted, RequestReceived
 
 FOLDER: Final = Path(__file__).parents[2] / "data/whatsapp_day"
 _NUMBER: Final = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{13}\b")
 _GROUPED: Final = re.compile(r"\b([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]\b")
-_STANDS_FOR: Final = re.compile(r"\{(grouped:)?([A-Z]+\.[0-9]+)\}")
+_STANDS_FOR: Final = re.compile(r"\{(grouped:|closing:)?([A-Z]+\.[0-9]+)\}|wamid\.(OURS)\.([A-Z]+\.[0-9]+)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,64 +68,110 @@ def recorded_day() -> Day:
     return Day(moments, yaml.safe_load((FOLDER / "expected.yaml").read_text()))
 
 
-def bytes_of(body: Any, number_of: Callable[[str], str]) -> bytes:
+class Names(Protocol):
     """
-    A body as it is posted, with the requests' numbers in it. ``number_of`` knows them by their first message's name.
-    """
-
-    def number(found: re.Match[str]) -> str:
-        request_id = number_of(f"wamid.{found[2]}")
-        return ids.grouped(request_id) if found[1] else request_id
-
-    return _STANDS_FOR.sub(number, json.dumps(body, ensure_ascii=False)).encode()
-
-
-def outcome(records: list[Record], person_of: Callable[[str], str], name_of: Callable[[str], str]) -> dict[str, Any]:
-    """
-    What became of the day, as ``expected.yaml`` has it. ``person_of`` knows who has a contact, ``name_of`` the message
-    with which a request began.
+    What stands behind the names of the day where it is played: requests by the message with which they began.
     """
 
-    def named(request_id: str) -> str:
-        return f"{{grouped:{name_of(request_id).removeprefix('wamid.')}}}"
-
-    found: dict[str, Any] = defaultdict(list)
-    holders: dict[str, str] = {}
-    for record in records:
-        event = decode(record.topic, record.key, record.value, record.headers).data
-        if isinstance(event, RequestReceived | MessageWanted):
-            holders.setdefault(getattr(event, "request_id", None) or "", person_of(event.contact_id or ""))
-        match event:
-            case RequestReceived():
-                found[person_of(event.contact_id or "")].append(_request(event, name_of))
-            case CitizenReplied():
-                words = _GROUPED.sub(lambda number: named(ids.parse_request_id(number[0])), event.text)
-                found[holders[event.request_id]].append({"reply": words, "to": name_of(event.request_id)})
-            case FeedbackSubmitted():
-                told = {"stars": event.rating, "reopen": event.reopen or None, "comment": event.comment}
-                row = {"feedback": name_of(event.request_id), "closing": event.closing_seq} | told
-                found[holders[event.request_id]].append({key: value for key, value in row.items() if value is not None})
-            case MessageWanted():
-                found[person_of(event.contact_id)].append(_said(event, name_of))
-    return dict(found)
+    def number_of(self, name: str) -> str: ...
+    def name_of(self, request_id: str) -> str: ...
+    def closing_of(self, name: str) -> int | None: ...
+    def ours_of(self, name: str) -> str: ...
+    def person_of(self, contact_id: str) -> str: ...
 
 
-def _request(event: RequestReceived, name_of: Callable[[str], str]) -> dict[str, Any]:
-    place = event.location
-    row = {
-        "request": name_of(event.request_id),
-        "text": event.text,
-        "place": [place.lat, place.lon] if place and place.lat is not None else None,
-        "address": place.address if place else None,
-        "files": len(event.attachments) or None,
-    }
-    return {key: value for key, value in row.items() if value is not None}
+def bytes_of(body: Any, names: Names) -> bytes:
+    """
+    A body as it is posted.
+    """
+
+    def known(found: re.Match[str]) -> str:
+        if found[3]:
+            return names.ours_of(f"wamid.{found[4]}")
+        name = f"wamid.{found[2]}"
+        if found[1] == "closing:":
+            return str(names.closing_of(name))
+        return ids.grouped(names.number_of(name)) if found[1] else names.number_of(name)
+
+    return _STANDS_FOR.sub(known, json.dumps(body, ensure_ascii=False)).encode()
 
 
-def _said(event: MessageWanted, name_of: Callable[[str], str]) -> dict[str, Any]:
-    row = {
-        "say": event.say.value,
-        "about": name_of(event.request_id) if event.request_id else None,
-        "options": [_NUMBER.sub(lambda number: name_of(number[0]), one.id) for one in event.options] or None,
-    }
+def outcome(records: Iterable[Record], names: Names) -> dict[str, Any]:
+    """
+    What became of the day, as ``expected.yaml`` has it.
+    """
+    return _Told(names).all(decode(one.topic, one.key, one.value, one.headers).data for one in records)
+
+
+class _Told:
+    """
+    Events in the words of ``expected.yaml``.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.holders: dict[str, str] = {}
+
+    def all(self, events: Iterable[Event]) -> dict[str, Any]:
+        found: dict[str, Any] = defaultdict(list)
+        for event in events:
+            match event:
+                case RequestReceived():
+                    person = self.names.person_of(event.contact_id or "")
+                    self.holders[event.request_id] = person
+                    found[person].append(_filled(self.request(event)))
+                case CitizenReplied():
+                    row = {"reply": self.words(event.text), "to": self.names.name_of(event.request_id)}
+                    found[self.holders[event.request_id]].append(row)
+                case FeedbackSubmitted():
+                    found[self.holders[event.request_id]].append(_filled(self.feedback(event)))
+                case MessageWanted():
+                    found[self.names.person_of(event.contact_id)].append(_filled(self.said(event)))
+        return dict(found)
+
+    def request(self, event: RequestReceived) -> dict[str, Any]:
+        place = event.location
+        return {
+            "request": self.names.name_of(event.request_id),
+            "text": event.text,
+            "place": [place.lat, place.lon] if place and place.lat is not None else None,
+            "address": place.address if place else None,
+            "files": len(event.attachments) or None,
+        }
+
+    def feedback(self, event: FeedbackSubmitted) -> dict[str, Any]:
+        name = self.names.name_of(event.request_id)
+        return {
+            "feedback": name,
+            "closing": "last" if event.closing_seq == self.names.closing_of(name) else event.closing_seq,
+            "stars": event.rating,
+            "reopen": event.reopen or None,
+            "comment": event.comment,
+        }
+
+    def said(self, event: MessageWanted) -> dict[str, Any]:
+        return {
+            "say": event.say.value,
+            "about": self.names.name_of(event.request_id) if event.request_id else None,
+            "options": [self.option(one.id) for one in event.options] or None,
+        }
+
+    def option(self, written: str) -> str:
+        named = _NUMBER.sub(lambda number: self.names.name_of(number[0]), written)
+        kind, _, rest = named.partition(":")
+        name, _, seq = rest.partition(":")
+        return f"{kind}:{name}:last" if seq and int(seq) == self.names.closing_of(name) else named
+
+    def words(self, text: str) -> str:
+        """
+        A reply with the names of the requests whose numbers stand in it.
+        """
+
+        def named(number: re.Match[str]) -> str:
+            return f"{{grouped:{self.names.name_of(ids.parse_request_id(number[0])).removeprefix('wamid.')}}}"
+
+        return _GROUPED.sub(named, text)
+
+
+def _filled(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value is not None}
