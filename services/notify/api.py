@@ -20,9 +20,12 @@ from services.common.kit.clock import Clock, system_clock
 from services.common.kit.guard import DOCUMENTED, People, install_guard, scoped
 from services.common.kit.http import Problem, StrictRoute, install, problems
 from services.common.kit.people import TokenVerifier
-from services.notify import callbacks_api
+from services.notify import callbacks_api, plan_api
+from services.notify.plan_answer import Basis
 from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
+from services.notify.staff import load_staff
+from services.notify.templates import load_templates
 
 SCOPE = "contacts:read"
 AUDIT_SCOPE = "audit:read"
@@ -179,7 +182,8 @@ async def audit(
 
 def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
     """
-    The app. ``deps`` is for tests; else the app makes its own inside the running loop.
+    The app. ``deps`` is for tests; else the app makes its own inside the running loop. Raises ``BrokenTemplates`` or
+    ``BrokenStaff``.
     """
 
     @asynccontextmanager
@@ -204,6 +208,7 @@ def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
             client.close()
 
     app = FastAPI(title="İLKİM notify", version="1", lifespan=lifespan)
+    app.state.basis = Basis(settings.rules, load_staff(settings.staff_file), load_templates(), settings.house)
 
     async def ready() -> dict[str, object]:
         try:
@@ -216,4 +221,5 @@ def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
     install_guard(app)
     app.include_router(router)
     app.include_router(callbacks_api.router)
+    app.include_router(plan_api.router)
     return app

@@ -9,12 +9,12 @@ message at once.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from services.common.contracts.envelope import Metadata
-from services.common.contracts.events import Lifecycle, MessageWanted
+from services.common.contracts.events import Lifecycle, MessageWanted, Moment
 from services.common.contracts.ids import CONTACT_NONE, derived_id
 from services.common.contracts.topics import LIFECYCLE, MESSAGES_OUT
 from services.common.contracts.vocabulary import Channel, Language, NotifyVia
@@ -62,7 +62,7 @@ class _Model(BaseModel):
 
 class GivenContact(_Model):
     """
-    How the citizen can be reached; for who has erased their data nothing else counts.
+    How the citizen can be reached. ``erased``: the data was erased, nothing else counts. ``late``: it has not come yet.
     """
 
     phone: Annotated[str, StringConstraints(max_length=40)] | None = Field(default=None, description="E.164")
@@ -71,6 +71,7 @@ class GivenContact(_Model):
     language: Language = Language.TR
     notify_via: NotifyVia | None = None
     erased: bool = False
+    late: bool = False
 
 
 class History(_Model):
@@ -79,24 +80,26 @@ class History(_Model):
     today, when they last wrote on WhatsApp, whether they wrote STOP, and when they were last asked for stars.
     """
 
-    events: tuple[dict[str, Any], ...] = Field(default=(), max_length=50)
+    events: tuple[dict[str, Any], ...] = Field(default=(), max_length=20)
     told_today: int = Field(default=0, ge=0, le=100)
-    last_in_at: AwareDatetime | None = None
+    last_in_at: Moment | None = None
     stopped: bool = False
-    surveyed_at: AwareDatetime | None = None
+    surveyed_at: Moment | None = None
 
 
 class Question(_Model):
     """
     ``event``: its ``type`` (``RequestAssigned``, ``StatusChanged``, ``MessageWanted`` …) and its fields as on the wire;
-    what is left out is made up. ``contact``: ``none`` if the citizen left none, ``late`` if it has not come yet.
+    what is left out is made up. Without a ``contact`` the citizen left none.
     """
 
     event: dict[str, Any]
-    contact: GivenContact | Literal["none", "late"] = "none"
+    contact: GivenContact | None = None
     history: History = History()
-    now: AwareDatetime
-    partners: frozenset[str] = Field(default=frozenset(), description="whose systems are told by webhook")
+    now: Moment
+    partners: frozenset[str] = Field(
+        default=frozenset(), max_length=20, description="adapters whose systems are told by webhook"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class Foreseen:
     What becomes of one message: the row as it ended, and when it goes out if it does. ``free``: in our own words.
     """
 
+    request_id: str
     row: Row
     at: datetime | None
     free: bool
@@ -140,6 +144,7 @@ def foresee(question: Question, rules: Rules, staff: Staff) -> tuple[Foreseen, .
     language = contact.language if contact else Language.TR
     found = [
         Foreseen(
+            name,
             row,
             row.sent_at,
             row.channel is NotifyVia.WHATSAPP
@@ -193,7 +198,7 @@ def _event(given: Mapping[str, Any], number: int, question: Question, place: str
         raise NotAsked([(f"{place}.type", f"must be one of {', '.join(TYPES)}")])
     if place != "event" and (not issubclass(kind, Lifecycle) or "occurred_at" not in given):
         raise NotAsked([(f"{place}.occurred_at", "an event of the request's life, and when it was")])
-    contact_id = CONTACT_NONE if question.contact == "none" else CONTACT
+    contact_id = CONTACT_NONE if question.contact is None else CONTACT
     if issubclass(kind, Lifecycle):
         made_up: dict[str, Any] = {"request_id": REQUEST, "seq": number + 1, "occurred_at": question.now}
     else:
@@ -221,7 +226,7 @@ def _contact(question: Question) -> Contact | None:
     The contact as it has arrived; None if it has not.
     """
     given = question.contact
-    if not isinstance(given, GivenContact):
+    if given is None or given.late:
         return None
     if given.erased:
         return Contact(CONTACT, question.now, erased=True)

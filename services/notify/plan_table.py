@@ -45,7 +45,7 @@ class Labelled(_Model):
 
 class NamedContact(Labelled):
     """
-    A contact; without ``has`` it is one of the words of ``Question.contact``.
+    How a citizen can be reached; without ``has`` they left no contact.
     """
 
     has: GivenContact | None = None
@@ -117,10 +117,9 @@ class Table(_Model):
         What the row asks.
         """
         now = _moment(row.at)
-        contact = self.contacts[row.contact].has
         return Question(
             event=self.events[row.event].event | row.more,
-            contact=contact or row.contact,
+            contact=self.contacts[row.contact].has,
             history=History(
                 events=tuple(self._before(before) for before in row.before),
                 told_today=row.told,
