@@ -24,11 +24,11 @@ class Role(StrEnum):
 
 SCOPES_OF: Final[dict[Role, frozenset[str]]] = {
     Role.OPERATOR: frozenset(
-        {"requests:write", "updates:write", "reports:read", "texts:read", "contacts:read", "calls:take"}
+        {"requests:write", "updates:write", "reports:read", "texts:read", "contacts:read", "calls:take", "plan:preview"}
     ),
     Role.DEPARTMENT: frozenset({"updates:write", "reports:read", "texts:read", "visits:read"}),
     Role.MANAGER: frozenset({"reports:read", "texts:read", "crises:write"}),
-    Role.ADMIN: frozenset({"users:write", "audit:read"}),
+    Role.ADMIN: frozenset({"users:write", "audit:read", "plan:preview"}),
 }
 SEE_EVERYTHING: Final = frozenset({Role.OPERATOR, Role.MANAGER})
 
