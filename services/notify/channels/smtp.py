@@ -3,9 +3,11 @@ Mail over SMTP, plain and HTML, over a few connections that stay open.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -18,10 +20,14 @@ import aiosmtplib
 from services.common.kit.clock import Clock, system_clock
 from services.notify.channels.base import Letter, PermanentError, TemporaryError
 from services.notify.domain import Reason
-from services.notify.messages import Message
 
 TIMEOUT_SECONDS: Final = 10.0  # below NOTIFY_SEND_TIMEOUT, so that the code of the failure is known
 PERMANENT: Final = 500
+_MENDED: Final = timedelta(minutes=5)  # how soon to look whether somebody has mended our account
+# Printable ASCII, no brackets within; and no encoded word: Python before 3.11.10 decodes one in any header that it is
+# given, and writes the line break that is in it.
+_MESSAGE_ID: Final = re.compile(r"<(?!.*=\?)[!-;=?-~]{1,250}>")
+_REFERENCES: Final = 19  # the newest, after the first of the thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +46,43 @@ class SmtpSettings:
     connections: int = 4
 
 
-def build_mail(settings: SmtpSettings, to: str, message: Message, key: str, clock: Clock) -> EmailMessage:
+def build_mail(settings: SmtpSettings, letter: Letter, clock: Clock) -> EmailMessage:
     """
-    The mail as it goes out. Its Message-ID derives from the key, so a repeat is the same mail to every mail program.
+    The mail as it goes out. Its Message-ID derives from the key, so a repeat is the same mail to every mail program;
+    what was said before about the request is its thread. Who answers DUR by the program's own button gets no more.
 
-    Raises ``PermanentError`` for an address that is none; no header can be smuggled in through one.
+    Raises ``PermanentError`` for an address that is none; no header can be smuggled in through one, or a subject.
     """
     try:
-        sender, receiver = Address(settings.from_name, addr_spec=settings.from_address), Address(addr_spec=to)
-        to.encode("ascii")
+        sender = Address(_line(settings.from_name), addr_spec=settings.from_address)
+        receiver = Address(addr_spec=letter.to)
+        letter.to.encode("ascii")
     except (ValueError, IndexError, MessageError):  # the last two: what the parser raises for some broken addresses
-        raise PermanentError(Reason.BAD_ADDRESS) from None
+        raise PermanentError(Reason.BAD_ADDRESS, elsewhere=True) from None
     mail = EmailMessage(policy=SMTP_POLICY)
     mail["From"] = sender
     mail["To"] = receiver
-    mail["Subject"] = message.subject
+    mail["Subject"] = _line(letter.message.subject)
     mail["Date"] = format_datetime(clock())
-    mail["Message-ID"] = f"<{key}@{sender.domain}>"
+    mail["Message-ID"] = f"<{letter.key}@{sender.domain}>"
+    before = [*letter.thread, *([letter.answers] if letter.answers is not None else [])]
+    if named := [name for name in dict.fromkeys(before) if _MESSAGE_ID.fullmatch(name)]:
+        mail["In-Reply-To"] = named[-1]
+        mail["References"] = " ".join([named[0], *named[1:][-_REFERENCES:]])
+    mail["List-Unsubscribe"] = f"<mailto:{settings.from_address}?subject=DUR&body=DUR>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail.set_content(message.text)
-    mail.add_alternative(message.html, subtype="html")
+    mail.set_content(letter.message.text)
+    mail.add_alternative(letter.message.html, subtype="html")
     return mail
+
+
+def _line(text: str) -> str:
+    """
+    The text as one line without control characters and without what a header would decode.
+    """
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(printable.replace("=?", "= ?").split())
 
 
 class SmtpSender:
@@ -81,11 +102,10 @@ class SmtpSender:
         """
         Return after the server said 250 to the content.
         """
-        to = letter.to
-        mail = build_mail(self._settings, to, letter.message, letter.key, self._clock)
+        mail = build_mail(self._settings, letter, self._clock)
         async with self._connection() as client:
             try:
-                await client.send_message(mail, sender=self._settings.from_address, recipients=[to])
+                await client.send_message(mail, sender=self._settings.from_address, recipients=[letter.to])
             except aiosmtplib.SMTPRecipientsRefused as refused:
                 code = max((row.code for row in refused.recipients), default=0)
                 self._judge(code, refused)
@@ -96,7 +116,7 @@ class SmtpSender:
     @staticmethod
     def _judge(code: int, cause: Exception) -> None:
         if code >= PERMANENT:
-            raise PermanentError(Reason.REFUSED) from cause
+            raise PermanentError(Reason.REFUSED, elsewhere=True) from cause
         raise TemporaryError(f"smtp_{code}") from cause
 
     @asynccontextmanager
@@ -111,6 +131,8 @@ class SmtpSender:
         except PermanentError:
             keep = True
             raise
+        except aiosmtplib.SMTPAuthenticationError:  # its text may hold the account
+            raise TemporaryError("smtp_login", _MENDED, alert=True) from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise TemporaryError(type(error).__name__) from error
         finally:
@@ -126,6 +148,7 @@ class SmtpSender:
             timeout=TIMEOUT_SECONDS,
             use_tls=settings.security == "tls",
             start_tls=settings.security == "starttls",
+            validate_certs=True,
             username=settings.user,
             password=settings.password,
         )

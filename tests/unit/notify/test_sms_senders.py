@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.contracts.vocabulary import DeliveryStatus
@@ -122,6 +122,7 @@ def test_choices_are_numbered_lines() -> None:
     assert words(asked).splitlines()[1:] == ["1 7XK2-9MQ4-T3BD-M Çöp alınmadı", "2 Yeni bildirim"]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=900), st.lists(st.text(max_size=60), max_size=12))
 def test_whatever_the_words_an_sms_has_few_segments(short: str, titles: list[str]) -> None:
     offered = tuple(Choice(f"c{n}", title) for n, title in enumerate(titles))
