@@ -16,7 +16,9 @@ from services.common.contracts.envelope import ContractError, Received, decode
 from services.common.contracts.events import (
     Lifecycle,
     Notification,
+    NotificationDelivered,
     NotificationQueued,
+    NotificationRead,
     RequestAssigned,
     RequestRegistered,
 )
@@ -24,6 +26,8 @@ from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, departmen
 
 DEPARTMENT_TOPICS: Final = {department_topic(slug).name: slug for slug in catalogue().departments}
 WATCHED: Final = (LIFECYCLE.name, NOTIFICATIONS.name, *DEPARTMENT_TOPICS)
+
+NO_OUTCOME: Final = (NotificationQueued, NotificationDelivered, NotificationRead)
 
 Telling = tuple[str, str, str, int]
 """request_id, transition, recipient, attempt."""
@@ -162,7 +166,7 @@ def facts(seen: Iterable[Seen]) -> Facts:
 
 
 def _telling(found: Facts, data: Notification, event_id: str) -> None:
-    if isinstance(data, NotificationQueued) or data.late:
+    if isinstance(data, NO_OUTCOME) or data.late:
         return
     key = (data.request_id, data.transition, data.recipient, data.attempt)
     found.outcomes[key][event_id] = type(data).__name__.removeprefix("Notification")

@@ -13,7 +13,9 @@ from services.common.contracts.events import (
     Lifecycle,
     MasterProgressed,
     Notification,
+    NotificationDelivered,
     NotificationQueued,
+    NotificationRead,
     RequestAssigned,
     RequestEscalated,
     RequestRegistered,
@@ -249,7 +251,7 @@ class Journal:
         key = (data.transition, data.attempt)
         if isinstance(data, NotificationQueued):
             trace.queued.add(key)
-        elif not data.late:
+        elif not (data.late or isinstance(data, NotificationDelivered | NotificationRead)):
             trace.outcomes[key].add(event_id)
             outcome = type(data).__name__.removeprefix("Notification")
             trace.told[key] = Told(outcome, data.channel, data.reason, data.recipient)
