@@ -132,7 +132,7 @@ async def test_a_whole_life_arrives_as_mails_to_the_citizen_and_to_staff(
         load_templates(),
         load_staff(),
         NotifySettings().house,
-        Rules(),
+        Rules(daily_limit=100),
         clock=clock,
     )
     try:
