@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -174,11 +175,11 @@ async def lived_through(uri: str, again: int, dies_at: list[int]) -> list[Record
     try:
         await store.keep_sent({(Channel.WHATSAPP, "ours"): OPEN}, NOON)
         for batch in (GIVEN[:2], GIVEN[2:], (GIVEN[again],)):
-            await until_alive(lambda one, batch=batch: one.take(batch))
+            await until_alive(partial(Conversations.take, messages=batch))
         for seconds in (30, 60, 130, 140, 150, 160):
             now = NOON + timedelta(seconds=seconds)
-            await until_alive(lambda one: one.fetch())
-            await until_alive(lambda one: one.sweep())
+            await until_alive(Conversations.fetch)
+            await until_alive(Conversations.sweep)
         row = await client[database]["conversations"].find_one({})
         assert "Çukur" not in str(row)
     finally:
@@ -220,8 +221,14 @@ def published(stack: Stack, topic: topics.Topic, contact_id: str) -> list[Any]:
 def test_an_emergency_by_whatsapp_is_one_request_though_the_worker_is_killed(stack: Stack) -> None:
     person, name, now = secrets.token_hex(16), secrets.token_hex(8), datetime.now(UTC)
     contact_id = "c_" + person
-    fields = {"person": person, "also": (), "contact_id": contact_id, "sent_at": now, "received_at": now}
-    given = message(name, "Kale mahallesinde yangın var", **fields)
+    fields: dict[str, Any] = {
+        "person": person,
+        "also": (),
+        "contact_id": contact_id,
+        "sent_at": now,
+        "received_at": now,
+    }
+    given = message(name, "Kale mahallesinde yangın var", also=(), **fields)
     contact = ContactChanged(contact_id=contact_id, changed_at=now, phone="+905320000001", whatsapp_id="905320000001")
     meta = metadata(given.message_id, given.message_id, given.message_id, now)
     about = metadata(secrets.token_hex(16), given.message_id, given.message_id, now)
