@@ -213,12 +213,18 @@ def _event(given: Mapping[str, Any], number: int, question: Question, place: str
     try:
         return kind.model_validate(made_up | fields | {"contact_id": contact_id})
     except ValidationError as error:
-        raise NotAsked(
-            [
-                (".".join(map(str, (place, *row["loc"]))), row["msg"].removeprefix("Value error, "))
-                for row in error.errors()
-            ]
-        ) from None
+        raise NotAsked(_errors(place, error)) from None
+
+
+def _errors(place: str, error: ValidationError) -> list[tuple[str, str]]:
+    """
+    The fields at fault, each once. Which of a field's alternatives did not fit is left out.
+    """
+    found: dict[str, str] = {}
+    for row in error.errors(include_input=False):
+        field = ".".join(str(part) for part in (place, *row["loc"]) if part != "constrained-str")
+        found.setdefault(field, row["msg"].removeprefix("Value error, "))
+    return list(found.items())
 
 
 def _contact(question: Question) -> Contact | None:
