@@ -20,6 +20,7 @@ MARK: Final = "ILKIM_RUN_DIR"  # in the environment of every process of a stack:
 SECRETS: Final = (
     "API_KEY", "PEOPLE_PASSWORD", "TELEPHONY_TOKEN", "INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET",
     "REPORTING_TOKEN_SECRET", "TRACKING_SECRET", "WHATSAPP_APP_SECRET", "WHATSAPP_VERIFY_TOKEN", "SMS_TOKEN",
+    "NOTIFY_REPORTING_KEY",
 )  # fmt: skip
 
 
@@ -227,6 +228,8 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "NOTIFY_INTAKE_URL": intake,
         "NOTIFY_REPORTING_URL": reporting,
         "NOTIFY_PUBLIC_URL": intake,
+        "NOTIFY_API_PUBLIC_URL": notify,
+        "NOTIFY_REPORTING_PUBLIC_URL": reporting,
         "REPORTING_OPS_PORT": str(base + 14),
         "REPORTING_API_PORT": str(base + 1),
         "REPORTING_PUBLIC_URL": reporting,

@@ -154,7 +154,7 @@ class Stack:
         """
         Start what does not run yet, and return when all of it serves. False if all ran already.
 
-        Infrastructure first, then topics, then the development key and people, then the services. Raises
+        Infrastructure first, then topics, then the keys and the people of development, then the services. Raises
         ``StackError``, with the last lines of its log, if something does not come up; what did come up stays, to be
         looked at.
         """
@@ -175,7 +175,7 @@ class Stack:
         self._bring_up(self.config.infrastructure)
         self._apply_topics()
         if services:
-            self._add_key()
+            self._add_keys()
             self._add_people()
             self._bring_up(SERVICES)
         return True
@@ -403,9 +403,10 @@ class Stack:
             raise StackError("the broker's topics differ from the contract:\n" + "\n".join(differences))
         self._say(f"{'topics':<14} agree after {time.monotonic() - began:4.1f} s")
 
-    def _add_key(self) -> None:
-        key = ("--name", "dev", "--scopes", "*", "--key", self.env["API_KEY"])
-        self._command("the development key could not be added", "services.intake", "keys", "add", *key)
+    def _add_keys(self) -> None:
+        for name, scopes, secret in (("dev", "*", "API_KEY"), ("notify", "reports:read", "NOTIFY_REPORTING_KEY")):
+            key = ("--name", name, "--scopes", scopes, "--key", self.env[secret])
+            self._command(f"the key {name} could not be added", "services.intake", "keys", "add", *key)
 
     def _add_people(self) -> None:
         password = self.env["PEOPLE_PASSWORD"]

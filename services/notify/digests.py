@@ -4,14 +4,13 @@ The morning digests at work: what is open is read from reporting over HTTP, each
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
-from pymongo import IndexModel
-from pymongo.errors import DuplicateKeyError
 
+from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import derived_id
 from services.common.contracts.vocabulary import Level
 from services.common.kit import mongo
@@ -19,14 +18,15 @@ from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
 from services.notify.digest import Work, digest, due
+from services.notify.digest_repository import DigestRepository
 from services.notify.domain import STAFF
 from services.notify.messages import House
+from services.notify.settings import NotifySettings
 from services.notify.staff import Staff
 from services.notify.templates import Templates
 from services.notify.times import ISTANBUL
 
 log = logger(__name__)
-KEEP: Final = timedelta(days=30)
 EVERY: Final = timedelta(minutes=1)
 PATIENCE: Final = 10.0
 SEND_SECONDS: Final = 30.0
@@ -70,45 +70,6 @@ class OpenWork:
                 break
             asked["cursor"] = cursor
         return found
-
-
-class DigestRepository:
-    """
-    ``digests``: whom a digest was written to on which day. The insert decides who of several processes writes it.
-    """
-
-    def __init__(self, client: mongo.Client, database: str) -> None:
-        self._digests = client[database]["digests"]
-
-    async def prepare(self) -> None:
-        """
-        Make the indexes.
-        """
-        keep = IndexModel("at", expireAfterSeconds=int(KEEP.total_seconds()), name="keep")
-        await mongo.ensure_indexes(self._digests, [IndexModel("day"), keep])
-
-    async def done(self, day: date) -> set[str]:
-        """
-        The departments that have theirs.
-        """
-        return {row["department"] async for row in self._digests.find({"day": day.isoformat()}, {"department": 1})}
-
-    async def claim(self, day: date, department: str) -> bool:
-        """
-        Whether it is ours to write.
-        """
-        row = {"_id": f"{day}/{department}", "day": day.isoformat(), "department": department, "at": datetime.now(UTC)}
-        try:
-            await self._digests.insert_one(row)
-        except DuplicateKeyError:
-            return False
-        return True
-
-    async def release(self, day: date, department: str) -> None:
-        """
-        It could not be written: somebody may try again.
-        """
-        await self._digests.delete_one({"_id": f"{day}/{department}"})
 
 
 class Digests:
@@ -182,3 +143,28 @@ class Digests:
         except (TemporaryError, TimeoutError) as error:
             log.warning("a digest was not handed over yet", department=department, reason=type(error).__name__)
             await self._repository.release(day, department)
+
+
+def digests_of(
+    settings: NotifySettings,
+    http: httpx.AsyncClient,
+    repository: DigestRepository,
+    sender: Sender,
+    templates: Templates,
+    staff: Staff,
+) -> Digests | None:
+    """
+    The digests as they are set, or None without a key for reporting.
+    """
+    if settings.reporting_key is None:
+        return None
+    return Digests(
+        repository,
+        OpenWork(http, settings.reporting_url, settings.reporting_key.get_secret_value()),
+        sender,
+        templates,
+        staff,
+        settings.house,
+        settings.reporting_public_url,
+        tuple(catalogue().departments),
+    )

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 from uuid import uuid4
 
+import httpx
 import orjson
 
 from services.common.contracts.envelope import TYPE_PREFIX, Metadata, Record
@@ -39,6 +40,7 @@ from services.common.kit.worker import Delivery, Handle, WorkerSpec, background,
 from services.common.kit.worker import Sender as Kafka
 from services.notify import callbacks, choosing, domain, planning, sending
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
+from services.notify.digests import digests_of
 from services.notify.domain import CONVERSATION, PARTNER, Contact, Person, Reason, Row, Rules, Telling
 from services.notify.messages import House
 from services.notify.reports import Afterwards
@@ -450,8 +452,12 @@ def worker_spec(
                 flights=settings.flights,
                 send_timeout=settings.send_timeout.total_seconds(),
             )
-            async with background(notifier.deliver, notifier.publish, notifier.follow, notifier.watch):
-                yield notifier.handle
+            async with httpx.AsyncClient() as http:
+                mails = out[NotifyVia.EMAIL]
+                digests = digests_of(settings, http, repository.digests, mails, templates, staff)
+                more = [] if digests is None else [digests.run]
+                async with background(notifier.deliver, notifier.publish, notifier.follow, notifier.watch, *more):
+                    yield notifier.handle
         finally:
             for sender in out.values():
                 await sender.close()

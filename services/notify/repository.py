@@ -1,6 +1,7 @@
 """
 Notify's collections: ``contacts``, ``tellings`` (ledger and outbox in one, a document a request), ``reports`` whose
-message is not known yet, and ``audit``; the call-back list stands in callbacks_repository.py, the persons in people.py.
+message is not known yet, and ``audit``; the call-back list stands in callbacks_repository.py, the persons in people.py,
+the morning digests in digest_repository.py.
 
 A telling is written only if nobody wrote it since it was read; who comes second reads and decides again.
 """
@@ -16,6 +17,7 @@ from pymongo.errors import BulkWriteError
 
 from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
 from services.notify.callbacks_repository import CallbackRepository
+from services.notify.digest_repository import DigestRepository
 from services.notify.documents import contact_from, contact_to, report_from, report_to, telling_from, telling_to
 from services.notify.domain import Contact, State, Telling
 from services.notify.people import PeopleRepository
@@ -38,6 +40,7 @@ class NotifyRepository:
         self._reports = db["reports"]
         self.callbacks = CallbackRepository(client, database)
         self.people = PeopleRepository(client, database)
+        self.digests = DigestRepository(client, database)
 
     async def prepare(self) -> None:
         """
@@ -57,6 +60,7 @@ class NotifyRepository:
         )
         await self.callbacks.prepare()
         await self.people.prepare()
+        await self.digests.prepare()
         await ensure_indexes(self._reports, [IndexModel("kept_at", expireAfterSeconds=int(KEEP_EARLY.total_seconds()))])
         await ensure_indexes(
             self._audit,

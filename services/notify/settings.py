@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.contracts.vocabulary import Language
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+from services.notify.channels.settings import ChannelSettings
 from services.notify.domain import Rules
 from services.notify.messages import House
 from services.notify.staff import STAFF_FILE
@@ -29,7 +30,9 @@ class NotifySettings(BaseSettings):
     is written to who need not be; none if both are the same. ``daily_limit``: how many messages a person gets a day.
     ``next_day_at``: when what was beyond it goes. ``own_addresses``: our own numbers and mailboxes, never written to.
     Without an ``smtp_host`` mails go into files, as the other channels do. With a ``tracking_secret``, the same that
-    intake has, the link in a message lets its reader see their own request.
+    intake has, the link in a message lets its reader see their own request. With a ``reporting_key``, an API key with
+    the scope reports:read alone, departments get their morning digest. ``public_url`` is where citizens are (intake),
+    ``api_public_url`` and ``reporting_public_url`` where those who work here open notify's and reporting's pages.
     """
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", frozen=True)
@@ -37,6 +40,7 @@ class NotifySettings(BaseSettings):
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    channels: ChannelSettings = Field(default_factory=ChannelSettings)
     database: str = "notify"
     ops_port: int = Field(default=8013, ge=0, le=65535)
     api_host: str = "127.0.0.1"
@@ -44,6 +48,9 @@ class NotifySettings(BaseSettings):
     intake_url: str = "http://127.0.0.1:8000"
     reporting_url: str = "http://127.0.0.1:8001"
     public_url: str = "http://127.0.0.1:8000"
+    api_public_url: str = "http://127.0.0.1:8002"
+    reporting_public_url: str = "http://127.0.0.1:8001"
+    reporting_key: SecretStr | None = Field(default=None, min_length=16)
     tracking_secret: SecretStr | None = Field(default=None, min_length=16)
 
     hold: timedelta = _TIMES.hold
