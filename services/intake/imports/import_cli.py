@@ -86,9 +86,9 @@ class Progress:
             print(file=self._out)
 
 
-class NoKey(Exception):
+class Unfit(Exception):
     """
-    There is no API key to send with.
+    Something on the command line does not serve; the message says what would.
     """
 
 
@@ -103,10 +103,8 @@ def run(args: Namespace) -> int:
         try:
             mapping = load(args.mapping)
             key = None if args.dry_run else _key(args.key_file, settings)
-            report = None
-            if args.report:
-                report = files.enter_context(Path(args.report).open("w", encoding="utf-8-sig", newline=""))
-        except (BadMapping, NoKey, OSError) as error:
+            report = files.enter_context(_report(Path(args.report), file)) if args.report else None
+        except (BadMapping, Unfit, OSError) as error:
             print(error, file=sys.stderr)
             return 2
         done = "good" if args.dry_run else "taken"
@@ -135,12 +133,18 @@ async def _import(work: Import, found: Iterable[Row], key: str | None, url: str,
         await work.run(found, Sender(http).send, at_once)
 
 
+def _report(path: Path, file: Path) -> TextIO:
+    if path.resolve() == file.resolve():
+        raise Unfit("--report must be another file than the one that is imported")
+    return path.open("w", encoding="utf-8-sig", newline="")
+
+
 def _key(file: str | None, settings: ImportSettings) -> str:
     key = Path(file).read_text(encoding="utf-8").strip() if file else ""
     if not file and settings.api_key is not None:
         key = settings.api_key.get_secret_value()
     if not (key and key.isascii() and key.isprintable()):
-        raise NoKey("an API key is needed: in the file --key-file, or in INTAKE_API_KEY")
+        raise Unfit("an API key is needed: in the file --key-file, or in INTAKE_API_KEY")
     return key
 
 

@@ -63,6 +63,14 @@ def _wanted(answer: httpx.Response) -> float:
     return min(max(float(given), 1.0), _LONGEST_PAUSE) if given.isascii() and given.isdigit() else 5.0
 
 
+def _told(answer: httpx.Response) -> list[Fault]:
+    try:
+        problem = answer.json()
+        return [Fault(row["field"], row["message"]) for row in problem["errors"]] or [Fault("", problem["detail"])]
+    except (ValueError, KeyError, TypeError):
+        raise Stopped("intake answers 422 and not what is wrong: is this its address?") from None
+
+
 def _faults(answer: httpx.Response) -> list[Fault]:
     match answer.status_code:
         case 202:
@@ -72,8 +80,7 @@ def _faults(answer: httpx.Response) -> list[Fault]:
         case 413:
             return [Fault("", "is too large")]
         case 422:
-            errors = answer.json()["errors"]
-            return [Fault(row["field"], row["message"]) for row in errors] or [Fault("", answer.json()["detail"])]
+            return _told(answer)
         case 401 | 403:
             raise Stopped(f"intake answers {answer.status_code}: the key must be one with the scope requests:write")
         case status:

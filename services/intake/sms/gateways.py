@@ -38,6 +38,8 @@ class Gateways:
         Keep the texts in their order; ``ignored`` counts what else came. A return means: kept. Raises what the inbox
         raises, and then all may be told again.
         """
+        for outcome, times in ignored.items():
+            metrics.inbound_total.labels(CHANNEL, outcome).inc(times)
         outcomes = Counter(ignored)
         for text in texts:
             found = seen(text, gateway, self._own_numbers, self._secret, self._clock())
@@ -46,9 +48,8 @@ class Gateways:
             if found.inbound is not None:
                 await self._inbox.take(found.inbound)
             self._remember(found.known_by)
+            metrics.inbound_total.labels(CHANNEL, found.outcome).inc()
             outcomes[found.outcome] += 1
-        for outcome, times in outcomes.items():
-            metrics.inbound_total.labels(CHANNEL, outcome).inc(times)
         if outcomes:
             log.info("texts came in", gateway=gateway, **outcomes)
 

@@ -3,7 +3,7 @@ What gateways call things: every body that one of them sends becomes texts, whoe
 
 A gateway is set up to call ``/webhooks/sms/<its token>`` with one of the shapes below, one message or several of them
 (a JSON array, or an array called ``messages``), as JSON or as a form. It gives the whole text, its parts joined. Times
-without a zone are Istanbul's.
+without a zone are Istanbul's. İletimerkezi is not among them: its webhook brings reports of deliveries alone.
 """
 
 import re

@@ -209,7 +209,7 @@ def answering(*answers: int | Exception) -> tuple[httpx.AsyncClient, Counter[str
         now = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(now, Exception):
             raise now
-        return httpx.Response(now, json={"detail": "no", "errors": []}, headers={"Retry-After": "soon"})
+        return httpx.Response(now, json=["somebody else's answer"], headers={"Retry-After": "soon"})
 
     return httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://intake"), asked
 
@@ -232,7 +232,9 @@ async def test_an_intake_that_stays_away_ends_the_import_not_the_row() -> None:
     assert told.work.counts == Counts()
 
 
-@pytest.mark.parametrize(("status", "why"), [(401, "key"), (403, "requests:write"), (404, "address"), (500, "500")])
+@pytest.mark.parametrize(
+    ("status", "why"), [(401, "key"), (403, "requests:write"), (404, "address"), (500, "500"), (422, "address")]
+)
 async def test_an_answer_that_no_row_can_change_ends_the_import(status: int, why: str) -> None:
     http, asked = answering(status)
     with pytest.raises(Stopped, match=why):
@@ -328,6 +330,7 @@ def test_without_a_report_the_first_refused_rows_are_said(tmp_path: Path, comman
         ([SAMPLES / "cimer.csv", "--mapping", "partner"], "the header lacks: id"),
         ([SAMPLES / "cimer.csv", "--mapping", "cimer", "--key-file", "none"], "No such file"),
         ([SAMPLES / "cimer.csv", "--mapping", "cimer", "--report", "none/out.csv"], "No such file"),
+        ([SAMPLES / "cimer.csv", "--mapping", "cimer", "--report", SAMPLES / "cimer.csv"], "another file"),
         ([SAMPLES / "cimer.csv", "--mapping", "cimer", "--at-once", "0"], "must be 1 to 64"),
     ],
 )
