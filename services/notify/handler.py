@@ -8,15 +8,14 @@ have to be asked. Each may die at any point: what it had in hand is found again 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol, TypeVar
 from uuid import uuid4
 
-import httpx
 import orjson
 
 from services.common.contracts.envelope import TYPE_PREFIX, Metadata, Record
@@ -30,23 +29,19 @@ from services.common.contracts.events import (
     MessageReceived,
     MessageWanted,
 )
-from services.common.contracts.topics import CALLS, CONTACTS, LIFECYCLE, MESSAGES_IN, MESSAGES_OUT
+from services.common.contracts.topics import CONTACTS
 from services.common.contracts.vocabulary import NotifyVia
-from services.common.kit import metrics, mongo
+from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
-from services.common.kit.ops import Health
-from services.common.kit.worker import Delivery, Handle, WorkerSpec, background, within_budget
-from services.common.kit.worker import Sender as Kafka
+from services.common.kit.worker import Delivery, within_budget
 from services.notify import callbacks, choosing, domain, planning, sending
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
-from services.notify.digests import digests_of
 from services.notify.domain import CONVERSATION, PARTNER, Contact, Person, Reason, Row, Rules, Telling
 from services.notify.messages import House
 from services.notify.reports import Afterwards
 from services.notify.repository import NotifyRepository
 from services.notify.sending import Away, Handed, Refused, Result, Unanswered
-from services.notify.settings import NotifySettings
 from services.notify.staff import Staff
 from services.notify.statuses import Reported
 from services.notify.templates import Templates
@@ -424,44 +419,3 @@ def _count(record: Record) -> None:
     if kind == "failed":
         who = "staff" if str(data["recipient"]).startswith(domain.STAFF) else "a citizen"
         log.error(f"{who} was not told", request_id=data["request_id"], transition=transition, reason=data["reason"])
-
-
-def worker_spec(
-    settings: NotifySettings, templates: Templates, staff: Staff, senders: Callable[[], Mapping[NotifyVia, Sender]]
-) -> WorkerSpec:
-    """
-    The worker: consumer group ``notify`` on contacts, requests.lifecycle, calls and both topics of messages.
-    """
-
-    @asynccontextmanager
-    async def lifespan(kafka: Kafka, health: Health) -> AsyncIterator[Handle]:
-        client = mongo.connect(settings.mongo)
-        out = senders()
-        try:
-            repository = NotifyRepository(client, settings.database)
-            await within_budget(repository.prepare, BUDGET_SECONDS)
-            notifier = Notifier(
-                repository,
-                kafka,
-                out,
-                templates,
-                staff,
-                settings.house,
-                settings.rules,
-                batch=settings.batch,
-                flights=settings.flights,
-                send_timeout=settings.send_timeout.total_seconds(),
-            )
-            async with httpx.AsyncClient() as http:
-                mails = out[NotifyVia.EMAIL]
-                digests = digests_of(settings, http, repository.digests, mails, templates, staff)
-                more = [] if digests is None else [digests.run]
-                async with background(notifier.deliver, notifier.publish, notifier.follow, notifier.watch, *more):
-                    yield notifier.handle
-        finally:
-            for sender in out.values():
-                await sender.close()
-            client.close()
-
-    topics = (CONTACTS, MESSAGES_IN, LIFECYCLE, CALLS, MESSAGES_OUT)
-    return WorkerSpec(GROUP, tuple(topic.name for topic in topics), lifespan, settings.ops_port)

@@ -2,7 +2,7 @@
 Notify's settings (``NOTIFY_…``), read once in ``__main__``.
 """
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Literal
@@ -95,7 +95,9 @@ class NotifySettings(BaseSettings):
         The times, for the pure core.
         """
         named = {field.name for field in fields(Rules)} & set(type(self).model_fields)
-        return Rules(**{name: getattr(self, name) for name in named})
+        rules = Rules(**{name: getattr(self, name) for name in named})
+        told = self.channels.whatsapp is not None  # files say nothing afterwards
+        return rules if told else replace(rules, status_wait=timedelta())
 
     @property
     def house(self) -> House:

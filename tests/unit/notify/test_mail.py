@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.common.contracts.vocabulary import Language, NotifyVia
-from services.notify.__main__ import senders
 from services.notify.channels.base import Letter, PermanentError
 from services.notify.channels.file import FileSender
-from services.notify.channels.smtp import SmtpSender, SmtpSettings, build_mail
-from services.notify.settings import NotifySettings
+from services.notify.channels.smtp import SmtpSettings, build_mail
 from tests.unit.notify.lives import NOON, REQUEST
 from tests.unit.notify.test_messages import HOUSE, ROW, TEXTS
 
@@ -65,8 +63,3 @@ async def test_a_repeat_writes_the_same_file_again(tmp_path: Path) -> None:
     assert file.name == "key.json"
     assert file.stat().st_mode & 0o077 == 0
     await sender.close()
-
-
-def test_without_a_mail_server_mails_go_into_files_like_the_rest() -> None:
-    assert {type(sender) for sender in senders(NotifySettings(smtp_host="")).values()} == {FileSender}
-    assert type(senders(NotifySettings())[NotifyVia.EMAIL]) is SmtpSender

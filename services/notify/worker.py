@@ -1,0 +1,68 @@
+"""
+Notify's worker: what it reads, what runs beside, and what it is made of.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+
+from services.common.contracts.topics import CALLS, CONTACTS, LIFECYCLE, MESSAGES_IN, MESSAGES_OUT
+from services.common.contracts.vocabulary import NotifyVia
+from services.common.kit import mongo
+from services.common.kit.ops import Health
+from services.common.kit.worker import Handle, WorkerSpec, background, within_budget
+from services.common.kit.worker import Sender as Kafka
+from services.notify.channels.base import Sender
+from services.notify.channels.http import new_client
+from services.notify.digests import digests_of
+from services.notify.handler import BUDGET_SECONDS, GROUP, Notifier
+from services.notify.partners import Partner
+from services.notify.repository import NotifyRepository
+from services.notify.settings import NotifySettings
+from services.notify.staff import Staff
+from services.notify.templates import Templates
+
+TOPICS = (CONTACTS, MESSAGES_IN, LIFECYCLE, CALLS, MESSAGES_OUT)
+Senders = Callable[[NotifySettings, Mapping[str, Partner], httpx.AsyncClient], Mapping[NotifyVia, Sender]]
+
+
+def worker_spec(
+    settings: NotifySettings, templates: Templates, staff: Staff, partners: Mapping[str, Partner], senders: Senders
+) -> WorkerSpec:
+    """
+    The worker: consumer group ``notify`` on contacts, requests.lifecycle, calls and both topics of messages.
+    """
+
+    @asynccontextmanager
+    async def lifespan(kafka: Kafka, health: Health) -> AsyncIterator[Handle]:
+        client = mongo.connect(settings.mongo)
+        async with new_client() as http:
+            out = senders(settings, partners, http)
+            try:
+                repository = NotifyRepository(client, settings.database)
+                await within_budget(repository.prepare, BUDGET_SECONDS)
+                notifier = Notifier(
+                    repository,
+                    kafka,
+                    out,
+                    templates,
+                    staff,
+                    settings.house,
+                    settings.rules,
+                    partners=frozenset(partners),
+                    batch=settings.batch,
+                    flights=settings.flights,
+                    send_timeout=settings.send_timeout.total_seconds(),
+                )
+                digests = digests_of(settings, http, repository.digests, out[NotifyVia.EMAIL], templates, staff)
+                more = [] if digests is None else [digests.run]
+                loops = (notifier.deliver, notifier.publish, notifier.follow, notifier.watch, *more)
+                async with background(*loops):
+                    yield notifier.handle
+            finally:
+                for sender in out.values():
+                    await sender.close()
+                client.close()
+
+    return WorkerSpec(GROUP, tuple(topic.name for topic in TOPICS), lifespan, settings.ops_port)
