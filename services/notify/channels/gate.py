@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
@@ -32,7 +31,7 @@ class Alarm(Protocol):
     Tells staff that a channel needs them.
     """
 
-    async def __call__(self, channel: NotifyVia, code: str, since: datetime, /) -> None: ...
+    async def __call__(self, channel: str, code: str, since: datetime, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Pace:
     """
 
     rate: float
-    at_once: int = 32
+    at_once: int = 100
 
 
 class Gate:
@@ -56,7 +55,7 @@ class Gate:
     def __init__(
         self,
         sender: Sender,
-        channel: NotifyVia,
+        channel: str,
         pace: Pace,
         alarm: Alarm | None = None,
         clock: Clock = system_clock,
@@ -184,7 +183,7 @@ class PolledGate(Gate):
     def __init__(
         self,
         sender: PolledSender,
-        channel: NotifyVia,
+        channel: str,
         pace: Pace,
         alarm: Alarm | None = None,
         clock: Clock = system_clock,

@@ -12,7 +12,7 @@ import pytest
 
 from services.notify.channels.base import Letter, PermanentError, TemporaryError
 from services.notify.channels.http import new_client
-from services.notify.channels.webhook import WebhookSender
+from services.notify.channels.webhook import PartnersSender, WebhookSender
 from services.notify.messages import Message
 from services.notify.partners import PARTNERS_FILE, BrokenPartners, Partner, load_partners
 from tests.standins.faults import Fault
@@ -30,24 +30,24 @@ async def partner() -> AsyncIterator[StandInPartner]:
 
 
 @pytest.fixture
-async def sender(partner: StandInPartner) -> AsyncIterator[WebhookSender]:
+async def sender(partner: StandInPartner) -> AsyncIterator[PartnersSender]:
     async with new_client() as client:
-        yield WebhookSender({"muhtar-app": Partner(partner.url, SECRET)}, client)
+        yield PartnersSender({"muhtar-app": WebhookSender(Partner(partner.url, SECRET), client)})
 
 
-async def test_the_partners_library_takes_our_signature(partner: StandInPartner, sender: WebhookSender) -> None:
+async def test_the_partners_library_takes_our_signature(partner: StandInPartner, sender: PartnersSender) -> None:
     assert await sender.send(LETTER) is None
     assert partner.heard == [("notify-key-1", TOLD)]
 
 
-async def test_another_secret_is_not_taken(partner: StandInPartner, sender: WebhookSender) -> None:
+async def test_another_secret_is_not_taken(partner: StandInPartner, sender: PartnersSender) -> None:
     partner.secret = "whsec_" + "A" * 32
     with pytest.raises(TemporaryError, match="http_401"):
         await sender.send(LETTER)
     assert partner.heard == []
 
 
-async def test_a_repeat_is_known_by_its_id(partner: StandInPartner, sender: WebhookSender) -> None:
+async def test_a_repeat_is_known_by_its_id(partner: StandInPartner, sender: PartnersSender) -> None:
     partner.faults.then(Fault.LOST)
     with pytest.raises(TimeoutError):
         await sender.send(LETTER)
@@ -56,7 +56,9 @@ async def test_a_repeat_is_known_by_its_id(partner: StandInPartner, sender: Webh
 
 
 @pytest.mark.parametrize("status", [404, 410, 301, 302, 307, 308])
-async def test_gone_is_gone_and_nobody_is_followed(partner: StandInPartner, sender: WebhookSender, status: int) -> None:
+async def test_gone_is_gone_and_nobody_is_followed(
+    partner: StandInPartner, sender: PartnersSender, status: int
+) -> None:
     partner.headers = {"Location": partner.url}
     partner.faults.then(status)
     with pytest.raises(PermanentError, match=f"http_{status}"):
@@ -65,7 +67,7 @@ async def test_gone_is_gone_and_nobody_is_followed(partner: StandInPartner, send
 
 
 @pytest.mark.parametrize("status", [400, 429, 500, 502, 503])
-async def test_what_can_be_mended_is_tried_again(partner: StandInPartner, sender: WebhookSender, status: int) -> None:
+async def test_what_can_be_mended_is_tried_again(partner: StandInPartner, sender: PartnersSender, status: int) -> None:
     partner.faults.then(status)
     with pytest.raises(TemporaryError, match=f"http_{status}"):
         await sender.send(LETTER)
@@ -85,7 +87,7 @@ async def test_what_can_be_mended_is_tried_again(partner: StandInPartner, sender
     ],
 )
 async def test_retry_after_is_obeyed_within_an_hour(
-    partner: StandInPartner, sender: WebhookSender, given: str, least: timedelta, most: timedelta
+    partner: StandInPartner, sender: PartnersSender, given: str, least: timedelta, most: timedelta
 ) -> None:
     partner.headers = {"Retry-After": given}
     partner.faults.then(429)
@@ -97,7 +99,7 @@ async def test_retry_after_is_obeyed_within_an_hour(
 
 @pytest.mark.parametrize("given", ["soon", "-5", "Wed, 21 Oct 2015"])
 async def test_a_retry_after_that_is_none_says_nothing(
-    partner: StandInPartner, sender: WebhookSender, given: str
+    partner: StandInPartner, sender: PartnersSender, given: str
 ) -> None:
     partner.headers = {"Retry-After": given}
     partner.faults.then(503)
@@ -106,7 +108,7 @@ async def test_a_retry_after_that_is_none_says_nothing(
     assert error.value.after is None
 
 
-async def test_nobody_is_told_whom_the_file_does_not_name(sender: WebhookSender) -> None:
+async def test_nobody_is_told_whom_the_file_does_not_name(sender: PartnersSender) -> None:
     with pytest.raises(PermanentError, match="no_such_partner"):
         await sender.send(replace(LETTER, to="cimer"))
     with pytest.raises(PermanentError, match="nothing_to_tell"):
