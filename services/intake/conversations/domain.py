@@ -13,7 +13,7 @@ from services.common.contracts.ids import family_of
 from services.common.contracts.vocabulary import Channel, MessageKind, Saying, Status, Wish
 from services.intake.calls.people import OwnRequest, shown
 from services.intake.conversations.inbound import message_id_of
-from services.intake.conversations.making import channel_asks, has_words, rated, reopened, replied, say, without
+from services.intake.conversations.making import rated, reopened, replied, say, without
 from services.intake.conversations.model import (
     Conversation,
     Correction,
@@ -124,9 +124,8 @@ class _Heard:
     def _wished(self, conversation: Conversation, wish: Wish) -> Conversation:
         if conversation.wish_at is not None and self.message.sent_at < conversation.wish_at:
             return conversation
-        stop = wish is Wish.STOP
-        after = replace(conversation, wish_at=self.message.sent_at, stopped=stop)
-        return self._say(after, Saying.STOPPED if stop else Saying.STARTED)
+        after = replace(conversation, wish_at=self.message.sent_at)
+        return self._say(after, Saying.STOPPED if wish is Wish.STOP else Saying.STARTED)
 
     def _unread(self, conversation: Conversation) -> Conversation:
         since = conversation.first_at or self.now - self.rules.longest
@@ -149,7 +148,8 @@ class _Heard:
         if gone:
             return without(conversation, (about,))
         draft = tuple(_changed(said, self.said) if said.id == about else said for said in conversation.draft)
-        return replace(conversation, draft=draft)
+        after = replace(conversation, draft=draft)
+        return self._alarmed(replace(after, urgent_at=after.urgent_at or self.now) if self.known.danger else after)
 
     # --- choices ---
 
@@ -178,7 +178,7 @@ class _Heard:
         if found["req"] and conversation.draft:
             return self._answered(conversation, conversation.draft, number)
         if conversation.draft:
-            return replace(conversation, asked=None, first_at=self.now, last_at=self.now)
+            return replace(conversation, asked=None, next=None, first_at=self.now, last_at=self.now)
         return self._awaits(conversation, Next(self.now + self.rules.which_wait, self.said.id, number))
 
     def _again(self, conversation: Conversation, number: str, seq: int) -> Conversation:
@@ -187,7 +187,7 @@ class _Heard:
         if closing is None:
             return conversation
         ask = Next(self.now + self.rules.which_wait, self.said.id, number, closing)
-        if any(map(has_words, conversation.draft)):
+        if conversation.draft:
             return reopened(conversation, conversation.draft, ask, self.now, self.rules)
         return self._awaits(conversation, ask)
 
@@ -211,8 +211,7 @@ class _Heard:
                 return conversation
             for one in corrections:
                 self.said = _changed(self.said, one.said or self.said)
-        if self.known.danger and not conversation.spoke(Saying.DANGER, self.now - self.rules.late):
-            conversation = self._say(conversation, Saying.DANGER)
+        conversation = self._alarmed(conversation)
         named = self._named(conversation)
         if named is not None:
             return self._answered(conversation, (self.said,), named)
@@ -228,11 +227,16 @@ class _Heard:
         """
         The request that was made so lately that what comes now belongs to it; danger is no afterthought.
         """
-        if conversation.draft or not conversation.made or not channel_asks(conversation.channel):
+        if conversation.draft or not conversation.made or not conversation.asks:
             return None
         latest = conversation.made[-1]
         late = self.now - latest.at > self.rules.late or (self.known.danger and not latest.urgent)
         return None if late else latest.request_id
+
+    def _alarmed(self, conversation: Conversation) -> Conversation:
+        if not self.known.danger or conversation.spoke(Saying.DANGER, self.now - self.rules.late):
+            return conversation
+        return self._say(conversation, Saying.DANGER)
 
     def _named(self, conversation: Conversation) -> str | None:
         """
@@ -260,7 +264,7 @@ class _Heard:
         """
         request = self.known.requests.get(number)
         closed = request is not None and not request.open
-        if not closed or not channel_asks(conversation.channel):
+        if not closed or not conversation.asks:
             after = replied(conversation, saids, number, self.now, self.rules)
             if closed:
                 return self._say(after, Saying.CLOSED, number)
@@ -289,7 +293,7 @@ class _Heard:
             urgent_at=conversation.urgent_at or (self.now if urgent else None),
             asked=None if urgent else conversation.asked,
         )
-        if not (ask and began) or urgent or not channel_asks(after.channel):
+        if not (ask and began) or urgent or not after.asks:
             return after
         offered = self._open(after)
         if not offered:

@@ -37,7 +37,7 @@ AT_ONCE: Final = 8
 FETCH_AT_ONCE: Final = 4
 CONTACTS: Final = 100
 PUBLISHED_WITHIN: Final = timedelta(seconds=5)
-_PAUSE: Final = 0.5
+_PAUSE: Final = 1.0
 _CHANNELS: Final = {
     NotifyVia.WHATSAPP: Channel.WHATSAPP,
     NotifyVia.SMS: Channel.SMS,

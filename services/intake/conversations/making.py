@@ -12,7 +12,7 @@ from typing import Final
 from services.common.contracts import ids, topics
 from services.common.contracts.envelope import encode
 from services.common.contracts.events import Location, MessageWanted, Option
-from services.common.contracts.vocabulary import Channel, Saying
+from services.common.contracts.vocabulary import Saying
 from services.intake.citizen.notice import CURRENT
 from services.intake.conversations.inbound import sound
 from services.intake.conversations.model import Conversation, File, Made, Next, Rules, Said, Seen, Spoken, Tie
@@ -274,10 +274,3 @@ def _pieces(text: str) -> list[str]:
         found.append(left[:cut])
         left = left[cut:]
     return [piece for part in (*found, left) if (piece := sound(part, TEXT_LIMIT))]
-
-
-def channel_asks(channel: Channel) -> bool:
-    """
-    Whether questions are asked on the channel: a letter is answered by letters, hours later.
-    """
-    return channel is not Channel.EMAIL

@@ -209,7 +209,6 @@ class Conversation:
     aliases: tuple[str, ...] = ()
     notice_at: datetime | None = None
     wish_at: datetime | None = None
-    stopped: bool = False
     hidden: bool = False
     number_asked: bool = False
     draft: tuple[Said, ...] = ()
@@ -225,6 +224,13 @@ class Conversation:
     ties: tuple[Tie, ...] = ()
     outbox: tuple[Record, ...] = ()
     rev: int = 0
+
+    @property
+    def asks(self) -> bool:
+        """
+        Whether questions are asked: a letter is answered by letters, hours later.
+        """
+        return self.channel is not Channel.EMAIL
 
     @property
     def fetch_at(self) -> datetime | None:

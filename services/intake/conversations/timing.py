@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from services.common.contracts.vocabulary import Saying
-from services.intake.conversations.making import channel_asks, has_words, reopened, requested, say
+from services.intake.conversations.making import has_words, reopened, requested, say
 from services.intake.conversations.model import Conversation, File, Rules, Said
 
 MOST_IN_A_DRAFT: Final = 50  # then it becomes a request, whatever comes next
@@ -78,7 +78,7 @@ def _lacks(conversation: Conversation) -> Saying | None:
     What is to be asked about the draft and was not.
     """
     first_at = conversation.first_at
-    if first_at is None or not channel_asks(conversation.channel):
+    if first_at is None or not conversation.asks:
         return None
     lacks = None
     if not any(map(has_words, conversation.draft)):
@@ -106,7 +106,7 @@ def _closes_at(conversation: Conversation, rules: Rules) -> datetime | None:
     first_at, last_at = conversation.first_at, conversation.last_at
     if first_at is None or last_at is None:
         return None
-    if not channel_asks(conversation.channel) or len(conversation.draft) >= MOST_IN_A_DRAFT:
+    if not conversation.asks or len(conversation.draft) >= MOST_IN_A_DRAFT:
         return first_at
     waits = any(file.waits for said in conversation.draft for file in said.files)
     if conversation.urgent_at is not None:

@@ -71,11 +71,11 @@ async def test_who_writes_second_is_told(store: ConversationRepository) -> None:
     first = await store.write(None, begun(), NOON)
     assert first is not None
     assert await store.write(None, begun(), NOON) is None
-    assert await store.write(first, replace(first, stopped=True), NOON) is not None
+    assert await store.write(first, replace(first, hidden=True), NOON) is not None
     assert await store.write(first, first, NOON) is None
     there = await store.get(first.id)
     assert there is not None
-    assert there.stopped
+    assert there.hidden
 
 
 async def test_a_person_is_found_by_any_hash_on_the_same_channel_alone(store: ConversationRepository) -> None:

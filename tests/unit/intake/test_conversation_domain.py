@@ -204,6 +204,16 @@ def test_who_wants_it_open_again_and_writes_no_reason_gets_it() -> None:
     assert [(one.reopen, one.comment) for one in talk.feedback] == [(True, "(Gerekçe yazılmadı)")]
 
 
+def test_a_photo_is_a_reason_to_reopen_too() -> None:
+    talk = Talk()
+    closed = knowing(own(DONE, Status.RESOLVED, closed_seq=7), sent={"ours": DONE})
+    talk.hear(message("1", None, kind="media", media=PHOTO, reply_to=("ours",)), closed)
+    talk.hear(message("2", None, sent=20, kind="choice", choice=f"reopen:{DONE}:7"), closed)
+    talk.end()
+    assert [one.comment for one in talk.feedback] == ["(Fotoğraf gönderildi; talebe eklenemedi)"]
+    assert talk.requests == []
+
+
 def test_stars_are_feedback_and_thanked_for() -> None:
     talk = Talk()
     known = knowing(own(DONE, Status.RESOLVED, closed_seq=7))
@@ -244,6 +254,15 @@ def test_an_emergency_without_a_place_is_asked_where_at_once() -> None:
     assert talk.said == ["notice", "danger", "where"]
 
 
+def test_danger_in_a_change_to_a_message_counts_too() -> None:
+    talk = Talk()
+    talk.hear(message("1", "Kale mahallesi"), PLACED)
+    changed = message("2", "Kale mahallesi yanıyor", sent=9, kind="edited", about=message("1").message_id)
+    talk.hear(changed, Known(danger=True, place=True))
+    assert talk.said == ["notice", "danger"]
+    assert [request.text for request in talk.requests] == ["Kale mahallesi yanıyor"]
+
+
 def test_an_emergency_is_not_asked_which_nor_added_to_what_was_just_made() -> None:
     talk = Talk()
     talk.hear(message("1", "Çukur var"), PLACED)
@@ -279,14 +298,10 @@ def test_what_comes_within_ten_minutes_after_a_request_belongs_to_it() -> None:
 
 def test_stop_and_start_are_answered_and_are_no_request() -> None:
     talk = Talk()
-    stopped = []
-    for given, at in (("DUR", 0), ("BAŞLA", 9), ("DUR", 5)):  # the last was overtaken
-        wish = "stop" if given == "DUR" else "start"
-        talk.hear(message(f"{wish}{at}", given, sent=at, wish=wish), at=20 if at == 5 else at)
-        assert talk.conversation is not None
-        stopped.append(talk.conversation.stopped)
+    talk.hear(message("1", "DUR", wish="stop"))
+    talk.hear(message("2", "BAŞLA", sent=9, wish="start"))
+    talk.hear(message("3", "DUR", sent=5, wish="stop"), at=20)  # it was overtaken
     talk.end()
-    assert stopped == [True, False, False]
     assert (talk.said, talk.requests) == (["notice", "stopped", "started"], [])
 
 

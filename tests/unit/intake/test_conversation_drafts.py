@@ -128,6 +128,14 @@ def test_more_than_ten_files_are_counted() -> None:
     assert request.text.endswith("(2 dosya daha gönderildi; eklenemedi)")
 
 
+def test_on_a_faster_clock_everything_but_the_notice_comes_sooner() -> None:
+    talk = Talk(RULES.paced(60))
+    talk.hear(message("1", "Çukur var"), PLACED)
+    talk.until(2)
+    assert len(talk.requests) == 1
+    assert talk.rules.notice_again == RULES.notice_again
+
+
 # --- changed and taken back ---
 
 
