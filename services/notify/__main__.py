@@ -14,6 +14,7 @@ from services.notify import plan_cli
 from services.notify.api import create_app
 from services.notify.channels.factory import senders
 from services.notify.expected import BrokenTemplates
+from services.notify.partners import BrokenPartners
 from services.notify.plan_answer import Basis
 from services.notify.settings import NotifySettings
 from services.notify.staff import BrokenStaff, load_staff
@@ -23,7 +24,7 @@ from services.notify.worker import worker_spec
 
 def main() -> None:
     """
-    Check settings, templates, staff and partners, then do what is asked. Exits 2 on a wrong command line or a broken file.
+    Check settings and files, then do what is asked. Exits 2 on a wrong command line or a broken file.
     """
     settings = NotifySettings()
     try:

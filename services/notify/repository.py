@@ -20,7 +20,7 @@ from services.notify.callbacks_repository import CallbackRepository
 from services.notify.digest_repository import DigestRepository
 from services.notify.documents import contact_from, contact_to, report_from, report_to, telling_from, telling_to
 from services.notify.domain import Contact, State, Telling
-from services.notify.people import PeopleRepository
+from services.notify.people_repository import PeopleRepository
 from services.notify.statuses import KEEP_EARLY, Reported
 
 KEEP_TELLINGS: Final = timedelta(days=90)  # longer than topics and dead letters are kept: a replay finds what was told
