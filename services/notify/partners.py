@@ -40,15 +40,15 @@ class Partner:
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     url: str
-    secret_env: str
 
 
 _FILE: Final = TypeAdapter(dict[str, _Entry])
 
 
-def load_partners(path: Path, environment: Mapping[str, str]) -> Mapping[str, Partner]:
+def load_partners(path: Path, secrets: Mapping[str, str]) -> Mapping[str, Partner]:
     """
-    Read and check the file; the secrets come from ``environment``. Raises ``BrokenPartners``.
+    Read and check the file; the secrets, by the partners' names, come from NOTIFY_PARTNER_SECRETS. Raises
+    ``BrokenPartners``.
     """
     try:
         entries = _FILE.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -59,11 +59,13 @@ def load_partners(path: Path, environment: Mapping[str, str]) -> Mapping[str, Pa
         raise BrokenPartners(f"{path.name}: {type(error).__name__}") from error
     found = {}
     for name, entry in entries.items():
-        secret = environment.get(entry.secret_env)
-        wrong = _wrong(name, entry.url) or _wrong_secret(entry.secret_env, secret)
+        secret = secrets.get(name)
+        wrong = _wrong(name, entry.url) or _wrong_secret(secret)
         if wrong or secret is None:
             raise BrokenPartners(f"{path.name}: {name}: {wrong}")
         found[name] = Partner(entry.url, secret)
+    if unknown := sorted(set(secrets) - set(found)):
+        raise BrokenPartners(f"NOTIFY_PARTNER_SECRETS: {', '.join(unknown)} is not in {path.name}")
     return found
 
 
@@ -89,13 +91,13 @@ def _safe(parts: SplitResult, host: str) -> bool:
         return parts.scheme == "http" and host == "localhost"
 
 
-def _wrong_secret(variable: str, secret: str | None) -> str | None:
+def _wrong_secret(secret: str | None) -> str | None:
     if secret is None:
-        return f"secret_env: {variable} is not set"
+        return "NOTIFY_PARTNER_SECRETS has no secret for it"
     try:
         size = len(b64decode(secret.removeprefix(_PREFIX), validate=True)) if secret.startswith(_PREFIX) else 0
     except binascii.Error:
         size = 0
     if not _LEAST_BYTES <= size <= _MOST_BYTES:
-        return f"secret_env: {variable} is not {_PREFIX} and base64 of {_LEAST_BYTES} to {_MOST_BYTES} bytes"
+        return f"its secret is not {_PREFIX} and base64 of {_LEAST_BYTES} to {_MOST_BYTES} bytes"
     return None

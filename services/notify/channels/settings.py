@@ -2,7 +2,6 @@
 The channels' settings (``NOTIFY_WHATSAPP_…``, ``NOTIFY_SMS_…`` and so on), read once in ``__main__``.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
@@ -22,8 +21,9 @@ class ChannelSettings(BaseSettings):
     """
     A channel of which nothing is set writes into files. ``…_rate``: messages a second that the provider takes from us.
     ``sms_user`` and ``sms_password`` are NetGSM's sub-user, or İletimerkezi's API key and the hash that its panel gives
-    with it; ``sms_sender`` the name registered there. ``alert_to``: who gets a mail when a provider is down, with
-    commas between.
+    with it; ``sms_sender`` the name registered there. ``partner_secrets``: what webhooks to each partner of
+    ``partners_file`` are signed with, a JSON object. ``alert_to``: who gets a mail when a provider is down, with commas
+    between.
     """
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", frozen=True)
@@ -39,6 +39,7 @@ class ChannelSettings(BaseSettings):
     sms_rate: float = Field(default=50, gt=0)
     mail_rate: float = Field(default=50, gt=0)
     partners_file: Path = PARTNERS_FILE
+    partner_secrets: Mapping[str, SecretStr] = Field(default_factory=dict)
     partner_rate: float = Field(default=20, gt=0)
     alert_to: str = ""
 
@@ -90,6 +91,7 @@ class ChannelSettings(BaseSettings):
 
     def partners(self) -> Mapping[str, Partner]:
         """
-        Whose systems are told by webhook; their secrets come from the environment. Raises ``BrokenPartners``.
+        Whose systems are told by webhook. Raises ``BrokenPartners``.
         """
-        return load_partners(self.partners_file, os.environ)
+        secrets = {name: secret.get_secret_value() for name, secret in self.partner_secrets.items()}
+        return load_partners(self.partners_file, secrets)

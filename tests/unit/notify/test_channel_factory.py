@@ -2,6 +2,7 @@
 Which sender each channel gets, and what wrong settings say.
 """
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,7 +124,7 @@ def test_wrong_settings_are_named(given: dict[str, Any], wrong: str) -> None:
 
 def test_settings_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "partners.yaml"
-    file.write_text("muhtar-app: {url: 'https://muhtar.example/', secret_env: MUHTAR}", encoding="utf-8")
+    file.write_text("muhtar-app: {url: 'https://muhtar.example/'}", encoding="utf-8")
     monkeypatch.setenv("NOTIFY_PARTNERS_FILE", str(file))
     monkeypatch.setenv("NOTIFY_ALERT_TO", "bilgi-islem@example.org, nobetci@example.org")
     monkeypatch.setenv("NOTIFY_SMS_GATEWAY", "netgsm")
@@ -134,7 +135,9 @@ def test_settings_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.
     assert given.sms is not None
     assert given.sms.url == "https://api.netgsm.com.tr"
     assert PASSWORD not in repr(given)
-    with pytest.raises(BrokenPartners, match="MUHTAR is not set"):
+    with pytest.raises(BrokenPartners, match="no secret for it"):
         given.partners()
-    monkeypatch.setenv("MUHTAR", SECRET)
+    monkeypatch.setenv("NOTIFY_PARTNER_SECRETS", json.dumps({"muhtar-app": SECRET}))
+    given = NotifySettings().channels
     assert given.partners() == {"muhtar-app": Partner("https://muhtar.example/", SECRET)}
+    assert SECRET not in repr(given)

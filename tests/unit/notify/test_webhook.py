@@ -118,14 +118,19 @@ async def test_nobody_is_told_whom_the_file_does_not_name(sender: PartnersSender
 # --- the file ---
 
 
+def test_a_secret_of_nobody_is_a_mistake() -> None:
+    with pytest.raises(BrokenPartners, match="muhtar-app is not in partners.yaml"):
+        load_partners(PARTNERS_FILE, {"muhtar-app": SECRET})
+
+
 def test_the_file_that_comes_with_notify_names_nobody() -> None:
     assert load_partners(PARTNERS_FILE, {}) == {}
 
 
 def _load(tmp_path: Path, name: str, url: str, secret: str | None = SECRET) -> object:
     file = tmp_path / "partners.yaml"
-    file.write_text(f"{name}:\n  url: {url}\n  secret_env: MUHTAR\n", encoding="utf-8")
-    return load_partners(file, {} if secret is None else {"MUHTAR": secret})
+    file.write_text(f"{name}:\n  url: {url}\n", encoding="utf-8")
+    return load_partners(file, {} if secret is None else {name: secret})
 
 
 @pytest.mark.parametrize(
@@ -144,8 +149,8 @@ def test_partners_are_reached_over_tls(tmp_path: Path, url: str) -> None:
         ("muhtar-app", "https://user:word@muhtar.example/", SECRET, "without user"),
         ("muhtar-app", "https:///hooks", SECRET, "muhtar-app: url"),
         ("Muhtar App", "https://muhtar.example/", SECRET, "name is an adapter's"),
-        ("muhtar-app", "https://muhtar.example/", None, "MUHTAR is not set"),
-        ("muhtar-app", "https://muhtar.example/", "hunter2", "MUHTAR is not whsec_"),
+        ("muhtar-app", "https://muhtar.example/", None, "muhtar-app: NOTIFY_PARTNER_SECRETS has no"),
+        ("muhtar-app", "https://muhtar.example/", "hunter2", "muhtar-app: its secret is not whsec_"),
         ("muhtar-app", "https://muhtar.example/", "whsec_c2hvcnQ=", "24 to 64 bytes"),
         ("muhtar-app", "https://muhtar.example/", "whsec_???", "24 to 64 bytes"),
     ],
@@ -156,7 +161,7 @@ def test_a_broken_file_says_what_is_wrong(tmp_path: Path, name: str, url: str, s
     assert secret is None or secret not in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["- a", "a: {url: x}", "a: {url: x, secret_env: Y, more: z}", "a: ["])
+@pytest.mark.parametrize("text", ["- a", "a: {}", "a: {url: x, more: z}", "a: ["])
 def test_what_is_no_list_of_partners_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "partners.yaml"
     file.write_text(text, encoding="utf-8")
