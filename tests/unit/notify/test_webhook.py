@@ -119,7 +119,7 @@ async def test_nobody_is_told_whom_the_file_does_not_name(sender: PartnersSender
 
 
 def test_a_secret_of_nobody_is_a_mistake() -> None:
-    with pytest.raises(BrokenPartners, match="muhtar-app is not in partners.yaml"):
+    with pytest.raises(BrokenPartners, match=r"muhtar-app is not in partners\.yaml"):
         load_partners(PARTNERS_FILE, {"muhtar-app": SECRET})
 
 
