@@ -148,8 +148,9 @@ class _Heard:
         if gone:
             return without(conversation, (about,))
         draft = tuple(_changed(said, self.said) if said.id == about else said for said in conversation.draft)
-        after = replace(conversation, draft=draft)
-        return self._alarmed(replace(after, urgent_at=after.urgent_at or self.now) if self.known.danger else after)
+        if draft == conversation.draft or not self.known.danger:
+            return replace(conversation, draft=draft)
+        return self._alarmed(replace(conversation, draft=draft, urgent_at=conversation.urgent_at or self.now))
 
     # --- choices ---
 
@@ -179,21 +180,28 @@ class _Heard:
             return self._answered(conversation, conversation.draft, number)
         if conversation.draft:
             return replace(conversation, asked=None, next=None, first_at=self.now, last_at=self.now)
-        return self._awaits(conversation, Next(self.now + self.rules.which_wait, self.said.id, number))
+        return self._awaits(conversation, Next(self.now + self.rules.which_wait, number))
 
     def _again(self, conversation: Conversation, number: str, seq: int) -> Conversation:
+        """
+        The request is to be open again; if it is, or was never closed, what is said simply belongs to it.
+        """
         request = self.known.requests.get(number)
         closing = seq or (request.closed_seq if request else None)
-        if closing is None:
-            return conversation
-        ask = Next(self.now + self.rules.which_wait, self.said.id, number, closing)
-        if conversation.draft:
-            return reopened(conversation, conversation.draft, ask, self.now, self.rules)
-        return self._awaits(conversation, ask)
+        if request is not None and request.open:
+            closing = None
+        ask = Next(self.now + self.rules.which_wait, number, closing)
+        return (
+            self._went_on(conversation, ask, conversation.draft)
+            if conversation.draft
+            else self._awaits(conversation, ask)
+        )
 
     def _awaits(self, conversation: Conversation, ask: Next) -> Conversation:
-        after = conversation if conversation.next is None else run_out(conversation, self.now, self.rules)
-        return replace(self._say(after, Saying.DESCRIBE, ask.request_id), next=ask)
+        before = conversation.next
+        if before is not None and (before.request_id, before.closing_seq) != (ask.request_id, ask.closing_seq):
+            conversation = run_out(conversation, self.now, self.rules)
+        return replace(self._say(conversation, Saying.DESCRIBE, ask.request_id), next=ask)
 
     def _theirs(self, conversation: Conversation, number: str) -> bool:
         offered = conversation.asked.options if conversation.asked else ()
@@ -217,7 +225,7 @@ class _Heard:
             return self._answered(conversation, (self.said,), named)
         ask = conversation.next
         if ask is not None:
-            return self._went_on(conversation, ask)
+            return self._went_on(conversation, ask, (self.said,))
         latest = self._just_made(conversation)
         if latest is not None:
             return self._answered(conversation, (self.said,), latest)
@@ -250,12 +258,16 @@ class _Heard:
         there = number in self.known.requests or number in {one.request_id for one in conversation.made}
         return number if there else None
 
-    def _went_on(self, conversation: Conversation, ask: Next) -> Conversation:
+    def _went_on(self, conversation: Conversation, ask: Next, saids: tuple[Said, ...]) -> Conversation:
+        """
+        What was said is what a choice was waiting for. A request that was opened again meanwhile needs no reason.
+        """
         if ask.request_id is None:
             return self._drafted(replace(conversation, next=None), ask=False)
-        if ask.closing_seq is not None:
-            return reopened(conversation, (self.said,), ask, self.now, self.rules)
-        return self._answered(conversation, (self.said,), ask.request_id)
+        request = self.known.requests.get(ask.request_id)
+        if ask.closing_seq is not None and not (request is not None and request.open):
+            return reopened(conversation, saids, ask, self.now, self.rules)
+        return self._answered(conversation, saids, ask.request_id)
 
     def _answered(self, conversation: Conversation, saids: tuple[Said, ...], number: str) -> Conversation:
         """

@@ -13,8 +13,9 @@ from services.common.contracts import ids, topics
 from services.common.contracts.envelope import encode
 from services.common.contracts.events import Location, MessageWanted, Option
 from services.common.contracts.vocabulary import Saying
+from services.intake import cleaning
 from services.intake.citizen.notice import CURRENT
-from services.intake.conversations.inbound import sound
+from services.intake.conversations.inbound import MOST_SUBJECT, MOST_TEXT, sound
 from services.intake.conversations.model import Conversation, File, Made, Next, Rules, Said, Seen, Spoken, Tie
 from services.intake.domain import CallOf, accept_feedback, accept_reply, accept_request, metadata
 from services.intake.schemas import MOST_FILES, TEXT_LIMIT, NewFeedback, NewReply, NewRequest, Place
@@ -205,12 +206,12 @@ def has_words(said: Said) -> bool:
     """
     Whether the message says something in words.
     """
-    return sound(said.text, TEXT_LIMIT) is not None
+    return _clean(said.text, MOST_TEXT) is not None
 
 
 def _words_of_request(draft: Sequence[Said], place: Location | None) -> str:
-    lines = [text for said in draft if (text := sound(said.text, 10 * TEXT_LIMIT))]
-    subject = sound(draft[0].subject, TEXT_LIMIT)
+    lines = [text for said in draft if (text := _clean(said.text, MOST_TEXT))]
+    subject = _clean(draft[0].subject, MOST_SUBJECT)
     if subject and subject not in lines:
         lines.insert(0, subject)
     if not lines:
@@ -233,7 +234,7 @@ def _names_alone(draft: Sequence[Said], place: Location | None) -> list[str]:
 def _words_of_reply(saids: Sequence[Said]) -> str:
     lines: list[str] = []
     for said in saids:
-        text = sound(said.text, 10 * TEXT_LIMIT)
+        text = _clean(said.text, MOST_TEXT)
         lines += [text] if text else []
         lines += [_point(said.location)] if said.location is not None else []
         lines += [f"({_name(file)} gönderildi; talebe eklenemedi)" for file in said.files]
@@ -245,7 +246,7 @@ def _name(file: File) -> str:
 
 
 def _point(location: Location) -> str:
-    words = [sound(location.address, _ADDRESS), sound(location.neighbourhood, _NEIGHBOURHOOD)]
+    words = [_clean(location.address, _ADDRESS), _clean(location.neighbourhood, _NEIGHBOURHOOD)]
     if location.lat is not None and location.lon is not None:
         words.append(f"{location.lat:.5f}, {location.lon:.5f}")
     return f"(Konum: {' '.join(filter(None, words))})"
@@ -256,8 +257,8 @@ def _place(location: Location | None) -> Place | None:
         return None
     whole = location.lat is not None and location.lon is not None
     return Place(
-        address=sound(location.address, _ADDRESS),
-        neighbourhood=sound(location.neighbourhood, _NEIGHBOURHOOD),
+        address=_clean(location.address, _ADDRESS),
+        neighbourhood=_clean(location.neighbourhood, _NEIGHBOURHOOD),
         lat=location.lat if whole else None,
         lon=location.lon if whole else None,
     )
@@ -273,4 +274,14 @@ def _pieces(text: str) -> list[str]:
         cut = cut if cut > 0 else TEXT_LIMIT
         found.append(left[:cut])
         left = left[cut:]
-    return [piece for part in (*found, left) if (piece := sound(part, TEXT_LIMIT))]
+    return [piece for part in (*found, left) if (piece := _clean(part, TEXT_LIMIT))]
+
+
+def _clean(text: str | None, limit: int) -> str | None:
+    """
+    Words as our own API takes them, cut to the limit; None if there is nothing to see in them.
+    """
+    try:
+        return cleaning.prose(sound(text, limit) or "", limit)
+    except ValueError:
+        return None

@@ -139,11 +139,10 @@ class Question:
 class Next:
     """
     What the next words are for, because of a choice: a request's, why it is to be open again (``closing_seq``), or a
-    new request's (no ``request_id``). ``cause`` is the choice.
+    new request's (no ``request_id``).
     """
 
     until: datetime
-    cause: str
     request_id: str | None = None
     closing_seq: int | None = None
 

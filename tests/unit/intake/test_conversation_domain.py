@@ -197,6 +197,25 @@ def test_reopening_takes_the_next_words_as_its_reason(choice: str) -> None:
     assert talk.requests == []
 
 
+def test_who_taps_reopen_twice_still_gives_the_reason() -> None:
+    talk = Talk()
+    known = knowing(own(DONE, Status.RESOLVED, closed_seq=7))
+    for name in "12":
+        talk.hear(message(name, None, kind="choice", choice=f"reopen:{DONE}:7"), known)
+    talk.hear(message("3", "Yine bozuldu", sent=50), known)
+    talk.end()
+    assert [one.comment for one in talk.feedback] == ["Yine bozuldu"]
+
+
+def test_words_for_a_request_that_is_open_again_already_are_a_reply() -> None:
+    talk = Talk()
+    talk.hear(message("1", None, kind="choice", choice=f"reopen:{DONE}:7"), knowing(own(DONE, Status.RESOLVED)))
+    talk.hear(message("2", "Yine bozuldu", sent=50), knowing(own(DONE, Status.REOPENED)))
+    talk.hear(message("3", None, sent=700, kind="choice", choice=f"reopen:{DONE}"), knowing(own(DONE)))
+    talk.hear(message("4", "Bekliyorum", sent=750), knowing(own(DONE)))
+    assert [(reply.request_id, reply.text) for reply in talk.replies] == [(DONE, "Yine bozuldu"), (DONE, "Bekliyorum")]
+
+
 def test_who_wants_it_open_again_and_writes_no_reason_gets_it() -> None:
     talk = Talk()
     talk.hear(message("1", None, kind="choice", choice=f"reopen:{DONE}:7"), knowing(own(DONE, Status.RESOLVED)))

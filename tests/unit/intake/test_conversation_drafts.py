@@ -181,6 +181,33 @@ def test_a_change_of_a_message_that_never_came_counts_as_one() -> None:
     assert [request.text for request in talk.requests] == ["düzeltilmiş"]
 
 
+# --- whatever is written ---
+
+ANYTHING = st.text(st.sampled_from("aİ 1\n\t\u3164\u200d\u0301\U0001f6a7<"), max_size=60) | st.text(max_size=60)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    text=ANYTHING,
+    times=st.integers(1, 300),
+    subject=ANYTHING,
+    address=ANYTHING,
+    channel=st.sampled_from(["whatsapp", "sms", "email"]),
+    answers=st.booleans(),
+)
+def test_whatever_is_written_becomes_something(
+    text: str, times: int, subject: str, address: str, channel: str, answers: bool
+) -> None:
+    talk = Talk()
+    place = {"address": address, "neighbourhood": address, "lat": 41.0}
+    given_message = message(
+        "1", text * times, channel=channel, subject=subject, location=place, reply_to=("ours",) if answers else ()
+    )
+    talk.hear(given_message, Known(sent={"ours": OPEN}))
+    talk.end()
+    assert talk.replies if answers else talk.requests
+
+
 # --- any order, any repetition ---
 
 WORDS = st.sampled_from(["Çukur var", "Kale mahallesi", "Çok derin", "Lütfen bakın", "3. sokak"])
