@@ -248,17 +248,22 @@ def message_of(inbound: Inbound, secret: bytes, now: datetime) -> MessageReceive
 
 def records_of(inbound: Inbound, secret: bytes, now: datetime) -> Accepted:
     """
-    The contact, then the message. The same message has the same ids whenever it comes, and differs in when it was
-    received at most. Raises ``NoAddress``.
+    The contact, then the message. Who moved is reached at the new address by the contact of the old one too: their
+    requests have that. The same message has the same ids whenever it comes, and differs in when it was received at
+    most. Raises ``NoAddress``.
     """
     message, contact = message_of(inbound, secret, now), contact_of(inbound, secret, now)
     event_id = message.message_id
-    about_contact = metadata(ids.derived_id(event_id, "contact"), event_id, event_id, now)
-    records = (
-        encode(topics.CONTACTS, about_contact, contact),
-        encode(topics.MESSAGES_IN, metadata(event_id, event_id, event_id, now), message),
-    )
-    return Accepted(event_id, event_id, keyed=False, records=records)
+    contacts = [contact]
+    if message.replaces is not None:
+        before = contact_id_of(inbound.channel, message.replaces, secret)
+        contacts.append(contact.model_copy(update={"contact_id": before}))
+    records = [
+        encode(topics.CONTACTS, metadata(ids.derived_id(event_id, one.contact_id), event_id, event_id, now), one)
+        for one in contacts
+    ]
+    records.append(encode(topics.MESSAGES_IN, metadata(event_id, event_id, event_id, now), message))
+    return Accepted(event_id, event_id, keyed=False, records=tuple(records))
 
 
 def delivery_record(delivery: Delivery, secret: bytes, now: datetime) -> Accepted:
@@ -311,7 +316,7 @@ class Inbox:
         contact = contact_of(inbound, self._secret, OLDEST)  # as of no time: only what it says is compared
         known = self._known(contact, now)
         if known or (_numberless(contact) and await self._has_number(contact.contact_id)):
-            accepted = replace(accepted, records=_without_contact(accepted.records))
+            accepted = replace(accepted, records=_without_contacts(accepted.records))
         await self._keep(accepted)
         if not known:
             self._remember(contact, now)
@@ -344,5 +349,5 @@ def _numberless(contact: ContactChanged) -> bool:
     return contact.notify_via is NotifyVia.WHATSAPP and contact.phone is None
 
 
-def _without_contact(records: tuple[Record, ...]) -> tuple[Record, ...]:
+def _without_contacts(records: tuple[Record, ...]) -> tuple[Record, ...]:
     return tuple(record for record in records if record.topic != topics.CONTACTS.name)

@@ -112,9 +112,18 @@ def test_the_same_message_later_differs_in_when_it_came_alone() -> None:
     assert first.model_copy(update={"received_at": again.received_at}) == again
 
 
-def test_where_the_sender_was_known_before_is_told() -> None:
-    moved = replace(TEXT, kind=MessageKind.MOVED, text=None, was=Party(whatsapp_id="905320000009"))
-    assert message_of(moved, SECRET, NOW).replaces == hashed("whatsapp", "905320000009")
+def test_who_moved_is_known_and_reached_by_both_contacts() -> None:
+    before = replace(TEXT, sender=Party(whatsapp_id="905320000009", phone="+905320000009"))
+    moved = records_of(replace(TEXT, kind=MessageKind.MOVED, text=None, was=before.sender), SECRET, NOW)
+    *contacts, message = (event_of(record) for record in moved.records)
+    assert isinstance(message, MessageReceived)
+    assert message.replaces == hashed("whatsapp", "905320000009")
+    assert [one.contact_id for one in contacts if isinstance(one, ContactChanged)] == [
+        message.contact_id,
+        contact(records_of(before, SECRET, NOW)).contact_id,
+    ]
+    assert {one.phone for one in contacts if isinstance(one, ContactChanged)} == {PHONE}
+    assert len({dict(record.headers)["ce_id"] for record in moved.records}) == 3
 
 
 @pytest.mark.parametrize(

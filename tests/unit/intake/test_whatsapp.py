@@ -397,7 +397,7 @@ def test_whatever_stands_in_a_body_what_is_read_of_it_can_be_kept(odd: Any, kind
     parsed = parse(json.dumps(document).encode(), NOW)
     assert "wamid.LAST" in {m.provider_id for m in parsed.messages}, "a neighbour is never lost"
     for found in parsed.messages:
-        assert len(records_of(found, SECRET, NOW).records) == 2
+        assert len(records_of(found, SECRET, NOW).records) >= 2
     for report in parsed.deliveries:
         assert delivery_record(report, SECRET, NOW).records
 
