@@ -21,7 +21,7 @@ from aiohttp import web
 from tests.standins.faults import Fault, Faults
 from tests.standins.running import serving
 
-TOKEN = "EAAG-stand-in"
+TOKEN = "EAAG-token-of-the-stand-in"
 SECRET = "app-secret-of-the-stand-in"
 PHONE_NUMBER_ID = "106540352242922"
 DISPLAY_NUMBER = "905051785501"
