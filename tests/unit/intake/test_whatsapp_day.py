@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from services.common.contracts import ids
-from services.common.contracts.envelope import Record
+from services.common.contracts.envelope import Record, decode
 from services.common.contracts.events import MessageReceived
-from services.common.contracts.vocabulary import Channel, Status
+from services.common.contracts.vocabulary import Status
 from services.intake.calls.people import OwnRequest
 from services.intake.conversations import danger
 from services.intake.conversations.domain import absorb
-from services.intake.conversations.inbound import contact_of, message_id_of, message_of
+from services.intake.conversations.inbound import contact_of, message_of
 from services.intake.conversations.model import Conversation, Known, Rules
 from services.intake.conversations.timing import again, fetched, next_at, published, tick
 from services.intake.conversations.whatsapp import parse
-from tests.unit.intake.whatsapp_day import Day, Moment, bytes_of, outcome, recorded_day
+from tests.unit.intake.whatsapp_day import Day, Moment, bytes_of, numbers_of, outcome, recorded_day, rows_of
 
 SECRET = b"0123456789abcdef"
 RULES = Rules(SECRET)
@@ -37,13 +37,10 @@ class Play:
     def __init__(self, day: Day) -> None:
         self.day = day
         self.conversations: dict[str, Conversation] = {}
-        self.names: dict[str, str] = {}
+        self.names = numbers_of(day, SECRET)
         self.people: dict[str, str] = {}
         self.closed: dict[str, int] = {}  # by the name of the request
         self.records: list[Record] = []
-        for message_id in sorted({row["id"] for body in day.bodies for row in rows_of(body)}):
-            first = message_id_of(Channel.WHATSAPP, message_id)
-            self.names[ids.keyed_request_id(SECRET, "whatsapp", Channel.WHATSAPP, first)] = message_id
 
     def number_of(self, name: str) -> str:
         return next(number for number, known in self.names.items() if known == name)
@@ -145,13 +142,7 @@ class Play:
         self.conversations[conversation.id] = published(conversation, conversation)
 
     def outcome(self) -> dict[str, Any]:
-        return outcome(self.records, self)
-
-
-def rows_of(body: Any) -> Iterator[dict[str, Any]]:
-    for entry in body.get("entry", []):
-        for change in entry["changes"]:
-            yield from (row for row in change["value"].get("messages", []) if row and "id" in row)
+        return outcome([decode(one.topic, one.key, one.value, one.headers).data for one in self.records], self)
 
 
 @cache

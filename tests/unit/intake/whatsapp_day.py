@@ -10,7 +10,7 @@ number of the request that began with the message ``wamid.AYSE.1`` (``{grouped:A
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import Any, Final, Protocol
 import yaml
 
 from services.common.contracts import ids
-from services.common.contracts.envelope import Record, decode
 from services.common.contracts.events import CitizenReplied, Event, FeedbackSubmitted, MessageWanted, RequestReceived
+from services.common.contracts.vocabulary import Channel
+from services.intake.conversations.inbound import message_id_of
 
 FOLDER: Final = Path(__file__).parents[2] / "data/whatsapp_day"
 _NUMBER: Final = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{13}\b")
@@ -68,6 +69,24 @@ def recorded_day() -> Day:
     return Day(moments, yaml.safe_load((FOLDER / "expected.yaml").read_text()))
 
 
+def rows_of(body: Any) -> Iterator[dict[str, Any]]:
+    """
+    The messages in a body that have an id.
+    """
+    for entry in body.get("entry", []):
+        for change in entry["changes"]:
+            yield from (row for row in change["value"].get("messages", []) if row and "id" in row)
+
+
+def numbers_of(day: Day, secret: bytes) -> dict[str, str]:
+    """
+    Each message of the day by the number that a request has which begins with it.
+    """
+    names = {row["id"] for body in day.bodies for row in rows_of(body)}
+    channel = Channel.WHATSAPP
+    return {ids.keyed_request_id(secret, channel, channel, message_id_of(channel, name)): name for name in names}
+
+
 class Names(Protocol):
     """
     What stands behind the names of the day where it is played: requests by the message with which they began.
@@ -96,11 +115,11 @@ def bytes_of(body: Any, names: Names) -> bytes:
     return _STANDS_FOR.sub(known, json.dumps(body, ensure_ascii=False)).encode()
 
 
-def outcome(records: Iterable[Record], names: Names) -> dict[str, Any]:
+def outcome(events: Sequence[Event], names: Names) -> dict[str, Any]:
     """
     What became of the day, as ``expected.yaml`` has it.
     """
-    return _Told(names).all(decode(one.topic, one.key, one.value, one.headers).data for one in records)
+    return _Told(names, events).all()
 
 
 class _Told:
@@ -108,18 +127,18 @@ class _Told:
     Events in the words of ``expected.yaml``.
     """
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, events: Sequence[Event]) -> None:
         self.names = names
-        self.holders: dict[str, str] = {}
+        self.events = events
+        requests = [event for event in events if isinstance(event, RequestReceived)]
+        self.holders = {one.request_id: names.person_of(one.contact_id or "") for one in requests}
 
-    def all(self, events: Iterable[Event]) -> dict[str, Any]:
+    def all(self) -> dict[str, Any]:
         found: dict[str, Any] = defaultdict(list)
-        for event in events:
+        for event in self.events:
             match event:
                 case RequestReceived():
-                    person = self.names.person_of(event.contact_id or "")
-                    self.holders[event.request_id] = person
-                    found[person].append(_filled(self.request(event)))
+                    found[self.holders[event.request_id]].append(_filled(self.request(event)))
                 case CitizenReplied():
                     row = {"reply": self.words(event.text), "to": self.names.name_of(event.request_id)}
                     found[self.holders[event.request_id]].append(row)
