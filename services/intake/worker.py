@@ -96,6 +96,11 @@ def worker(settings: IntakeSettings) -> WorkerSpec:
             rules=rules,
             clock=system_clock,
         )
+
+        async def keep_people(hashes: Mapping[str, Hashes | None], holders: Mapping[str, str]) -> None:
+            await calls.keep_people(hashes, holders)
+            await store.forget([contact for contact, found in hashes.items() if found is None])
+
         try:
             await repository.prepare()
             await calls.prepare_people()
@@ -108,7 +113,7 @@ def worker(settings: IntakeSettings) -> WorkerSpec:
             ):
                 yield handler(
                     lambda cases, outcomes: repository.apply(cases, outcomes, system_clock()),
-                    calls.keep_people,
+                    keep_people,
                     lambda sent: store.keep_sent(sent, system_clock()),
                     conversations.take,
                 )

@@ -49,6 +49,7 @@ class ConversationRepository:
             self._conversations,
             [
                 IndexModel("hashes"),
+                IndexModel("contact_id"),
                 IndexModel("next_at", sparse=True),
                 IndexModel("fetch_at", sparse=True),
                 IndexModel("outbox_at", sparse=True),
@@ -91,6 +92,13 @@ class ConversationRepository:
             return written
         query = {"_id": before.id, "rev": before.rev}
         return written if (await self._conversations.replace_one(query, body)).matched_count else None
+
+    async def forget(self, contacts: Collection[str]) -> None:
+        """
+        These contacts were erased: nothing is known of their conversations any more.
+        """
+        if contacts:
+            await self._conversations.delete_many({"contact_id": {"$in": list(contacts)}})
 
     async def due(self, now: datetime, published_before: datetime) -> list[str]:
         """
@@ -138,6 +146,7 @@ class ConversationRepository:
             "_id": conversation.id,
             "rev": conversation.rev,
             "channel": conversation.channel,
+            "contact_id": conversation.contact_id,
             "hashes": [conversation.person, *conversation.aliases],
             "state": _FORM.dump_python(replace(conversation, outbox=()), mode="json"),
             "changed_at": now,

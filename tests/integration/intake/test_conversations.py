@@ -99,6 +99,16 @@ async def test_what_is_due_is_found_when_it_is(store: ConversationRepository) ->
     assert await store.to_fetch(NOON) == [one.id]
 
 
+async def test_whoever_was_erased_is_not_known(store: ConversationRepository) -> None:
+    one = await store.write(None, begun(), NOON)
+    assert one is not None
+    await store.forget([])
+    await store.forget(["c_" + "5" * 32])
+    assert await store.get(one.id) == one
+    await store.forget([one.contact_id])
+    assert await store.get(one.id) is None
+
+
 async def test_our_messages_are_found_by_channel_and_providers_id(store: ConversationRepository) -> None:
     for _ in range(2):
         await store.keep_sent({(Channel.WHATSAPP, "x"): OPEN, (Channel.EMAIL, "x"): "7XK29MQ4T3BDA"}, NOON)
