@@ -18,6 +18,7 @@ from typing import Any, Final
 from services.intake import cleaning
 
 MOST: Final = 10_000  # characters of one header that are looked at
+_MOST_PARAMETERS: Final = 4_000  # the library takes minutes over more
 _ENCODED: Final = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,20})?\?([bq])\?([^?]*)\?=", re.IGNORECASE)
 _BETWEEN: Final = re.compile(r"\?=[ \t]{1,80}=\?")
 _CHARSET: Final = re.compile(
@@ -30,8 +31,12 @@ _ANGLES: Final = re.compile(r"<([^<>\s]{1,400})>")
 
 
 class _AsItCame(Compat32):
+    """
+    Headers stay strings, whatever is in them; what describes a part is bounded.
+    """
+
     def header_fetch_parse(self, name: str, value: Any) -> Any:
-        return value
+        return value[:_MOST_PARAMETERS] if name.lower().startswith("content-") else value
 
 
 AS_IT_CAME: Final = _AsItCame()
@@ -56,8 +61,9 @@ def parts(message: "Message[str, str]") -> "list[Message[str, str]]":
     """
     The parts right inside a mail or a part; none if it is a leaf.
     """
-    payload = message.get_payload()
-    return [part for part in payload if isinstance(part, Message)] if isinstance(payload, list) else []
+    if not message.is_multipart():  # asked first: of a leaf, get_payload may raise
+        return []
+    return [part for part in message.get_payload() if isinstance(part, Message)]
 
 
 def header(message: "Message[str, str]", name: str) -> str:
@@ -104,11 +110,10 @@ def addresses(message: "Message[str, str]", name: str) -> list[tuple[str, str]]:
     except (RecursionError, IndexError, ValueError):  # comments in comments; brackets that never close
         found = []
     whole = [(decoded(name).strip("\"' "), address) for name, raw in found if (address := _address(raw))]
-    if whole:
+    if whole and (len(whole) == len(found) or value.count("<") != 1):
         return whole
-    return [
-        (decoded(value.partition("<")[0]).strip("\"' "), a) for raw in _ANGLES.findall(value) if (a := _address(raw))
-    ]
+    name = decoded(value.partition("<")[0]).strip("\"' ")  # may hold a comma that should stand in quotes
+    return [(name, address) for raw in _ANGLES.findall(value) if (address := _address(raw))] or whole
 
 
 def date(message: "Message[str, str]") -> datetime | None:

@@ -20,6 +20,8 @@ from services.intake.mail.quoting import own_words
 MOST_FILES: Final = 10
 _MOST_DASHES: Final = 2_000  # lines that begin with --, as each border between parts does
 _MOST_BORDERS: Final = 60
+_MOST_LINES: Final = 600_000  # 35 MB as mail programs write files have 460,000
+_MOST_WORK: Final = 12_000_000  # the parser compares each line with the border of each part around it
 _MOST_HEAD: Final = 262_144
 _MOST_HOPS: Final = 50
 _DEEPEST: Final = 20
@@ -134,7 +136,11 @@ def _parsed(raw: bytes) -> "Message[str, str]":
     head = re.search(rb"\r?\n\r?\n", raw)
     if (head.start() if head else len(raw)) > _MOST_HEAD:
         raise Unreadable("554 5.6.0 The head of the mail is too large")
-    if raw.count(b"\n--") > _MOST_DASHES or len(re.findall(rb"boundary", raw, re.IGNORECASE)) > _MOST_BORDERS:
+    lines = raw.count(b"\n") + raw.count(b"\r") - raw.count(b"\r\n")
+    borders = len(re.findall(rb"boundary", raw, re.IGNORECASE))
+    if lines > _MOST_LINES or lines * borders > _MOST_WORK:
+        raise Unreadable("554 5.6.0 The mail has too many lines: send fewer files at once")
+    if raw.count(b"\n--") > _MOST_DASHES or borders > _MOST_BORDERS:
         raise Unreadable("554 5.6.0 The mail has too many parts: send fewer files at once")
     try:
         message = BytesParser(policy=AS_IT_CAME).parsebytes(raw)
