@@ -123,9 +123,7 @@ def count(expected: Iterable[tuple[str, str]], published: Iterable[Published], p
     doubled = (identity for identity, found in outcomes.items() if len(found) > 1)
     findings = [
         _finding(TRANSITIONS, set(expected) - told),
-        _finding(
-            "one outcome per (transition, recipient, attempt)", (i for i, one in outcomes.items() if len(one) > 1)
-        ),
+        _finding("one outcome per (transition, recipient, attempt)", doubled),
         _finding(ATTEMPTS, queued - outcomes.keys()),
         _finding("each addition once an attempt", (name for name, ids in added.items() if len(ids) > 1)),
         _finding("no event in two versions", (name for name, values in versions.items() if len(values) > 1)),
