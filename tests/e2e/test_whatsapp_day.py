@@ -1,5 +1,5 @@
 """
-The recorded day of WhatsApp on the whole stack, twenty times as fast as it happened, with a stand-in for Meta: the same
+The recorded day of WhatsApp on the whole stack, fifteen times as fast as it happened, with a stand-in for Meta: the same
 requests, replies and sayings as in the pure play of it (tests/unit/intake/test_whatsapp_day.py), each saying once on
 the citizen's telephone; and once more all the bodies, which lead to nothing more.
 """
@@ -38,7 +38,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 E = TypeVar("E", bound=Event)
-PACE: Final = 20
+PACE: Final = 15
 LONG_ENOUGH: Final = timedelta(minutes=12)  # nothing in a conversation waits longer, so longer pauses are cut to this
 WATCHED: Final = (
     topics.CONTACTS, topics.RECEIVED, topics.UPDATES, topics.MESSAGES_OUT, topics.LIFECYCLE, topics.NOTIFICATIONS,
