@@ -129,9 +129,8 @@ class _Heard:
 
     def _unread(self, conversation: Conversation) -> Conversation:
         since = conversation.first_at or self.now - self.rules.longest
-        return (
-            conversation if conversation.spoke(Saying.UNREADABLE, since) else self._say(conversation, Saying.UNREADABLE)
-        )
+        lately = conversation.spoke(Saying.UNREADABLE, since)
+        return conversation if lately else self._say(conversation, Saying.UNREADABLE)
 
     # --- changed and taken back ---
 
@@ -191,11 +190,9 @@ class _Heard:
         if request is not None and request.open:
             closing = None
         ask = Next(self.now + self.rules.which_wait, number, closing)
-        return (
-            self._went_on(conversation, ask, conversation.draft)
-            if conversation.draft
-            else self._awaits(conversation, ask)
-        )
+        if conversation.draft:
+            return self._went_on(conversation, ask, conversation.draft)
+        return self._awaits(conversation, ask)
 
     def _awaits(self, conversation: Conversation, ask: Next) -> Conversation:
         before = conversation.next

@@ -143,12 +143,9 @@ def fetched(
 
     after = _with_file(conversation, message_id, provider_id, found)
     said = next((one for one in after.draft if one.id == message_id), None)
-    if (
-        attachment is None
-        and said is not None
-        and after.first_at
-        and not after.spoke(Saying.UNREADABLE, after.first_at)
-    ):
+    if said is None or after.first_at is None:
+        return after
+    if attachment is None and not after.spoke(Saying.UNREADABLE, after.first_at):
         after = say(after, Saying.UNREADABLE, said, now, rules)
     return tick(after, now, rules)
 
