@@ -8,7 +8,7 @@ what is written to ``messages.inbound``, what a provider reports of our messages
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -52,11 +52,11 @@ class Party:
     (``TR.1349…``). ``phone`` is E.164: SMS's own address; on WhatsApp the number that is shown, or that was given.
     """
 
-    whatsapp_id: str | None = None
-    user_id: str | None = None
-    phone: str | None = None
-    email: str | None = None
-    name: str | None = None
+    whatsapp_id: str | None = field(default=None, repr=False)
+    user_id: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+    name: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ class Inbound:
     sender: Party
     kind: MessageKind
     sent_at: datetime
-    text: str | None = None
-    subject: str | None = None
-    location: Location | None = None
+    text: str | None = field(default=None, repr=False)
+    subject: str | None = field(default=None, repr=False)
+    location: Location | None = field(default=None, repr=False)
     media: tuple[Media, ...] = ()
     reply_to: tuple[str, ...] = ()
     choice: str | None = None

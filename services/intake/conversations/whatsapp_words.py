@@ -5,7 +5,7 @@ What a WhatsApp message says: its type's own member, read into ``Words``. A type
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from services.common.contracts.events import Location, Media
@@ -33,8 +33,8 @@ class Words:
     """
 
     kind: MessageKind
-    text: str | None = None
-    location: Location | None = None
+    text: str | None = field(default=None, repr=False)
+    location: Location | None = field(default=None, repr=False)
     media: tuple[Media, ...] = ()
     reply_to: tuple[str, ...] = ()
     choice: str | None = None

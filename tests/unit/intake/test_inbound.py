@@ -69,6 +69,12 @@ def test_no_address_and_no_name_stands_in_the_message() -> None:
         assert told.encode() not in whole
 
 
+def test_what_is_personal_does_not_stand_where_an_error_might_show_it() -> None:
+    shown = repr(replace(TEXT, sender=replace(SHOWN, email=MAIL), subject="Gizli konu"))
+    for told in (NUMBER, USER, PHONE, MAIL, "Ayşe", "çukur", "Gizli"):
+        assert told not in shown
+
+
 def test_a_whatsapp_user_who_shows_a_number_is_known_by_it_and_by_the_rest_too() -> None:
     message = message_of(TEXT, SECRET, NOW)
     assert message.person == hashed("whatsapp", NUMBER)
