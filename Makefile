@@ -3,6 +3,7 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+REAL := tests/integration tests/browser tests/e2e  # on real parts; two workers, each with a stack of its own
 
 # The newest Python from 3.11 to 3.13 whose command really starts (a version manager's shim may only print a complaint).
 FIND_PYTHON = for p in python3 python3.13 python3.12 python3.11; do \
@@ -64,8 +65,13 @@ train: install ## make the classifier's model and its report anew from services/
 
 .PHONY: test
 test: install ## every test that is no long run; says on which broker and database it stands
+	@$(PY) -m pytest --numprocesses 2 --dist worksteal tests/unit tests/contract
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=25 $(REAL)
+
+.PHONY: coverage
+coverage: install ## the same with coverage in the tests' own processes; slower
 	@$(PY) -m pytest --cov --cov-report= --numprocesses 2 --dist worksteal tests/unit tests/contract
-	@$(PY) -m pytest --cov --cov-append --cov-report=term --durations=10 tests/integration tests/browser tests/e2e
+	@$(PY) -m pytest --cov --cov-append --cov-report=term --numprocesses 2 --dist loadfile --no-loadscope-reorder $(REAL)
 
 .PHONY: bench-desk
 bench-desk: up ## how long a suggestion takes at the operator's desk, in Chromium; the limit is 150 ms

@@ -32,7 +32,7 @@ from deploy.stack import docker, jvm
 from deploy.stack.config import HOST, MARK, ROOT, SERVICES, Config, Process, StackError
 from deploy.stack.pids import PidFiles
 
-READY_SECONDS: Final = 60.0  # how long a process may take to serve; Kafka needs 3 here, a service 2
+READY_SECONDS: Final = 120.0  # how long a process may take to serve; 2 or 3 s on an idle machine
 STOP_SECONDS: Final = 35.0  # supervisord kills after 30
 POLL_SECONDS: Final = 0.1
 WIPED: Final = ("conf", "data", "logs", "pids", "mail", "outbox", "restarts.json", "stack.json", "env")
