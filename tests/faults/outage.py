@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import quantiles
@@ -251,20 +251,26 @@ async def _serves(url: str) -> None:
             raise RuntimeError(f"{url} does not serve")
 
 
-async def _registered(observer: Observer, wanted: set[str]) -> Facts:
+async def _registered(observer: Observer, wanted: set[str], doubled: Set[str] = frozenset()) -> Facts:
     """
-    What the topics say as soon as all wanted requests are registered, or after a minute.
+    What the topics say as soon as all wanted requests are registered, and those that came in two versions said so; or
+    after three minutes.
     """
     found = Facts()
 
     async def there() -> bool:
         nonlocal found
         found = facts(await asyncio.to_thread(observer.catch_up))
-        return wanted <= {i for i, events in found.registered.items() if events}
+        return wanted <= {i for i, events in found.registered.items() if events} and doubled <= _duplicates(observer)
 
-    await until(there, 60, pause=0.5)
+    await until(there, 180, pause=0.5)
     await asyncio.sleep(3)  # what comes twice comes late
     return facts(await asyncio.to_thread(observer.catch_up))
+
+
+def _duplicates(observer: Observer) -> set[str]:
+    events = (one.event.data for one in observer.seen if one.event is not None)
+    return {event.request_id for event in events if isinstance(event, DuplicateReceived)}
 
 
 @dataclass
@@ -369,12 +375,8 @@ async def two_instances(stack: Stack, other: str, pairs: int) -> Part:
                 both_taken |= ids
             if codes not in ([202, 202], [202, 409]) or len(ids) != 1:
                 odd.append(f"{number}")
-    found = await _registered(observer, {*same, *taken})
-    duplicates = {
-        one.event.data.request_id
-        for one in observer.seen
-        if one.event is not None and isinstance(one.event.data, DuplicateReceived)
-    }
+    found = await _registered(observer, {*same, *taken}, both_taken)
+    duplicates = _duplicates(observer)
     observer.close()
     several = ", ".join(f"{count} times {codes}" for codes, count in sorted(answers.items()))
     return Part(
