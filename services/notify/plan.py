@@ -6,12 +6,13 @@ There are no rules here: the same functions that work for real are run to their 
 message at once.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from services.common.contracts.envelope import Metadata
 from services.common.contracts.events import Lifecycle, MessageWanted, Moment
@@ -56,6 +57,20 @@ class NotAsked(ValueError):
         self.errors = errors
 
 
+def _whole(given: dict[str, Any]) -> dict[str, Any]:
+    """
+    The event, if all its text can be written. Raises ``ValueError``.
+    """
+    try:
+        json.dumps(given, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise ValueError("has half a character (a lone surrogate) in it") from None
+    return given
+
+
+GivenEvent = Annotated[dict[str, Any], AfterValidator(_whole)]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -80,7 +95,7 @@ class History(_Model):
     today, when they last wrote on WhatsApp, whether they wrote STOP, and when they were last asked for stars.
     """
 
-    events: tuple[dict[str, Any], ...] = Field(default=(), max_length=20)
+    events: tuple[GivenEvent, ...] = Field(default=(), max_length=20)
     told_today: int = Field(default=0, ge=0, le=100)
     last_in_at: Moment | None = None
     stopped: bool = False
@@ -93,7 +108,7 @@ class Question(_Model):
     what is left out is made up. Without a ``contact`` the citizen left none.
     """
 
-    event: dict[str, Any]
+    event: GivenEvent
     contact: GivenContact | None = None
     history: History = History()
     now: Moment
@@ -197,7 +212,7 @@ def _event(given: Mapping[str, Any], number: int, question: Question, place: str
     if kind is None:
         raise NotAsked([(f"{place}.type", f"must be one of {', '.join(TYPES)}")])
     if place != "event" and (not issubclass(kind, Lifecycle) or "occurred_at" not in given):
-        raise NotAsked([(f"{place}.occurred_at", "an event of the request's life, and when it was")])
+        raise NotAsked([(f"{place}.occurred_at", "must be there: what was before are events of the request's life")])
     contact_id = CONTACT_NONE if question.contact is None else CONTACT
     if issubclass(kind, Lifecycle):
         made_up: dict[str, Any] = {"request_id": REQUEST, "seq": number + 1, "occurred_at": question.now}

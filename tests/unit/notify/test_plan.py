@@ -268,11 +268,14 @@ async def test_operators_and_admins_ask_and_others_do_not(http: httpx.AsyncClien
         (question(contact={"phon": "1"}), "contact.phon"),
         (question(event=ASSIGNED | {"status": "x"}), "event.status"),
         (question(history={"told_today": -1}), "history.told_today"),
+        (question(event=ASSIGNED | {"public_text": "\ud800"}), "event"),
+        (question(history={"events": [ASSIGNED | {"\ud800": 1}]}), "history.events.0"),
     ],
 )
 async def test_a_wrong_question_is_refused_by_its_field(
     http: httpx.AsyncClient, asked: dict[str, Any], field: str
 ) -> None:
-    refused = await http.post("/v1/plan", json=asked, headers=signed_in("operator").headers)
+    sent = signed_in("operator").headers | {"Content-Type": "application/json"}
+    refused = await http.post("/v1/plan", content=json.dumps(asked), headers=sent)
     assert refused.status_code == 422
     assert [error["field"] for error in refused.json()["errors"]] == [field]
