@@ -48,7 +48,7 @@ OGG: Final = b"OggS\x00\x02" + bytes(60)
 FILM: Final = b"\x00\x00\x00\x18ftypmp42" + bytes(60)
 PDF: Final = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj "
-    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Root 1 0 R>>\nstartxref\n0\n%%EOF\n"
 )
 
 
@@ -85,14 +85,10 @@ def timeline(day: Day) -> list[tuple[timedelta, Moment]]:
     last: dict[str, tuple[timedelta, Moment]] = {}
     found = []
     for moment in day.moments:
-        after = [
-            (offset, moment.at - before.at)
-            for who in people_in(moment)
-            if who in last
-            for offset, before in [last[who]]
-        ]
-        offset = max((offset + min(pause, LONG_ENOUGH) for offset, pause in after), default=timedelta(0))
-        last |= dict.fromkeys(people_in(moment), (offset, moment))
+        people, offset = people_in(moment), timedelta(0)
+        for before_offset, before in [last[who] for who in people if who in last]:
+            offset = max(offset, before_offset + min(moment.at - before.at, LONG_ENOUGH))
+        last |= dict.fromkeys(people, (offset, moment))
         found.append((offset, moment))
     return sorted(found, key=lambda row: row[0])
 
