@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from unittest.mock import patch
 
 from rich.console import Console
 from rich.table import Table
@@ -45,7 +46,6 @@ from tests.unit.notify import lives
 EVENTS_EACH: Final = 5
 APART_SECONDS: Final = 12.0  # between two kills: a killed worker is back in its group after some ten
 GIVE_UP_SECONDS: Final = 120.0
-AT_REST: Final = ("intake-worker", "routing", "notify-api", "projector", "reporting-api")
 LAST_WORD: Final = "Son söz"
 # Short times, so that every deadline comes within the run; the order among them is that of production.
 TIMES: Final = {
@@ -80,7 +80,7 @@ def providers(seed: int) -> Iterator[Stands]:
         whatsapp.faults = Faults(**chances, codes={131026: 0.02, 131056: 0.02}, seconds_late=float(late), seed=seed)
         sms.faults = Faults(**chances, seconds_late=float(late), seed=seed)
         whatsapp.statuses = meta.Statuses(doubled=0.3, disordered=0.3, dropped=0.05, failed=0.04, seconds=0.02)
-        os.environ |= TIMES | {
+        given = TIMES | {
             "NOTIFY_WHATSAPP_URL": whatsapp.url,
             "NOTIFY_WHATSAPP_PHONE_NUMBER_ID": meta.PHONE_NUMBER_ID,
             "NOTIFY_WHATSAPP_TOKEN": meta.TOKEN,
@@ -90,17 +90,16 @@ def providers(seed: int) -> Iterator[Stands]:
             "NOTIFY_SMS_PASSWORD": gateway.PASSWORD,
             "NOTIFY_SMS_SENDER": gateway.SENDER,
         }
-        yield Stands(whatsapp, sms)
+        with patch.dict(os.environ, given):
+            yield Stands(whatsapp, sms)
 
 
 @contextmanager
 def standing(seed: int, console: Console) -> Iterator[tuple[Stack, Stands]]:
     """
-    A stack of its own whose notify uses misbehaving providers; what the run does not need is at rest.
+    A stack of its own whose notify uses misbehaving providers, with no more than the run needs.
     """
-    with providers(seed) as stands, own_stack("chaos", console) as stack:
-        for name in AT_REST:
-            stack.stop(name)
+    with providers(seed) as stands, own_stack("chaos", console, services=("intake", "notify")) as stack:
         yield stack, stands
 
 

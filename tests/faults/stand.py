@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,17 +18,22 @@ from tests.ports import free_port_base
 
 
 @contextmanager
-def own_stack(name: str, console: Console, kind: str | None = None) -> Iterator[Stack]:
+def own_stack(
+    name: str, console: Console, kind: str | None = None, services: Sequence[str] | None = None
+) -> Iterator[Stack]:
     """
     A stack that is up, on free ports and in a folder that stays for its logs; stopped in the end. ``STACK``,
-    ``BROKERS`` and ``PORT_BASE`` choose as in the Makefile, unless the run needs one ``kind``.
+    ``BROKERS`` and ``PORT_BASE`` choose as in the Makefile, unless the run needs one ``kind``. With ``services`` only
+    these of ours are up.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"ilkim-{name}-"))
     port_base = int(os.environ.get("PORT_BASE") or free_port_base())
     stack = Stack(folder, port_base, kind or os.environ.get("STACK", "auto"), int(os.environ.get("BROKERS", "1")))
     console.print(f"stack {stack.config.kind}, {stack.config.brokers} broker(s); logs in {folder / 'logs'}")
     try:
-        stack.up()
+        stack.up(services=services is None)
+        for one in services or ():
+            stack.start(one)
         yield stack
     finally:
         stack.down()
