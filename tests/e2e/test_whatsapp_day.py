@@ -1,7 +1,7 @@
 """
-The recorded day of WhatsApp on the whole stack, fifteen times as fast as it happened, with a stand-in for Meta: the same
-requests, replies and sayings as in the pure play of it (tests/unit/intake/test_whatsapp_day.py), each saying once on
-the citizen's telephone; and once more all the bodies, which lead to nothing more.
+The recorded day of WhatsApp on the whole stack, fifteen times as fast as it happened, with a stand-in for Meta: the
+same requests, replies and sayings as in the pure play of it (tests/unit/intake/test_whatsapp_day.py), each saying once
+on the citizen's telephone; and once more all the bodies, which lead to nothing more.
 """
 
 import json
