@@ -4,7 +4,6 @@ resolve to public addresses, as the test says, and a road leads from those to th
 """
 
 import asyncio
-import datetime as dt
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -15,10 +14,6 @@ from typing import Any
 
 import httpcore
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from services.common.contracts.envelope import decode
 from services.common.contracts.events import RequestReceived
@@ -29,6 +24,7 @@ from services.intake.attachments.kinds import MAX_BYTES
 from services.intake.attachments.service import attachment_id
 from services.intake.attachments.store import Link, Use
 from services.intake.settings import IntakeSettings
+from tests.certificates import contexts
 from tests.hostile_files.pictures import jpeg, pdf
 from tests.unit.intake.file_fakes import SECRET
 from tests.unit.intake.intakes import KEYS, World
@@ -398,35 +394,6 @@ async def test_another_answer_than_a_whole_file_is_none(internet: Internet, page
 
 
 # --- https ---
-
-
-def contexts(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """
-    A server's, with a certificate for that name, and a client's that trusts it.
-    """
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    both = folder / "both.pem"
-    both.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(both)
-    return server, ssl.create_default_context(cadata=signed.public_bytes(serialization.Encoding.PEM).decode())
 
 
 async def test_over_https_the_certificate_must_be_the_names_and_trusted(tmp_path: Path) -> None:
