@@ -20,8 +20,10 @@ from services.common.kit.clock import Clock, system_clock
 from services.common.kit.guard import DOCUMENTED, People, install_guard, scoped
 from services.common.kit.http import Problem, StrictRoute, install, problems
 from services.common.kit.people import TokenVerifier
-from services.notify import callbacks_api, plan_api
+from services.common.ui import Links, install_pages
+from services.notify import callbacks_api, plan_api, preview_pages
 from services.notify.plan_answer import Basis
+from services.notify.preview_pages import PAGES
 from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
 from services.notify.staff import load_staff
@@ -186,6 +188,8 @@ def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
     ``BrokenStaff``.
     """
 
+    links = Links(intake=settings.public_url.rstrip("/"), reporting=settings.reporting_public_url.rstrip("/"))
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if deps is not None:
@@ -199,8 +203,8 @@ def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
                 people = People(
                     keys=KeyVerifier(http, settings.intake_url),
                     tokens=TokenVerifier(http, settings.reporting_url),
-                    public_url=settings.public_url.rstrip("/"),
-                    reporting_public_url=settings.reporting_url.rstrip("/"),
+                    public_url=settings.api_public_url.rstrip("/"),
+                    reporting_public_url=links.reporting,
                 )
                 app.state.deps, app.state.people = Deps(repository, people), people
                 yield
@@ -219,7 +223,9 @@ def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
 
     install(app, ready=ready)
     install_guard(app)
+    install_pages(app, templates=PAGES, static=PAGES / "static", links=links)
     app.include_router(router)
     app.include_router(callbacks_api.router)
     app.include_router(plan_api.router)
+    app.include_router(preview_pages.router)
     return app

@@ -126,8 +126,8 @@ def _listed(work: Sequence[Work], title: Mapping[Language, str], now: datetime, 
     if not work:
         return ""
     lines = [
-        f"{_URGENT[language] if one.emergency else ''}{grouped(one.request_id)} "
-        f"{service_name(one.service_code or '', language)}: {late_in_words(one.due_at, now, language)}"
+        f"• {_URGENT[language] if one.emergency else ''}{grouped(one.request_id)} "
+        f"{service_name(one.service_code or '', language)} – {late_in_words(one.due_at, now, language)}"
         for one in work[:LISTED]
     ]
     more = [_MORE[language].format(n=len(work) - LISTED)] if len(work) > LISTED else []

@@ -15,7 +15,7 @@ from services.notify.transitions import ESCALATED, FOLLOWED
 
 _STEPS: Final = {
     Language.TR: ("Alındı", "Birimde", "Çalışılıyor", "Sonuç"),
-    Language.EN: ("Received", "With the department", "In work", "Outcome"),
+    Language.EN: ("Received", "Assigned", "In work", "Outcome"),
 }
 _STEP_OF: Final[Mapping[Status, int]] = {
     Status.RECEIVED: 1,

@@ -85,12 +85,16 @@ LONGEST: Final = Facts(
     level=Level.DEPUTY_MAYOR,
 )
 """The longest values that are likely."""
+LATEST: Final = timedelta(days=120, hours=23, minutes=59)
+_USUALLY_LATE: Final = timedelta(hours=2, minutes=15)
 
 
-def samples(facts: Facts, channel: NotifyVia | None = None, survey: bool = True) -> dict[str, Row]:
+def samples(
+    facts: Facts, channel: NotifyVia | None = None, *, survey: bool = True, late: timedelta = _USUALLY_LATE
+) -> dict[str, Row]:
     """
     One row for each template of a request or a conversation, all from these facts. ``survey``: those closings that may
-    ask for a rating do.
+    ask for a rating do. ``late``: how late it is when staff hear.
     """
     row = Row("", "c_" + "0" * 32, _SEQ, "", "", facts, State.SENDING, at=AT, channel=channel)
     triage = replace(facts, status=Status.TRIAGE, department=None)
@@ -126,7 +130,7 @@ def samples(facts: Facts, channel: NotifyVia | None = None, survey: bool = True)
                 transition=f"{ESCALATED}.{_SEQ}",
                 recipient=f"{STAFF}{facts.department}:{facts.level}",
                 facts=replace(facts, clock=clock, day=AT),
-                at=AT + timedelta(days=120, hours=23, minutes=59),
+                at=AT + late,
             )
             for clock in Clock
         },

@@ -21,7 +21,7 @@ from services.notify.messages import House, Message
 from services.notify.meta_templates import MetaTemplates, load_meta
 from services.notify.offers import choices_of, opener_of
 from services.notify.public_facts import data_of
-from services.notify.samples import HOUSE, LONGEST, REQUEST, samples
+from services.notify.samples import HOUSE, LATEST, LONGEST, REQUEST, samples
 from services.notify.transitions import ASSIGNED, CLOSING, ESCALATED, FOLLOWED, RECEIVED
 from services.notify.words import one_line, words_of
 
@@ -90,7 +90,7 @@ def _try(templates: "Templates") -> None:
     Write every message with the longest values that are likely: each must fit a short message.
     """
     for channel in (NotifyVia.WHATSAPP, NotifyVia.SMS):
-        for name, row in samples(LONGEST, channel).items():
+        for name, row in samples(LONGEST, channel, late=LATEST).items():
             for language in Language:
                 short = templates.render(HOUSE, REQUEST, row, language).short
                 if len(short) > SHORT_LIMIT:
@@ -190,7 +190,7 @@ class Templates:
             buttons={
                 address: label[language]
                 for address, label in ((words["url"], opens), (words["notice"], _READ))
-                if address in lines
+                if address and address in lines
             },
             quotes=frozenset(words["answer"].split("\n\n")) | frozenset(words["question"].split("\n\n")),
             step=step_of(row),

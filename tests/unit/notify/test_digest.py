@@ -69,10 +69,10 @@ def test_it_counts_and_lists_what_is_late_and_what_is_due_today_with_the_urgent_
         "Fen İşleri Müdürlüğü, 3 Haziran 2026 Çarşamba sabahı\n\n"
         "Açık: 5\nSüresi geçen: 2\nBugün dolan: 1\n\n"
         "Süresi geçenler\n\n"
-        "ACİL 7XK2-9MQ4-T3BD-M Yol çökmesi, göçük: süresi 2 saat önce doldu\n"
-        "3BDM-7XK2-9MQ4-T Yolda çukur, bozuk asfalt: süresi 2 gün 3 saat önce doldu\n\n"
+        "• ACİL 7XK2-9MQ4-T3BD-M Yol çökmesi, göçük – süresi 2 saat önce doldu\n"
+        "• 3BDM-7XK2-9MQ4-T Yolda çukur, bozuk asfalt – süresi 2 gün 3 saat önce doldu\n\n"
         "Bugün dolanlar\n\n"
-        "9MQ4-T3BD-M7XK-2 Yolda çukur, bozuk asfalt: süresinin dolmasına 7 saat var\n\n"
+        "• 9MQ4-T3BD-M7XK-2 Yolda çukur, bozuk asfalt – süresinin dolmasına 7 saat var\n\n"
         f"Gelen kutusu:\n{INBOX}\n"
     )
     assert "URGENT 7XK2-9MQ4-T3BD-M" in english

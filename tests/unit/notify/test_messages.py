@@ -18,7 +18,7 @@ from services.notify.catalogue_names import department_name, service_name
 from services.notify.domain import SAYING, Row, State
 from services.notify.expected import DIGEST, EXPECTED, BrokenTemplates
 from services.notify.messages import House, Message
-from services.notify.samples import LONGEST, samples
+from services.notify.samples import LATEST, LONGEST, samples
 from services.notify.settings import NotifySettings
 from services.notify.templates import SHORT_LIMIT, TEMPLATES, load_templates, template_for
 from services.notify.transitions import Facts
@@ -33,7 +33,7 @@ ROW = Row(
     "closed", CONTACT, 3, "cause", "corr", Facts(Status.RESOLVED, outcome=Outcome.RESOLVED), State.SENDING, at=NOON
 )
 TEXTS = load_templates()
-SAMPLES = samples(LONGEST)
+SAMPLES = samples(LONGEST, late=LATEST)
 OF_REQUESTS = [name for name in SAMPLES if not name.startswith(SAYING)]
 
 

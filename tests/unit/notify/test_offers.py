@@ -113,6 +113,15 @@ def test_the_notice_names_meta_on_whatsapp_alone() -> None:
             assert word in message.short
 
 
+@pytest.mark.parametrize("channel", [NotifyVia.EMAIL, NotifyVia.SMS, NotifyVia.WHATSAPP])
+def test_the_notice_asks_everybody_not_to_write_what_we_must_not_have(channel: NotifyVia) -> None:
+    message = TEXTS.render(HOUSE, REQUEST, samples(USUAL, channel)["say_notice"], Language.TR)
+    for text in (message.text, message.short):
+        assert "T.C. kimlik numara" in text
+        assert "sağlık bilgi" in text
+        assert HOUSE.notice in text
+
+
 def test_danger_is_said_before_anything_else() -> None:
     for language in Language:
         message = TEXTS.render(HOUSE, REQUEST, samples(USUAL)["say_danger"], language)
