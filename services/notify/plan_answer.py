@@ -10,7 +10,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 from services.common.contracts.vocabulary import Language, NotifyVia
 from services.notify.domain import Rules, State
 from services.notify.messages import House
-from services.notify.plan import Foreseen, Question, foresee
+from services.notify.plan import Foreseen, foresee
+from services.notify.plan_question import Question
 from services.notify.staff import Staff
 from services.notify.templates import Templates, template_for
 

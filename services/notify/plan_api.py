@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Request
 from services.common.kit.auth import Caller
 from services.common.kit.guard import DOCUMENTED, scoped
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
-from services.notify.plan import NotAsked, Question
 from services.notify.plan_answer import Basis, Plan, answer
+from services.notify.plan_question import NotAsked, Question
 
 SCOPE = "plan:preview"
 router = APIRouter(route_class=StrictRoute, dependencies=DOCUMENTED, tags=["plan"])

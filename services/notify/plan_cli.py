@@ -10,9 +10,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from services.notify.plan import NotAsked, Question
 from services.notify.plan_answer import Basis, Plan, PlannedMessage, answer
 from services.notify.plan_document import DOCUMENT, document
+from services.notify.plan_question import NotAsked, Question
 from services.notify.plan_table import load_table
 from services.notify.times import ISTANBUL
 

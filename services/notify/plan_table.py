@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from services.notify.plan import GivenContact, History, Question
+from services.notify.plan_question import GivenContact, History, Question
 from services.notify.times import ISTANBUL
 
 TABLE: Final = Path(__file__).with_name("plan_table.yaml")

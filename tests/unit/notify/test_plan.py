@@ -22,9 +22,10 @@ from services.common.kit.http import install
 from services.notify import manners, plan_api, plan_cli
 from services.notify.domain import Person, Rules, State
 from services.notify.messages import House
-from services.notify.plan import REQUEST, History, NotAsked, Question, foresee
+from services.notify.plan import foresee
 from services.notify.plan_answer import Basis, answer
 from services.notify.plan_document import DOCUMENT
+from services.notify.plan_question import REQUEST, History, NotAsked, Question
 from services.notify.plan_table import load_table
 from services.notify.staff import load_staff
 from services.notify.templates import load_templates
@@ -108,7 +109,7 @@ def test_what_is_not_sent_says_why() -> None:
         (question(event={"type": "MessageWanted", "say": "hello"}), "event.say"),
         (question(history={"events": [{"type": "X"}]}), "history.events.0.type"),
         (question(history={"events": [ASSIGNED]}), "history.events.0.occurred_at"),
-        (question(history={"events": [{"type": "MessageWanted"}]}), "history.events.0.occurred_at"),
+        (question(history={"events": [TABLE.events["says"].event]}), "history.events.0.occurred_at"),
     ],
 )
 def test_a_wrong_event_is_refused_by_its_field(asked: dict[str, Any], field: str) -> None:

@@ -12,8 +12,9 @@ from services.common.contracts.vocabulary import Clock, Language, Level, NotifyV
 from services.notify import transitions
 from services.notify.domain import Reason, Rules
 from services.notify.expected import EXPECTED
-from services.notify.plan import TYPES, Foreseen, foresee, line
+from services.notify.plan import Foreseen, foresee, line
 from services.notify.plan_document import DOCUMENT, GLOSSARY, document
+from services.notify.plan_question import TYPES
 from services.notify.plan_table import BrokenTable, Table, TableRow, load_table
 from services.notify.staff import load_staff
 from services.notify.templates import template_for
