@@ -12,6 +12,7 @@ from services.common.contracts.events import MessageReceived, Option
 from services.common.contracts.ids import family_of
 from services.common.contracts.vocabulary import Channel, MessageKind, Saying, Status, Wish
 from services.intake.calls.people import OwnRequest, shown
+from services.intake.conversations.danger import tells_of_danger
 from services.intake.conversations.inbound import message_id_of
 from services.intake.conversations.making import rated, reopened, replied, say, without
 from services.intake.conversations.model import (
@@ -85,6 +86,7 @@ class _Heard:
         self.now = now
         self.rules = rules
         self.said = _said(message, known, now)
+        self.cries = tells_of_danger(message.text)
 
     def by(self, conversation: Conversation) -> Conversation:
         """
@@ -149,7 +151,7 @@ class _Heard:
         draft = tuple(_changed(said, self.said) if said.id == about else said for said in conversation.draft)
         if draft == conversation.draft or not self.known.danger:
             return replace(conversation, draft=draft)
-        return self._alarmed(replace(conversation, draft=draft, urgent_at=conversation.urgent_at or self.now))
+        return self._warned(replace(conversation, draft=draft, urgent_at=conversation.urgent_at or self.now))
 
     # --- choices ---
 
@@ -216,7 +218,6 @@ class _Heard:
                 return conversation
             for one in corrections:
                 self.said = _changed(self.said, one.said or self.said)
-        conversation = self._alarmed(conversation)
         named = self._named(conversation)
         if named is not None:
             return self._answered(conversation, (self.said,), named)
@@ -226,7 +227,7 @@ class _Heard:
         latest = self._just_made(conversation)
         if latest is not None:
             return self._answered(conversation, (self.said,), latest)
-        return self._drafted(conversation, ask=True)
+        return self._drafted(conversation, ask=True, urgent=self.known.danger)
 
     def _just_made(self, conversation: Conversation) -> str | None:
         """
@@ -235,13 +236,12 @@ class _Heard:
         if conversation.draft or not conversation.made or not conversation.asks:
             return None
         latest = conversation.made[-1]
-        late = self.now - latest.at > self.rules.late or (self.known.danger and not latest.urgent)
+        late = self.now - latest.at > self.rules.late or (self.cries and not latest.urgent)
         return None if late else latest.request_id
 
-    def _alarmed(self, conversation: Conversation) -> Conversation:
-        if not self.known.danger or conversation.spoke(Saying.DANGER, self.now - self.rules.late):
-            return conversation
-        return self._say(conversation, Saying.DANGER)
+    def _warned(self, conversation: Conversation) -> Conversation:
+        lately = conversation.spoke(Saying.DANGER, self.now - self.rules.late)
+        return conversation if lately else self._say(conversation, Saying.DANGER)
 
     def _named(self, conversation: Conversation) -> str | None:
         """
@@ -260,7 +260,7 @@ class _Heard:
         What was said is what a choice was waiting for. A request that was opened again meanwhile needs no reason.
         """
         if ask.request_id is None:
-            return self._drafted(replace(conversation, next=None), ask=False)
+            return self._drafted(replace(conversation, next=None), ask=False, urgent=self.known.danger)
         request = self.known.requests.get(ask.request_id)
         if ask.closing_seq is not None and not (request is not None and request.open):
             return reopened(conversation, saids, ask, self.now, self.rules)
@@ -269,8 +269,11 @@ class _Heard:
     def _answered(self, conversation: Conversation, saids: tuple[Said, ...], number: str) -> Conversation:
         """
         What was said belongs to the request. If that is closed, a letter goes there all the same, and anybody else is
-        asked what to do with it.
+        asked what to do with it. Only plain words of danger count here: a classifier that knows first reports takes
+        thanks and afterthoughts for danger too easily.
         """
+        if self.cries and self.said in saids:
+            conversation = self._warned(conversation)
         request = self.known.requests.get(number)
         closed = request is not None and not request.open
         if not closed or not conversation.asks:
@@ -280,8 +283,9 @@ class _Heard:
             lately = after.spoke(Saying.ADDED, self.now - self.rules.late, number)
             return after if lately else self._say(after, Saying.ADDED, number)
         if self.said in saids:
-            conversation = self._drafted(conversation, ask=False)
-        if conversation.asked is not None and conversation.asked.say is Saying.CLOSED:
+            conversation = self._drafted(conversation, ask=False, urgent=self.cries)
+        asked = conversation.asked
+        if conversation.urgent_at is not None or (asked is not None and asked.say is Saying.CLOSED):
             return conversation
         options = [Option(id="new")]
         if request is not None and request.closed_seq is not None and "." not in number:
@@ -291,11 +295,10 @@ class _Heard:
             options.append(again)
         return self._ask(conversation, Saying.CLOSED, options, number)
 
-    def _drafted(self, conversation: Conversation, *, ask: bool) -> Conversation:
+    def _drafted(self, conversation: Conversation, *, ask: bool, urgent: bool) -> Conversation:
         began = not conversation.draft
-        urgent = self.known.danger
         after = replace(
-            conversation,
+            self._warned(conversation) if urgent else conversation,
             draft=tuple(sorted((*conversation.draft, self.said), key=lambda said: said.order)),
             first_at=conversation.first_at or self.now,
             last_at=self.now,

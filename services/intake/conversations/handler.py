@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
 from services.common.contracts import topics
+from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Record
 from services.common.contracts.events import Event, MessageReceived, NotificationSent
 from services.common.contracts.vocabulary import Channel, MessageKind, NotifyVia
@@ -25,7 +26,7 @@ from services.intake.conversations.domain import CHOICE, absorb
 from services.intake.conversations.media import NotNow
 from services.intake.conversations.model import Conversation, File, Known, Rules, Said, Tie
 from services.intake.conversations.repository import SentKey
-from services.intake.desk.suggest import Suggestions
+from services.intake.desk.suggest import Classified, Suggestions
 from services.intake.guard import Away
 from services.intake.repository import AWAY
 from services.intake.schemas import TEXT_LIMIT
@@ -36,6 +37,7 @@ ATTEMPTS: Final = 5
 AT_ONCE: Final = 8
 FETCH_AT_ONCE: Final = 4
 CONTACTS: Final = 100
+SURE: Final = 0.5
 PUBLISHED_WITHIN: Final = timedelta(seconds=5)
 _PAUSE: Final = 1.0
 _CHANNELS: Final = {
@@ -189,7 +191,7 @@ class Conversations:
             found = await self._suggestions.classify(text[:TEXT_LIMIT], message.channel)
         except Away:
             return danger.tells_of_danger(text), danger.names_a_place(text)
-        return found.emergency, bool(found.neighbourhood or found.street)
+        return _urgent(found, text), bool(found.neighbourhood or found.street)
 
     # --- time ---
 
@@ -274,6 +276,17 @@ def sent_in(events: Iterable[Event | None]) -> dict[SentKey, str]:
         for event in events
         if isinstance(event, NotificationSent) and event.provider_id and event.channel in _CHANNELS
     }
+
+
+def _urgent(found: Classified, text: str) -> bool:
+    """
+    Whether routing's word of danger counts in a conversation: if what the text is most likely about is an emergency
+    too, or its words say so plainly. Routing itself would rather be wrong ten times; here somebody reads "call 112".
+    """
+    best = next((one.service for one in found.candidates[:1] if one.confidence >= SURE), None)
+    services = [catalogue().services.get(code) for code in (found.service, best) if code]
+    likely = any(service is not None and service.emergency for service in services)
+    return found.emergency and (likely or danger.tells_of_danger(text))
 
 
 def _count(channel: Channel, records: Iterable[Record]) -> None:

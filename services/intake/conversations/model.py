@@ -53,7 +53,7 @@ class Known:
     What is known from elsewhere when a message comes.
 
     ``sent``: the request that each of our messages was about, of those the message answers. ``requests``: the person's
-    (``own``) and any that the message names. ``danger``: its words tell of an emergency; ``place``: they name a place.
+    (``own``) and any that the message names. ``danger``: its words report an emergency; ``place``: they name a place.
     """
 
     sent: Mapping[str, str] = field(default_factory=dict)

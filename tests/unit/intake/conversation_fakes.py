@@ -5,6 +5,7 @@ Conversations' surroundings in memory: their database, whose requests there are,
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -132,27 +133,29 @@ class FakeTopic:
 
 class FakeSuggestions:
     """
-    Routing: an emergency where "yangın" stands, a place where "mahallesi" does; or it is away.
+    Routing: a place where "mahallesi" stands; what it answers besides is ``answer``; or it is away.
     """
 
     def __init__(self) -> None:
         self.away = False
         self.asked: list[str] = []
+        self.answer: dict[str, Any] = {}
 
     async def classify(self, text: str, channel: Channel | None) -> Classified:
         self.asked.append(text)
         if self.away:
             raise Away
-        return Classified(
-            service="yol-cukur",
-            department="fen-isleri",
-            priority="normal",
-            emergency="yangın" in text.casefold(),
-            confidence=0.9,
-            decided_by="rule",
-            candidates=(),
-            neighbourhood="Kale" if "mahallesi" in text else None,
-        )
+        found = {
+            "service": "yol-cukur",
+            "department": "fen-isleri",
+            "priority": "normal",
+            "emergency": False,
+            "confidence": 0.9,
+            "decided_by": "rule",
+            "candidates": (),
+            "neighbourhood": "Kale" if "mahallesi" in text else None,
+        }
+        return Classified.model_validate(found | self.answer)
 
 
 class FakeFiles:

@@ -177,6 +177,17 @@ def test_who_answers_about_a_closed_request_and_does_not_choose_has_a_new_one() 
     assert [request.text for request in talk.requests] == ["Hâlâ duruyor"]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("Teşekkürler", ["notice", "closed"]), ("Yangın var", ["notice", "danger"])]
+)
+def test_about_a_closed_request_only_plain_words_of_danger_count(text: str, said: list[str]) -> None:
+    talk = Talk()
+    closed = knowing(own(DONE, Status.RESOLVED, closed_seq=7), sent={"ours": DONE}, danger=True, place=True)
+    talk.hear(message("1", text, reply_to=("ours",)), closed)
+    assert talk.said == said
+    assert len(talk.requests) == (1 if "danger" in said else 0)
+
+
 def test_a_letter_about_a_closed_request_goes_there_and_hears_that_it_is_closed() -> None:
     talk = Talk()
     closed = knowing(own(DONE, Status.RESOLVED, closed_seq=7), sent={"ours": DONE})

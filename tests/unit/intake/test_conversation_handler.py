@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,6 +115,37 @@ async def test_a_file_that_cannot_be_had_now_is_tried_until_it_can() -> None:
     world.files.files["77"] = KEPT
     await world.pass_by(60)
     assert [one.attachments for one in world.published(topics.RECEIVED)] == [(KEPT,)]
+
+
+def candidate(service: str, confidence: float) -> dict[str, Any]:
+    return {"service": service, "department": "fen-isleri", "confidence": confidence}
+
+
+@pytest.mark.parametrize(
+    ("text", "service", "candidates", "urgent"),
+    [
+        ("Rögar kapağı açık", "rogar-kapagi", [], True),
+        ("Çocuk kuyuya düştü", "siniflandirilamadi", [candidate("oyun-grubu-tehlike", 0.58)], True),
+        ("Binadan duman çıkıyor", "duman-koku", [candidate("duman-koku", 0.91)], True),
+        ("Teşekkür ederim", "oneri-tesekkur", [candidate("oneri-tesekkur", 0.88)], False),
+        ("Bakkalın önünde", "siniflandirilamadi", [candidate("evsiz-barinma", 0.39)], False),
+    ],
+)
+async def test_routings_word_of_danger_counts_if_the_text_is_about_an_emergency(
+    text: str, service: str, candidates: list[dict[str, Any]], urgent: bool
+) -> None:
+    world = World()
+    world.suggestions.answer = {"emergency": True, "service": service, "candidates": candidates}
+    await world.take(message("1", text))
+    assert ("danger" in [one.say for one in world.published(topics.MESSAGES_OUT)]) is urgent
+
+
+async def test_what_routing_takes_for_danger_by_mistake_stays_with_its_request() -> None:
+    world = World(own())
+    world.store.about[Channel.WHATSAPP, "ours"] = OPEN
+    world.suggestions.answer = {"emergency": True, "service": "agac-devrilme"}
+    await world.take(message("1", "Ağacı kim kesecek?", reply_to=("ours",)))
+    assert [one.say for one in world.published(topics.MESSAGES_OUT)] == ["notice", "added"]
 
 
 async def test_an_emergency_is_known_without_routing_too() -> None:
