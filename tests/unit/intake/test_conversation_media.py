@@ -15,6 +15,9 @@ from services.intake.attachments.store import Use
 from services.intake.conversations.media import Files, Graph, NotNow, Unobtainable
 from services.intake.conversations.model import File, Tie
 from tests.hostile_files.pictures import jpeg
+from tests.standins.faults import Fault
+from tests.standins.whatsapp import TOKEN as STAND_INS_TOKEN
+from tests.standins.whatsapp import stand_in_whatsapp
 from tests.unit.intake.file_fakes import FakeShelf, attachments_of
 
 URL = "https://graph.facebook.com/v25.0"
@@ -125,6 +128,18 @@ async def test_a_file_that_is_too_large_is_given_up() -> None:
     answer, _ = meta(raw=b"x" * (MAX_BYTES + 1))
     with pytest.raises(Unobtainable):
         await graph(answer).fetch("77", None)
+
+
+async def test_a_stand_in_of_graph_and_we_understand_each_other() -> None:
+    async with stand_in_whatsapp() as meta, httpx.AsyncClient() as http:
+        told = meta.add_media(RAW, "image/jpeg")
+        graph = Graph(http, meta.url, STAND_INS_TOKEN)
+        assert await graph.fetch(told["id"], told["sha256"]) == RAW
+        meta.media_faults.then(Fault.AWAY)
+        with pytest.raises(NotNow):
+            await graph.fetch(told["id"], told["sha256"])
+        with pytest.raises(Unobtainable):
+            await graph.fetch("1", None)
 
 
 # --- kept as attachments ---
