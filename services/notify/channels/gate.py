@@ -17,10 +17,7 @@ from services.notify.channels.circuit import Bucket, Circuit
 log = logger(__name__)
 BUSY: Final = "busy"
 OPEN: Final = "breaker_open"
-WAIT: Final = timedelta(
-    seconds=3
-)  # for one's turn; with the next and with what a sender takes below NOTIFY_SEND_TIMEOUT
-SEAT_SECONDS: Final = 1.0
+WAIT: Final = timedelta(seconds=4)  # for one's turn; with what a sender takes it stays below NOTIFY_SEND_TIMEOUT
 PATIENCE: Final = timedelta(minutes=5)  # how long a provider may be down before staff hear of it
 SAID_AGAIN: Final = timedelta(days=1)  # how soon the same fault of one message is said again
 Sleep = Callable[[float], Awaitable[None]]
@@ -37,11 +34,12 @@ class Alarm(Protocol):
 @dataclass(frozen=True, slots=True)
 class Pace:
     """
-    What a provider can take: messages a second, and how many at once.
+    What a provider can take: messages a second, and how many at once. More at once are not faster: what httpx does for
+    one request grows with the number of its open connections.
     """
 
     rate: float
-    at_once: int = 100
+    at_once: int = 16
 
 
 class Gate:
@@ -82,20 +80,20 @@ class Gate:
         self._bucket, wait = self._bucket.take(self._clock(), WAIT)
         if wait > WAIT:
             raise TemporaryError(BUSY, wait, alone=True)
-        if wait:
-            await self._sleep(wait.total_seconds())
-        await self._seat()
+        await self._turn(wait)
         try:
             return await self._ask(letter)
         finally:
             self._seats.release()
 
-    async def _seat(self) -> None:
+    async def _turn(self, wait: timedelta) -> None:
         try:
-            async with asyncio.timeout(SEAT_SECONDS):
+            async with asyncio.timeout(WAIT.total_seconds()):
+                if wait:
+                    await self._sleep(wait.total_seconds())
                 await self._seats.acquire()
         except TimeoutError:
-            raise TemporaryError(BUSY, timedelta(seconds=SEAT_SECONDS), alone=True) from None
+            raise TemporaryError(BUSY, timedelta(seconds=1), alone=True) from None
 
     async def _ask(self, letter: Letter) -> str | None:
         self._check()

@@ -25,7 +25,7 @@ def new_client() -> httpx.AsyncClient:
     """
     The client for all senders. Certificates are checked, redirects are not followed, the environment has no say.
     """
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=32, keepalive_expiry=30)
     timeout = httpx.Timeout(LIMIT_SECONDS, connect=3.0, pool=3.0)
     return httpx.AsyncClient(timeout=timeout, limits=limits, follow_redirects=False, trust_env=False)
 

@@ -253,6 +253,19 @@ async def test_no_more_at_once_than_the_provider_takes() -> None:
     assert world.provider.most_under_way <= 3
 
 
+async def test_who_finds_no_seat_in_time_has_not_been_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notify.channels.gate.WAIT", timedelta(seconds=0.02))
+    world = World(at_once=1)
+    world.provider.held = asyncio.Event()
+    first = asyncio.create_task(world.send())
+    await world.provider.reached.wait()
+    assert await world.send() == "busy"
+    world.provider.held.set()
+    assert await first == "k"
+    assert await world.send() == "k"
+    assert world.provider.asked == 2
+
+
 # --- staff ---
 
 
