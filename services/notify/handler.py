@@ -35,7 +35,7 @@ from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
 from services.common.kit.worker import Delivery, within_budget
-from services.notify import callbacks, choosing, domain, planning, sending
+from services.notify import callbacks, choosing, domain, ledger, planning, sending
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
 from services.notify.domain import CONVERSATION, PARTNER, Contact, Person, Reason, Row, Rules, Telling
 from services.notify.messages import House
@@ -313,10 +313,10 @@ class Notifier:
         address = choosing.address_of(contact, channel) if channel else None
         if sender is None or address is None:
             return Refused(Reason.NO_ADDRESS, elsewhere=True)
-        key = domain.key_of(hand.telling.request_id, row)
+        key = ledger.key_of(hand.telling.request_id, row)
         try:
             message = self._templates.render(self._house, hand.telling.request_id, row, contact.language)
-            thread = domain.thread_of(hand.telling, row)
+            thread = ledger.thread_of(hand.telling, row)
             letter = Letter(address, message, key, hand.free, row.answers, thread)
             async with asyncio.timeout(self._send_timeout):
                 return Handed(await sender.send(letter), ask=self.afterwards.asks(channel))

@@ -11,7 +11,8 @@ from typing import Final
 
 from services.common.contracts.vocabulary import NotifyVia
 from services.notify.choosing import address_of, channels
-from services.notify.domain import Contact, Person, Reason, Row, Rules, State, Telling, put, suppress
+from services.notify.domain import Contact, Person, Reason, Row, Rules, State, Telling
+from services.notify.ledger import put, suppress
 from services.notify.times import ISTANBUL
 from services.notify.transitions import ASKED, EXTENDED, RECEIVED
 

@@ -17,23 +17,8 @@ from services.common.contracts.events import (
 from services.common.contracts.ids import CONTACT_NONE
 from services.common.contracts.vocabulary import ANSWERS, TRIAGE_DEPARTMENT, NotifyVia, Outcome, Saying, Status
 from services.notify.choosing import choose
-from services.notify.domain import (
-    PARTNER,
-    SAYING,
-    STAFF,
-    Contact,
-    Offer,
-    Reason,
-    Row,
-    Rules,
-    State,
-    Telling,
-    merge,
-    park,
-    put,
-    queue,
-    suppress,
-)
+from services.notify.domain import PARTNER, SAYING, STAFF, Contact, Offer, Reason, Row, Rules, State, Telling
+from services.notify.ledger import merge, park, put, queue, suppress
 from services.notify.transitions import (
     ASSIGNED,
     CLOSING,

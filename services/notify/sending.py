@@ -12,24 +12,8 @@ from services.common.contracts.envelope import Record
 from services.common.contracts.ids import derived_id
 from services.common.contracts.vocabulary import NotifyVia
 from services.notify import choosing, manners
-from services.notify.domain import (
-    OPEN,
-    Contact,
-    Person,
-    Reason,
-    Row,
-    Rules,
-    State,
-    Telling,
-    Told,
-    end,
-    key_of,
-    park,
-    put,
-    queue,
-    suppress,
-    told_key,
-)
+from services.notify.domain import OPEN, Contact, Person, Reason, Row, Rules, State, Telling, Told
+from services.notify.ledger import end, key_of, park, put, queue, suppress, told_key
 from services.notify.manners import Go, Never, Wait
 
 NOBODY: Final = Person()

@@ -16,7 +16,8 @@ from services.common.contracts.events import (
 from services.common.contracts.ids import derived_id
 from services.common.contracts.vocabulary import DeliveryStatus
 from services.notify.channels.base import Report
-from services.notify.domain import OPEN, Contact, Reason, Row, Rules, State, Telling, end, key_of, put, say
+from services.notify.domain import OPEN, Contact, Reason, Row, Rules, State, Telling
+from services.notify.ledger import end, key_of, put, say
 from services.notify.sending import onward
 
 KEEP_EARLY: Final = timedelta(minutes=15)  # how long a report waits for its message

@@ -14,7 +14,8 @@ from services.common.contracts.vocabulary import Channel, DeliveryStatus, Messag
 from services.common.kit.mongo import Client
 from services.common.kit.worker import Delivery
 from services.notify.channels.base import PermanentError, Report
-from services.notify.domain import State, key_of
+from services.notify.domain import State
+from services.notify.ledger import key_of
 from tests.integration.notify.scene import AskedProvider, Scene
 from tests.unit.notify.lives import CONTACT, NOON, REQUEST, assigned, closed, contact, delivery, meta, registered
 

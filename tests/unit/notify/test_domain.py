@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.common.contracts.envelope import Record, decode
 from services.common.contracts.events import Lifecycle, Notification
 from services.common.contracts.vocabulary import DeliveryStatus, Language, NotifyVia
-from services.notify import domain, planning, sending, statuses
+from services.notify import domain, ledger, planning, sending, statuses
 from services.notify.domain import Contact, Telling
 from services.notify.sending import Away, Handed, Refused, Result, Unanswered
 from services.notify.statuses import Reported
@@ -63,7 +63,7 @@ class World:
         if not begun:
             return
         one = begun[number % len(begun)]
-        reported = Reported(domain.key_of(REQUEST, one), f"wamid.{one.transition}", status, None, self.now)
+        reported = Reported(ledger.key_of(REQUEST, one), f"wamid.{one.transition}", status, None, self.now)
         who = self.contacts.get(one.recipient)
         self.stored = statuses.merge(self.stored, reported, who, self.now, RULES)
 

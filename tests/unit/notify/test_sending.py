@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.common.contracts.events import Lifecycle
 from services.common.contracts.vocabulary import NotifyVia
-from services.notify import domain, sending
+from services.notify import ledger, sending
 from services.notify.domain import Contact, Person, State, Telling, Told
 from services.notify.sending import Away, Handed, Refused, Unanswered
 from tests.unit.notify.lives import CONTACT, NOON, REQUEST, assigned, closed, contact, escalated, registered
@@ -138,7 +138,7 @@ def test_mail_and_closing_and_emergency_messages_are_repeated_after_an_unknown_o
     again = telling.in_hand("next")
     assert first is not None
     assert again is not None
-    assert domain.key_of(REQUEST, again) == domain.key_of(REQUEST, first)
+    assert ledger.key_of(REQUEST, again) == ledger.key_of(REQUEST, first)
 
 
 def test_a_mail_is_not_repeated_on_another_channel_after_an_unknown_outcome() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.common.contracts.envelope import decode
 from services.common.contracts.events import Notification
 from services.common.contracts.vocabulary import DeliveryStatus, NotifyVia
-from services.notify import domain, sending, statuses
+from services.notify import ledger, sending, statuses
 from services.notify.channels.base import Report
 from services.notify.domain import State, Telling
 from services.notify.sending import Handed, Unanswered
@@ -44,7 +44,7 @@ def report(status: DeliveryStatus, telling: Telling, key: str | None = "", provi
     """
     The telling after a report; by our key unless another or none is given.
     """
-    mine = domain.key_of(REQUEST, row(telling, "received")) if key == "" else key
+    mine = ledger.key_of(REQUEST, row(telling, "received")) if key == "" else key
     reported = Reported(mine, provider_id, status, "131026" if status is FAILED else None, NOON)
     return statuses.merge(telling, reported, BOTH, NOON, RULES)
 
@@ -105,7 +105,7 @@ def test_a_late_failure_is_said_as_late_and_the_next_channel_is_tried_once() -> 
     telling = sending.take(telling, {CONTACT: BOTH}, "u", NOON, RULES)
     hand = telling.in_hand("u")
     assert hand is not None
-    assert domain.key_of(REQUEST, hand) != domain.key_of(REQUEST, row(telling, "received"))
+    assert ledger.key_of(REQUEST, hand) != ledger.key_of(REQUEST, row(telling, "received"))
 
 
 def test_what_was_delivered_did_not_fail() -> None:
@@ -114,7 +114,7 @@ def test_what_was_delivered_did_not_fail() -> None:
 
 
 def test_a_late_failure_of_what_is_a_week_old_is_said_but_nobody_is_written_to() -> None:
-    key = domain.key_of(REQUEST, row(sent(), "received"))
+    key = ledger.key_of(REQUEST, row(sent(), "received"))
     late = NOON + RULES.max_age + timedelta(seconds=1)
     telling = statuses.merge(sent(), Reported(key, "wamid.1", FAILED, None, late), BOTH, late, RULES)
     assert said(telling)[-1] == ("Failed", 1, True)
@@ -122,7 +122,7 @@ def test_a_late_failure_of_what_is_a_week_old_is_said_but_nobody_is_written_to()
 
 def test_a_message_that_nobody_took_into_hand_has_no_marks() -> None:
     assert statuses.marks_of(after(registered(), assigned(), who=BOTH)) == []
-    assert statuses.marks_of(sent()) == sorted([domain.key_of(REQUEST, row(sent(), "received")), "wamid.1"])
+    assert statuses.marks_of(sent()) == sorted([ledger.key_of(REQUEST, row(sent(), "received")), "wamid.1"])
 
 
 def polled() -> Telling:
