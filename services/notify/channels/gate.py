@@ -17,7 +17,8 @@ from services.notify.channels.circuit import Bucket, Circuit
 log = logger(__name__)
 BUSY: Final = "busy"
 OPEN: Final = "breaker_open"
-WAIT: Final = timedelta(seconds=4)  # for one's turn; with what a sender takes it stays below NOTIFY_SEND_TIMEOUT
+TURN: Final = timedelta(seconds=3)  # how far off one's turn by the rate may be
+WAIT: Final = timedelta(seconds=4)  # for it and for a seat; with what a sender takes it is below NOTIFY_SEND_TIMEOUT
 PATIENCE: Final = timedelta(minutes=5)  # how long a provider may be down before staff hear of it
 SAID_AGAIN: Final = timedelta(days=1)  # how soon the same fault of one message is said again
 Sleep = Callable[[float], Awaitable[None]]
@@ -77,8 +78,8 @@ class Gate:
         Wait for a turn and send. Raises what the sender raises, and ``TemporaryError`` of its own.
         """
         self._check()
-        self._bucket, wait = self._bucket.take(self._clock(), WAIT)
-        if wait > WAIT:
+        self._bucket, wait = self._bucket.take(self._clock(), TURN)
+        if wait > TURN:
             raise TemporaryError(BUSY, wait, alone=True)
         await self._turn(wait)
         try:

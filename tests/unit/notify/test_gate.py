@@ -15,7 +15,7 @@ from services.common.contracts.vocabulary import DeliveryStatus, NotifyVia
 from services.common.kit.clock import FrozenClock
 from services.notify.channels.base import Letter, PermanentError, Report, Reports, TemporaryError
 from services.notify.channels.circuit import Bucket, Circuit
-from services.notify.channels.gate import OPEN, PATIENCE, SAID_AGAIN, WAIT, Gate, Pace, PolledGate
+from services.notify.channels.gate import OPEN, PATIENCE, SAID_AGAIN, TURN, Gate, Pace, PolledGate
 from services.notify.messages import Message
 
 NOW = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
@@ -211,8 +211,8 @@ def test_no_second_has_more_than_the_rate_and_a_burst(rate: float, gaps: list[fl
     bucket, now, starts = Bucket.full(rate, NOW), NOW, []
     for gap in gaps:
         now += timedelta(seconds=gap)
-        bucket, wait = bucket.take(now, WAIT)
-        if wait <= WAIT:
+        bucket, wait = bucket.take(now, TURN)
+        if wait <= TURN:
             starts.append((now + wait).timestamp())
     for first in starts:
         for seconds in (1, 5):
@@ -225,8 +225,8 @@ def test_no_second_has_more_than_the_rate_and_a_burst(rate: float, gaps: list[fl
 def test_who_would_wait_too_long_takes_no_turn(rate: float, count: int) -> None:
     bucket = Bucket.full(rate, NOW)
     for _ in range(count):
-        after, wait = bucket.take(NOW, WAIT)
-        assert (after == bucket) is (wait > WAIT)
+        after, wait = bucket.take(NOW, TURN)
+        assert (after == bucket) is (wait > TURN)
         bucket = after
 
 
