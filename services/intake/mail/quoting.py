@@ -19,7 +19,7 @@ _SIGNATURE_LINES: Final = 12
 _DISCLAIMER_LINES: Final = 30
 
 # The patterns are for folded lines: lower case without Turkish letters.
-_SAYS_WHEN_OR_WHO: Final = re.compile(r"\d{1,2}[:.]\d{2}|\d{4}|\S@\S")
+_SAYS_WHEN_OR_WHO: Final = re.compile(r"(?!<).*(?:\d{1,2}[:.]\d{2}|\d{4}|\S@\S).*")
 _ATTRIBUTION: Final = re.compile(
     r"(?:.*\b(?:tarihinde|tarihli|saat|saatinde|gunu)\b.*\b(?:yazdi|yazmis|yazdilar)"
     r"|.*\bsun(?:u|lari) (?:yazdi|yazmis)"
@@ -109,18 +109,16 @@ def _history(lines: Sequence[str]) -> tuple[int, int]:
 
 def _attribution(lines: Sequence[str]) -> int:
     """
-    How many of the lines say, together, who wrote when what follows; 0 if they do not.
+    How many of the lines say, together, who wrote when what follows, the first of them a time or an address; 0 if they
+    do not, or only the later ones do.
     """
-    together = ""
-    for count, line in enumerate(lines, 1):
-        if not line.strip():
-            return 0
-        together = f"{together} {line.strip()}".strip()
-        if len(together) > _LONGEST:
-            return 0
-        if together.endswith(":"):
-            return count if _matches(_ATTRIBUTION, together) and _SAYS_WHEN_OR_WHO.search(together) else 0
-    return 0
+    if not _matches(_SAYS_WHEN_OR_WHO, lines[0].strip()):
+        return 0
+    count = next((at for at, line in enumerate(lines, 1) if line.rstrip().endswith(":")), 0)
+    own = lines[:count]
+    if not all(line.strip() for line in own) or not _matches(_ATTRIBUTION, " ".join(own)):
+        return 0
+    return 0 if any(_attribution(own[later:]) for later in range(1, count)) else count
 
 
 def _headers(lines: Sequence[str]) -> int:
