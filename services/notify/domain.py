@@ -6,9 +6,8 @@ its contact has arrived, waits until it is due, is in somebody's hand while it i
 failed or suppressed. The event that says so is put into ``outbox``, as bytes, by the same write. Staff hear in the same
 way; who they are stands in a file (``staff.py``), so a message to them is never parked; partners' systems likewise.
 What is said in a conversation is a telling of its own, of which no event is published: it is about no request.
-
-What is done to it stands in ledger.py, what is to be told in planning.py, on which channel in choosing.py, how it leaves
-the house in sending.py.
+What is done to it stands in ledger.py, what is to be told in planning.py, on which channel in choosing.py, how it
+leaves the house in sending.py.
 """
 
 from collections.abc import Iterable
