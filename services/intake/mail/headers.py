@@ -110,7 +110,7 @@ def addresses(message: "Message[str, str]", name: str) -> list[tuple[str, str]]:
     except (RecursionError, IndexError, ValueError):  # comments in comments; brackets that never close
         found = []
     whole = [(decoded(name).strip("\"' "), address) for name, raw in found if (address := _address(raw))]
-    if whole and (len(whole) == len(found) or value.count("<") != 1):
+    if len(whole) > 1 or (whole and (len(whole) == len(found) or value.count("<") != 1)):
         return whole
     name = decoded(value.partition("<")[0]).strip("\"' ")  # may hold a comma that should stand in quotes
     return [(name, address) for raw in _ANGLES.findall(value) if (address := _address(raw))] or whole

@@ -5,7 +5,7 @@ What is new in a mail: quotations, signatures and disclaimers as mail programs w
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailparser_reply import EmailReplyParser
+from mailparser_reply import EmailReplyParser  # type: ignore[import-untyped]
 
 from services.intake.mail.quoting import own_words
 
@@ -23,7 +23,7 @@ HEADS = [
     "-----Özgün İleti-----\nKimden: İLKİM\nKonu: Soru",
     "-----Orijinal Mesaj-----",
     "-----Original Message-----\nFrom: İLKİM\nSent: Friday\nTo: Ayşe\nSubject: Soru",
-    "________________________________\nKimden: İLKİM <ilkim@ilkadim.example>\nGönderilme: 12 Haziran 2026\nKime: A\nKonu: S",
+    "____________________\nKimden: İLKİM <ilkim@ilkadim.example>\nGönderilme: 12 Haziran\nKime: A\nKonu: S",
     "*Kimden:* İLKİM\n*Tarih:* 12 Haz 2026\n*Konu:* Soru",
     "Gönderen: İLKİM\nGönderme Tarihi: 12 Haz 2026",
     "From: İLKİM\nDate: Fri, 12 Jun 2026",
@@ -114,7 +114,7 @@ PIECES = st.sampled_from([*HEADS, *PROSE, ANSWER, QUOTED, "", "-- ", ">", "iPhon
 
 
 @given(st.lists(PIECES | st.text(max_size=60), max_size=12), st.booleans())
-def test_something_is_always_left_and_nothing_is_added(pieces: list[str], answer: bool) -> None:  # noqa: FBT001
+def test_something_is_always_left_and_nothing_is_added(pieces: list[str], answer: bool) -> None:
     text = "\n".join(pieces)
     left = own_words(text, answer=answer)
     lines = iter(line.strip() for line in text.split("\n"))
