@@ -261,7 +261,7 @@ class StandInWhatsApp:
             await asyncio.sleep(how.seconds)
             while True:
                 try:
-                    if 200 <= await self.post(envelope({"statuses": [self._status(taken, kind)]})) < 300:
+                    if 200 <= await self.post(envelope(self._status(taken, kind))) < 300:
                         break
                 except aiohttp.ClientError:
                     pass  # whoever is called is down: it is tried again, as Meta does
@@ -273,10 +273,12 @@ class StandInWhatsApp:
         status["recipient_id" if "to" in taken.body else "recipient_user_id"] = taken.to
         if taken.key is not None:
             status["biz_opaque_callback_data"] = taken.key
-        if kind == "failed":
+        if kind == "failed":  # these come without contacts
             text = TEXTS.get(self.statuses.code, "")
             status["errors"] = [{"code": self.statuses.code, "title": text, "error_data": {"details": text}}]
-        return status
+            return {"statuses": [status]}
+        known = {"wa_id" if "to" in taken.body else "user_id": taken.to}
+        return {"contacts": [{"profile": {"name": "Ad Soyad"}, **known}], "statuses": [status]}
 
 
 def envelope(value: dict[str, Any]) -> dict[str, Any]:
