@@ -14,18 +14,19 @@ from services.notify.messages import Message
 
 _ISTANBUL: Final = ZoneInfo("Europe/Istanbul")
 _TEXT: Final = """\
-{channel} kanalından mesaj gönderilemiyor.
+{channel} kanalında bir sorun var: mesajların bir kısmı ya da hiçbiri gönderilemiyor.
 
 Ne zamandan beri: {since}
 Sağlayıcının kodu: {code}
 
-Mesajlar bekletiliyor ve yeniden deneniyor; süresi dolanlar başka kanaldan gönderilir. Hesabı, krediyi, şablonları ve
-sağlayıcının durum sayfasını kontrol ediniz. Bu kesinti için başka e-posta gönderilmeyecektir.
+Gönderilemeyenler yeniden denenir, süresi dolanlar başka kanaldan gönderilir. Lütfen sağlayıcıdaki hesabı, krediyi,
+şablonları ve sağlayıcının durum sayfasını kontrol ediniz. Bu sorun sürerken bugün başka e-posta gönderilmez.
 
 --
 
-Messages cannot be sent by {channel} since {since} (the provider's code: {code}). They are kept and tried again. Please
-look at the account, the credit, the templates and the provider's status page. No other mail is sent for this outage.
+Since {since} some messages, or none at all, can be sent by {channel} (the provider's code: {code}). They are tried
+again, and go by another channel when their time is over. Please look at our account there, the credit, the templates
+and the provider's status page. As long as it lasts no other mail is sent today.
 """
 
 
@@ -44,7 +45,7 @@ class MailAlarm:
         """
         local = since.astimezone(_ISTANBUL)
         text = _TEXT.format(channel=channel, code=code, since=f"{local:%d.%m.%Y %H.%M}")
-        subject = f"İLKİM: {channel} kanalı çalışmıyor ({code})"
+        subject = f"İLKİM: {channel} kanalında sorun ({code})"
         page = f'<pre style="font: inherit; white-space: pre-wrap">{html.escape(text)}</pre>'
         for to in self._to:
             key = derived_id("alarm", channel, code, since.isoformat(), to)

@@ -111,7 +111,7 @@ class Gate:
             if error.alone:
                 self._up()
             else:
-                self._failed(str(error), probe, error.after, at_once=error.alert)
+                self._failed(str(error), probe, error.after, urgent=error.alert)
             raise
         except (TimeoutError, asyncio.CancelledError):  # cancelled: its time was over before the sender's own
             self._failed("timeout", probe)
@@ -134,13 +134,13 @@ class Gate:
         self._down_said = False
         metrics.notify_provider_up.labels(self._channel).set(1)
 
-    def _failed(self, code: str, probe: bool, after: timedelta | None = None, *, at_once: bool = False) -> None:
+    def _failed(self, code: str, probe: bool, after: timedelta | None = None, *, urgent: bool = False) -> None:
         now = self._clock()
         self._circuit = self._circuit.failed(now, probe, after)
         since = self._circuit.since or now
         if self._circuit.open:
             metrics.notify_provider_up.labels(self._channel).set(0)
-        if not self._down_said and (at_once or (self._circuit.open and now - since >= PATIENCE)):
+        if not self._down_said and (urgent or (self._circuit.open and now - since >= PATIENCE)):
             self._down_said = True
             self._say("a provider is down", code, since)
 

@@ -97,7 +97,7 @@ async def test_staff_get_the_alarm_as_one_mail_each(tmp_path: Path) -> None:
         await alarm("sms", "netgsm_30", datetime(2026, 11, 28, 9, 0, tzinfo=UTC))
     mails = [file.read_text(encoding="utf-8") for file in sorted((tmp_path / "email").glob("*.json"))]
     assert len(mails) == 2
-    assert all("sms kanalı çalışmıyor (netgsm_30)" in mail and "28.11.2026 12.00" in mail for mail in mails)
+    assert all("sms kanalında sorun (netgsm_30)" in mail and "28.11.2026 12.00" in mail for mail in mails)
 
 
 # --- what wrong settings say ---
