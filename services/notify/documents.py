@@ -17,7 +17,7 @@ from services.common.contracts.vocabulary import (
     Outcome,
     Status,
 )
-from services.notify.domain import Contact, Offer, Row, State, Telling
+from services.notify.domain import Carried, Contact, Offer, Row, State, Telling
 from services.notify.statuses import Reported, marks_of
 from services.notify.transitions import Facts
 
@@ -37,7 +37,10 @@ def day_of(moment: datetime) -> datetime:
 
 
 _FACTS: Final = tuple(field.name for field in fields(Facts))
-_ROW: Final = tuple((field.name, field.default) for field in fields(Row) if field.name not in ("facts", "offers"))
+_ROW: Final = tuple(
+    (field.name, field.default) for field in fields(Row) if field.name not in ("facts", "offers", "carries")
+)
+_CARRIED: Final = ("request_id", "transition", "at")
 _OFFER: Final = tuple(field.name for field in fields(Offer))
 _FACTS_FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
     "status": Status,
@@ -53,7 +56,8 @@ _ROW_FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
     "channel": NotifyVia,
     "reached": DeliveryStatus,
     **dict.fromkeys(("at", "due_at", "give_up_at", "until", "sent_at", "ask_at"), utc),
-    "facts": lambda raw: Facts(**_read({"status": None, **raw}, _FACTS_FROM)),
+    "facts": lambda raw: _facts_from(raw),
+    "carries": lambda raw: tuple(_carried_from(one) for one in raw),
     "offers": lambda raw: tuple(Offer(**one) for one in raw),
 }
 
@@ -66,14 +70,28 @@ def _read(raw: Mapping[str, Any], how: Mapping[str, Callable[[Any], Any]]) -> di
     return {name: how[name](value) if name in how and value is not None else value for name, value in raw.items()}
 
 
+def _facts_to(facts: Facts) -> dict[str, Any]:
+    raw = _known(facts, _FACTS)
+    if facts.written_on is not None:
+        raw["written_on"] = facts.written_on.isoformat()  # BSON has no day without a time
+    return raw
+
+
+def _facts_from(raw: Mapping[str, Any]) -> Facts:
+    return Facts(**_read({"status": None, **raw}, _FACTS_FROM))
+
+
 def _row_to(row: Row) -> dict[str, Any]:
-    facts = _known(row.facts, _FACTS)
-    if row.facts.written_on is not None:
-        facts["written_on"] = row.facts.written_on.isoformat()  # BSON has no day without a time
     raw = {name: value for name, default in _ROW if (value := getattr(row, name)) != default}
     if row.offers:
         raw["offers"] = [_known(offer, _OFFER) for offer in row.offers]
-    return {**raw, "facts": facts}
+    if row.carries:
+        raw["carries"] = [{**_known(one, _CARRIED), "facts": _facts_to(one.facts)} for one in row.carries]
+    return {**raw, "facts": _facts_to(row.facts)}
+
+
+def _carried_from(raw: Mapping[str, Any]) -> Carried:
+    return Carried(raw["request_id"], raw["transition"], _facts_from(raw["facts"]), utc(raw.get("at")))
 
 
 def telling_to(telling: Telling, rev: int, now: datetime) -> dict[str, Any]:
@@ -94,6 +112,8 @@ def telling_to(telling: Telling, rev: int, now: datetime) -> dict[str, Any]:
         "publish_at": telling.publish_at,
         "ask_at": telling.ask_at,
         "parked_for": telling.parked_for or None,
+        "held_for": telling.held_for or None,
+        "carries": telling.carries or None,
         "marks": marks_of(telling) or None,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -194,6 +194,25 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """
+    A message about another request that is told with this one.
+    """
+
+    request_id: str
+    transition: str
+    facts: Facts
+    at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """
+        Which message it is, among all of one recipient.
+        """
+        return f"{self.request_id}/{self.transition}"
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """
     One message: its identity (transition, recipient, attempt), its state, and what it says.
@@ -203,7 +222,8 @@ class Row:
 
     ``until``: afterwards it is not worth saying. ``statutory``: the law wants it told. ``answers_them``: it answers
     what the person just did. ``survey``: it asks for stars. ``offers``, ``answers`` (a message, as its provider names
-    it) and ``about`` (a request) are what intake wants said in a conversation. ``held``: why manners let it wait;
+    it) and ``about`` (a request) are what intake wants said in a conversation. ``held``: why manners let it wait,
+    ``held_for`` whom, by keyed hash; ``carries``: what else is told with it, because it waited for the same morning.
     ``counted``: it counts for the daily limit. ``doubtful``: nobody knows what became of one of its tries.
     ``reached``: how far the provider says that it came. ``ask_at``: when to ask the provider next, ``asked`` how often
     that was done.
@@ -234,6 +254,8 @@ class Row:
     answers: str | None = None
     about: str | None = None
     held: str | None = None
+    held_for: str | None = None
+    carries: tuple[Carried, ...] = ()
     counted: bool = False
     doubtful: bool = False
     reached: DeliveryStatus | None = None
@@ -288,7 +310,7 @@ class Row:
         """
         Nothing of it can have left the house yet.
         """
-        return self.state in (State.PARKED, State.WAITING) and self.tries == 0
+        return self.state in (State.PARKED, State.WAITING) and self.tries == 0 and not self.carries
 
     def repeats_on(self, channel: NotifyVia | None) -> bool:
         """
@@ -366,6 +388,20 @@ class Telling:
         The contacts it waits for.
         """
         return sorted({row.recipient for row in self.rows if row.state is State.PARKED})
+
+    @property
+    def held_for(self) -> list[str]:
+        """
+        The persons for whom messages of it wait for a better time.
+        """
+        return sorted({row.held_for for row in self.rows if row.held and row.held_for})
+
+    @property
+    def carries(self) -> list[str]:
+        """
+        Which messages about other requests are told with one of its own.
+        """
+        return sorted({carried.key for row in self.rows for carried in row.carries})
 
     def in_hand(self, claim: str) -> Row | None:
         """

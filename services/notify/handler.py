@@ -35,7 +35,7 @@ from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
 from services.common.kit.worker import Delivery, within_budget
-from services.notify import callbacks, choosing, domain, ledger, planning, sending
+from services.notify import callbacks, choosing, domain, ledger, mornings, planning, sending, together
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
 from services.notify.domain import CONVERSATION, PARTNER, Contact, Person, Reason, Row, Rules, Telling
 from services.notify.messages import House
@@ -241,6 +241,8 @@ class Notifier:
         due = await self._repository.due(now, self._batch)
         if not due:
             return False, []
+        if await mornings.gather(self._repository, due, now, self._rules):
+            return True, []
         rows = [row for telling in due.values() for row in telling.rows if row.state in domain.OPEN]
         contacts = await self._reached(rows)
         citizens = {row.recipient for row in rows if row.for_citizen}
@@ -315,7 +317,7 @@ class Notifier:
             return Refused(Reason.NO_ADDRESS, elsewhere=True)
         key = ledger.key_of(hand.telling.request_id, row)
         try:
-            message = self._templates.render(self._house, hand.telling.request_id, row, contact.language)
+            message = together.render(self._templates, self._house, hand.telling.request_id, row, contact.language)
             thread = ledger.thread_of(hand.telling, row)
             letter = Letter(address, message, key, hand.free, row.answers, thread)
             async with asyncio.timeout(self._send_timeout):

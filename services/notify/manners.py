@@ -101,7 +101,9 @@ def supersede(telling: Telling, now: datetime) -> Telling:
     back if there is nothing to do.
     """
     for row in telling.rows:
-        if row.held is None or row.state is not State.WAITING or row.doubtful or row.kind in _NO_STATE or row.saying:
+        if row.held is None or row.state is not State.WAITING or row.doubtful or row.carries:
+            continue
+        if row.kind in _NO_STATE or row.saying:
             continue
         newest = _newest_after(telling, row)
         if newest is None:

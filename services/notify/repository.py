@@ -54,6 +54,8 @@ class NotifyRepository:
                 IndexModel("parked_for", sparse=True),
                 IndexModel("ask_at", sparse=True),
                 IndexModel("marks", sparse=True),
+                IndexModel("held_for", sparse=True),
+                IndexModel("carries", sparse=True),
                 IndexModel("written_on", expireAfterSeconds=int(KEEP_TELLINGS.total_seconds())),
                 IndexModel("said_on", expireAfterSeconds=int(KEEP_CONVERSATIONS.total_seconds())),
             ],
@@ -153,6 +155,19 @@ class NotifyRepository:
         if not marks:
             return {}
         return {raw["_id"]: telling_from(raw) async for raw in self._tellings.find({"marks": {"$in": marks}})}
+
+    async def held_for(self, people: Iterable[str], limit: int) -> dict[str, Telling]:
+        """
+        The tellings with messages that wait for a better time to tell these persons.
+        """
+        found = self._tellings.find({"held_for": {"$in": sorted(people)}}).limit(limit)
+        return {raw["_id"]: telling_from(raw) async for raw in found}
+
+    async def carrying(self, keys: Iterable[str]) -> dict[str, Telling]:
+        """
+        The tellings that tell one of these messages about other requests with their own.
+        """
+        return {raw["_id"]: telling_from(raw) async for raw in self._tellings.find({"carries": {"$in": sorted(keys)}})}
 
     async def parked(self) -> int:
         """

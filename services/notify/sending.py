@@ -63,7 +63,7 @@ def take(
             case Never(reason):
                 telling = _never(telling, row, reason, now)
             case Wait(until, reason):  # the time to try it begins anew
-                waiting = replace(row, claim=None, give_up_at=None, held=reason)
+                waiting = replace(row, claim=None, give_up_at=None, held=reason, held_for=contact.hashes[0])
                 telling = queue(telling, waiting, channel, until, now)
             case Go(counts, survey):
                 if row.state is State.PARKED:

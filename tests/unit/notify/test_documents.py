@@ -14,7 +14,7 @@ from services.notify.documents import (
     telling_from,
     telling_to,
 )
-from services.notify.domain import Contact, Offer, Row, State, Telling
+from services.notify.domain import Carried, Contact, Offer, Row, State, Telling
 from services.notify.statuses import Reported
 from services.notify.transitions import Facts
 from tests.unit.notify.lives import CONTACT, NOON, REQUEST, assigned, contact, registered
@@ -63,6 +63,8 @@ FULL = Row(
     answers="wamid.2",
     about=REQUEST,
     held="quiet_hours",
+    held_for="7" * 32,
+    carries=(Carried("9" * 13, "closed", FACTS, NOON), Carried("8" * 13, "accepted.4", Facts(None))),
     counted=True,
     doubtful=True,
     reached=DeliveryStatus.READ,
