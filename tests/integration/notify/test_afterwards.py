@@ -8,11 +8,12 @@ import pytest
 
 from services.common.contracts.envelope import decode, encode
 from services.common.contracts.events import DeliveryReported, Event, MessageReceived, MessageWanted, Option
-from services.common.contracts.ids import random_request_id
+from services.common.contracts.ids import grouped, random_request_id
 from services.common.contracts.topics import MESSAGES_IN, MESSAGES_OUT
 from services.common.contracts.vocabulary import Channel, DeliveryStatus, MessageKind, NotifyVia, Saying, Wish
 from services.common.kit.mongo import Client
 from services.common.kit.worker import Delivery
+from services.notify import gathering
 from services.notify.channels.base import PermanentError, Report
 from services.notify.domain import State
 from services.notify.ledger import key_of
@@ -90,11 +91,11 @@ def wanted(number: int = 9, say: Saying = Saying.WHICH) -> Delivery:
     )
 
 
-def kinds(house: Scene, transition: str = "received") -> list[str]:
+def kinds(house: Scene, transition: str = "received", request_id: str = REQUEST) -> list[str]:
     """
     What was published of a transition.
     """
-    return sorted(kind for kind, _, _ in house.outcomes().get(transition, ()))
+    return sorted(kind for kind, _, _ in house.outcomes(request_id).get(transition, ()))
 
 
 async def test_statuses_come_twice_and_out_of_order_and_are_said_once(house: Scene) -> None:
@@ -207,3 +208,25 @@ async def test_the_days_number_holds_for_the_person_whatever_the_request_and_the
     rows = [row for one in (await house.repository.tellings(ids)).values() for row in one.rows]
     assert sorted(row.held or "" for row in rows) == ["", "", "", "", "daily_limit", "daily_limit"]
     assert len(house.provider.taken) == 4
+
+
+@pytest.mark.parametrize("crash", [False, True])
+async def test_what_waited_for_one_morning_is_one_message_even_if_we_died_half_way(house: Scene, crash: bool) -> None:
+    night = NOON + timedelta(hours=11)
+    house.clock.now = night
+    ids = sorted(random_request_id() for _ in range(3))
+    closings = [delivery(closed(request_id=key, occurred_at=night)) for key in ids]
+    await house.notifier.handle([delivery(contact()), *closings])
+    await house.notifier.take()
+    house.clock.now = NOON + timedelta(hours=20)
+    if crash:
+        tellings = await house.repository.tellings(ids)
+        plan = gathering.plan(tellings.values(), house.clock.now, lambda _: True)
+        await house.repository.change(plan, lambda telling: gathering.carry(telling, plan, house.clock.now))
+    for key in ids:
+        await house.run_dry(key)
+    ((_, _, message),) = house.provider.taken
+    assert all(grouped(key) in message.text for key in ids)
+    assert [kinds(house, "closed", key) for key in ids] == [["Sent"], ["Suppressed"], ["Suppressed"]]
+    rows = [(await house.telling(key)).rows[0] for key in ids]
+    assert [row.superseded_by for row in rows] == [None, f"{ids[0]}/closed", f"{ids[0]}/closed"]
