@@ -210,6 +210,7 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "INTAKE_ROUTING_URL": f"http://{HOST}:{base + 12}",
         "INTAKE_NOTIFY_URL": notify,
         "INTAKE_REPORTING_PUBLIC_URL": reporting,
+        "INTAKE_NOTIFY_PUBLIC_URL": notify,
         "INTAKE_TRACKING_SECRET": secrets["TRACKING_SECRET"],
         "NOTIFY_TRACKING_SECRET": secrets["TRACKING_SECRET"],
         "INTAKE_TELEPHONY_EXCHANGES": json.dumps({"main": secrets["TELEPHONY_TOKEN"]}),
@@ -236,6 +237,7 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "REPORTING_INTAKE_URL": intake,
         "REPORTING_INTAKE_PUBLIC_URL": intake,
         "REPORTING_NOTIFY_URL": notify,
+        "REPORTING_NOTIFY_PUBLIC_URL": notify,
         **{name: secrets[name] for name in SECRETS},
     }
 

@@ -38,7 +38,11 @@ def _serve() -> None:
 
     settings = IntakeSettings()
     logs.configure(settings.logs, "intake")
-    links = Links(intake=settings.public_url.rstrip("/"), reporting=settings.reporting_public_url.rstrip("/"))
+    links = Links(
+        intake=settings.public_url.rstrip("/"),
+        reporting=settings.reporting_public_url.rstrip("/"),
+        notify=settings.notify_public_url and settings.notify_public_url.rstrip("/"),
+    )
     serve(create_app(parts_of(settings), links), settings.host, settings.port, settings.logs)
 
 

@@ -28,9 +28,9 @@ class IntakeSettings(BaseSettings):
     while MongoDB is away, and ``spool``, of at most ``spool_max_bytes``: what it accepts while Kafka is away.
 
     ``reporting_url`` is where this process asks who is signed in, ``reporting_public_url`` where browsers sign in;
-    ``public_url`` must have the same host name: the cookie of the sign-in goes to one host. At ``routing_url`` (its
-    ops port) and ``notify_url`` the desk asks what a text means and who is to be called back. clamd at ``clamav_host``
-    is asked about each file that is sent; without one nobody is.
+    ``public_url`` (and ``notify_public_url``, if there is one) must have the same host name: the cookie of the sign-in
+    goes to one host. At ``routing_url`` (its ops port) and ``notify_url`` the desk asks what a text means and who is to
+    be called back. clamd at ``clamav_host`` is asked about each file that is sent; without one nobody is.
 
     ``telephony_exchanges``: a secret token for each exchange that reports calls, as JSON ``{"name": "token"}``. With a
     ``twilio_auth_token`` Twilio may report calls too; it connects callers to ``twilio_desk_number`` (E.164), or puts
@@ -72,6 +72,7 @@ class IntakeSettings(BaseSettings):
     public_url: str = "http://127.0.0.1:8000"
     reporting_url: str = "http://127.0.0.1:8001"
     reporting_public_url: str = "http://127.0.0.1:8001"
+    notify_public_url: str | None = None
     routing_url: str = "http://127.0.0.1:8012"
     notify_url: str = "http://127.0.0.1:8002"
     telephony_exchanges: dict[str, Token] = {}

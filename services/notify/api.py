@@ -188,7 +188,11 @@ def create_app(settings: NotifySettings, deps: Deps | None = None) -> FastAPI:
     ``BrokenStaff``.
     """
 
-    links = Links(intake=settings.public_url.rstrip("/"), reporting=settings.reporting_public_url.rstrip("/"))
+    links = Links(
+        intake=settings.public_url.rstrip("/"),
+        reporting=settings.reporting_public_url.rstrip("/"),
+        notify=settings.api_public_url.rstrip("/"),
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -20,7 +20,7 @@ from services.common.kit.guard import DOCUMENTED, Callers, install_guard, scoped
 from services.common.kit.http import FieldError, Problem, install, problems
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.common.kit.people import Tokens
-from services.common.ui import Links, install_pages
+from services.common.ui import install_pages
 from services.reporting import people_pages, sign_in, views, visits
 from services.reporting.cursors import BadCursor, seal, unseal
 from services.reporting.inbox import pages as inbox
@@ -83,8 +83,7 @@ def create_app(
 
     install(app, ready=ready, larger={"/department/": FORM_LIMIT})
     install_guard(app)
-    links = Links(intake=settings.intake_public_url, reporting=settings.public_url)
-    install_pages(app, templates=PAGES, static=PAGES / "static", links=links, now=clock)
+    install_pages(app, templates=PAGES, static=PAGES / "static", links=settings.links, now=clock)
     for error in UNAVAILABLE:
         app.add_exception_handler(error, away)
     return app

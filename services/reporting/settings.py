@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+from services.common.ui import Links
 from services.reporting.people import Grant
 
 
@@ -70,8 +71,9 @@ class ApiSettings(BaseSettings):
     """
     The HTTP side. ``REPORTING_CURSOR_SECRET`` signs the cursors of lists, ``REPORTING_TOKEN_SECRET`` the tokens of
     those who work here; all processes of the api share both. To change the latter put the old one into
-    ``REPORTING_TOKEN_SECRET_BEFORE`` for a day. ``public_url`` and ``intake_public_url`` are where browsers see the two
-    services with pages: under the same host name, since the cookie of the sign-in goes to one host. ``tile_url``: the
+    ``REPORTING_TOKEN_SECRET_BEFORE`` for a day. ``public_url``, ``intake_public_url`` and, if there is one,
+    ``notify_public_url`` are where browsers see the services with pages: under the same host name, since the cookie of
+    the sign-in goes to one host. ``tile_url``: the
     tiles of the inbox's map, ``https://tiles.example.org/{z}/{x}/{y}.png``; without it the ground is plain.
     """
 
@@ -82,6 +84,7 @@ class ApiSettings(BaseSettings):
     intake_url: str = "http://127.0.0.1:8000"
     intake_public_url: str = "http://127.0.0.1:8000"
     notify_url: str = "http://127.0.0.1:8002"
+    notify_public_url: str | None = None
     cursor_secret: SecretStr = Field(min_length=16)
     token_secret: SecretStr = Field(min_length=16)
     token_secret_before: SecretStr | None = Field(default=None, min_length=16)
@@ -102,10 +105,17 @@ class ApiSettings(BaseSettings):
             raise ValueError("REPORTING_TILE_URL must be like https://tiles.example.org/{z}/{x}/{y}.png")
         return url
 
-    @field_validator("public_url", "intake_public_url", "intake_url", "notify_url")
+    @field_validator("public_url", "intake_public_url", "intake_url", "notify_url", "notify_public_url")
     @classmethod
-    def _no_slash(cls, url: str) -> str:
-        return url.rstrip("/")
+    def _no_slash(cls, url: str | None) -> str | None:
+        return url and url.rstrip("/")
+
+    @property
+    def links(self) -> Links:
+        """
+        Where our pages are.
+        """
+        return Links(intake=self.intake_public_url, reporting=self.public_url, notify=self.notify_public_url)
 
 
 class UsersSettings(BaseSettings):

@@ -114,7 +114,7 @@ def staff_of(settings: ApiSettings, client: Client, http: httpx.AsyncClient, clo
         repository=repository,
         accounts=Accounts(repository, clock, secret),
         sessions=Sessions(repository, keys, clock),
-        links=Links(intake=settings.intake_public_url, reporting=settings.public_url),
+        links=settings.links,
         http=http,
         clock=clock,
         oidc=oidc,
@@ -149,5 +149,5 @@ def guard_of(staff: Staff, keys: Callers, tokens: Tokens | None = None) -> Peopl
         tokens=tokens or staff.sessions,
         public_url=staff.settings.public_url,
         reporting_public_url=staff.settings.public_url,
-        origins=frozenset({staff.settings.intake_public_url}),
+        origins=frozenset(staff.links.origins),
     )

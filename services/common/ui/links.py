@@ -9,16 +9,20 @@ from urllib.parse import quote, urlsplit
 @dataclass(frozen=True, slots=True)
 class Links:
     """
-    Addresses as a browser has to use them. ``intake`` and ``reporting`` are the public URLs of the two services with
-    pages (without a slash at the end); behind one host name both may be the same.
+    Addresses as a browser has to use them. ``intake``, ``reporting`` and ``notify`` are the public URLs of the services
+    with pages (without a slash at the end); behind one host name they may be the same. Notify's is left out where
+    nobody looks at messages before they are sent.
     """
 
     intake: str
     reporting: str
+    notify: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("intake", "reporting"):
+        for name in ("intake", "reporting", "notify"):
             url = getattr(self, name)
+            if name == "notify" and not url:
+                continue
             if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc or url.endswith("/"):
                 raise ValueError(f"{name}: {url!r} is not like https://example.org (no slash at the end)")
 
@@ -65,6 +69,13 @@ class Links:
         return f"{self.reporting}/audit"
 
     @property
+    def previews(self) -> str | None:
+        """
+        All messages as their readers see them.
+        """
+        return f"{self.notify}/previews" if self.notify else None
+
+    @property
     def sign_in(self) -> str:
         """
         The sign-in page.
@@ -102,6 +113,5 @@ class Links:
         """
         Our own origins, sorted: the only ones beside ``'self'`` that a form may reach.
         """
-        return tuple(
-            sorted({f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in (self.intake, self.reporting)})
-        )
+        urls = filter(None, (self.intake, self.reporting, self.notify))
+        return tuple(sorted({f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in urls}))

@@ -67,4 +67,6 @@ def navigation(person: Person | None, links: Links) -> tuple[Item, ...]:
         items.append(panel)
     if person.has(Role.ADMIN):
         items += [users, audit]
+    if links.previews and person.has(Role.OPERATOR, Role.MANAGER, Role.ADMIN):
+        items.append(Item("previews", Words("Mesajlar", "Messages"), "chat", links.previews, "g s"))
     return tuple(items)

@@ -88,3 +88,12 @@ def test_one_host_is_one_origin() -> None:
     assert Links(intake="https://ilkim.example/desk", reporting="https://ilkim.example").origins == (
         "https://ilkim.example",
     )
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_messages_are_offered_to_all_but_departments_where_they_can_be_looked_at(role: Role) -> None:
+    links = replace(LINKS, notify="http://127.0.0.1:8002")
+    offered = {item.key: item.href for item in navigation(replace(OPERATOR, roles=frozenset({role})), links)}
+    expected = None if role is Role.DEPARTMENT else "http://127.0.0.1:8002/previews"
+    assert offered.get("previews") == expected
+    assert links.origins == ("http://127.0.0.1:8000", "http://127.0.0.1:8001", "http://127.0.0.1:8002")
