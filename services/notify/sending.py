@@ -222,8 +222,11 @@ def _again(telling: Telling, row: Row, away: Away, contact: Contact | None, now:
 
 def onward(telling: Telling, row: Row, contact: Contact | None, now: datetime) -> Telling:
     """
-    The next attempt, on the next channel on which its recipient can be reached; nothing if there is none.
+    The next attempt, on the next channel on which its recipient can be reached; nothing if there is none, or in a
+    conversation, which stays where it is.
     """
+    if telling.conversation:
+        return telling
     following = replace(
         row,
         attempt=row.attempt + 1,

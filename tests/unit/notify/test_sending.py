@@ -181,6 +181,15 @@ def test_what_is_refused_for_its_channel_goes_on_the_next_one_as_another_attempt
     assert telling.next_at is None
 
 
+def test_a_conversation_stays_on_its_channel() -> None:
+    both = replace(WHATSAPP, phone="+905321112233")
+    asked = replace(row(after(registered(), who=both), "received"), transition="say_which")
+    telling = sending.take(Telling(f"m_{1:032x}", (asked,)), {CONTACT: both}, "t", NOON + RULES.hold, RULES)
+    telling = sending.settle(telling, "t", Refused("131026", elsewhere=True), NOON, RULES, both)
+    assert [(one.attempt, one.state) for one in telling.rows] == [(1, State.FAILED)]
+    assert telling.outbox == ()
+
+
 def test_a_message_at_fault_itself_is_not_tried_elsewhere() -> None:
     both = replace(WHATSAPP, phone="+905321112233")
     telling = sending.take(after(registered(), assigned(), who=both), {CONTACT: both}, "t", NOON, RULES)
