@@ -29,13 +29,14 @@ class PermanentError(Exception):
     """
     Never: this message cannot be handed over. The text is a short code, without an address. ``elsewhere``: the person
     may be reached on another channel; not so if the message itself is at fault. ``alert``: a person has to mend
-    something, a template that the provider does not know for instance.
+    something, a template that the provider does not know for instance. ``asked``: it is the provider who says so.
     """
 
-    def __init__(self, code: str, *, elsewhere: bool = False, alert: bool = False) -> None:
+    def __init__(self, code: str, *, elsewhere: bool = False, alert: bool = False, asked: bool = True) -> None:
         super().__init__(code)
         self.elsewhere = elsewhere
         self.alert = alert
+        self.asked = asked
 
 
 @dataclass(frozen=True, slots=True)

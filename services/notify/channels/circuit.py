@@ -80,6 +80,12 @@ class Circuit:
         """
         return replace(self, probing=self.open)
 
+    def unasked(self) -> "Circuit":
+        """
+        The message did not come as far as the provider: if it was the probe, the next one is.
+        """
+        return replace(self, probing=False)
+
     def succeeded(self) -> "Circuit":
         """
         The provider answered.

@@ -103,7 +103,10 @@ class Gate:
         try:
             sent = await self._sender.send(letter)
         except PermanentError as error:
-            self._up()
+            if error.asked:
+                self._up()
+            elif probe:
+                self._circuit = self._circuit.unasked()
             if error.alert:
                 self._say_once(str(error))
             raise

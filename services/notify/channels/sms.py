@@ -39,7 +39,7 @@ def national(to: str) -> str:
     """
     match = _TURKISH_MOBILE.fullmatch(to)
     if match is None:
-        raise PermanentError(Reason.BAD_ADDRESS, elsewhere=True)
+        raise PermanentError(Reason.BAD_ADDRESS, elsewhere=True, asked=False)
     return match[1]
 
 

@@ -58,7 +58,7 @@ def build_mail(settings: SmtpSettings, letter: Letter, clock: Clock) -> EmailMes
         receiver = Address(addr_spec=letter.to)
         letter.to.encode("ascii")
     except (ValueError, IndexError, MessageError):  # the last two: what the parser raises for some broken addresses
-        raise PermanentError(Reason.BAD_ADDRESS, elsewhere=True) from None
+        raise PermanentError(Reason.BAD_ADDRESS, elsewhere=True, asked=False) from None
     mail = EmailMessage(policy=SMTP_POLICY)
     mail["From"] = sender
     mail["To"] = receiver

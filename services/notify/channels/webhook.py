@@ -36,7 +36,7 @@ class WebhookSender:
         Return when the partner's system said 2xx. It gives no name; nothing that it says besides is read.
         """
         if letter.message.data is None:
-            raise PermanentError("nothing_to_tell")
+            raise PermanentError("nothing_to_tell", asked=False)
         body = orjson.dumps(letter.message.data).decode()
         now = self._clock()
         headers = {
@@ -72,7 +72,7 @@ class PartnersSender:
         """
         partner = self._partners.get(letter.to)
         if partner is None:
-            raise PermanentError("no_such_partner")
+            raise PermanentError("no_such_partner", asked=False)
         return await partner.send(letter)
 
     async def close(self) -> None:

@@ -49,7 +49,7 @@ def payload(letter: Letter) -> dict[str, Any]:
     message = letter.message
     if not letter.free:
         if message.template is None:
-            raise PermanentError(WINDOW_CLOSED, elsewhere=True)
+            raise PermanentError(WINDOW_CLOSED, elsewhere=True, asked=False)
         kind, content = "template", _template(message.template)
     elif message.choices or message.asks_place:
         kind, content = "interactive", _interactive(message)
@@ -76,7 +76,7 @@ def _recipient(to: str) -> dict[str, str]:
         return {"recipient": to}
     digits = to.removeprefix("+")
     if not re.fullmatch("[0-9]{5,15}", digits):
-        raise PermanentError(Reason.BAD_ADDRESS, elsewhere=True)
+        raise PermanentError(Reason.BAD_ADDRESS, elsewhere=True, asked=False)
     return {"to": digits}
 
 

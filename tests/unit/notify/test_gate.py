@@ -136,6 +136,16 @@ async def test_a_provider_that_refuses_is_up(answer: Exception) -> None:
     assert world.up == 1
 
 
+async def test_who_never_came_to_the_provider_says_nothing_of_it() -> None:
+    unasked = PermanentError("bad_address", asked=False)
+    world = World(DOWN, DOWN, unasked, DOWN, DOWN, unasked, DOWN)
+    told = [await world.send() for _ in range(8)]
+    assert told == ["http_503", "http_503", "bad_address", "http_503", "http_503", "bad_address", "http_503", OPEN]
+    world.clock.advance(timedelta(seconds=1))
+    world.provider.answers = [unasked, DOWN]
+    assert [await world.send() for _ in range(3)] == ["bad_address", "http_503", OPEN]
+
+
 async def test_no_answer_is_a_failure_and_still_unknown() -> None:
     world = World(*[TimeoutError("ReadTimeout")] * 5)
     for _ in range(5):
