@@ -20,7 +20,7 @@ from services.intake import cleaning
 MOST: Final = 10_000  # characters of one header that are looked at
 _MOST_PARAMETERS: Final = 4_000  # the library takes minutes over more
 _ENCODED: Final = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,20})?\?([bq])\?([^?]*)\?=", re.IGNORECASE)
-_BETWEEN: Final = re.compile(r"\?=[ \t]{1,80}=\?")
+_BETWEEN: Final = re.compile(r"\?=\s{1,80}=\?")
 _CHARSET: Final = re.compile(
     r"utf-?(8|16|32)(-?[bl]e)?|us-?ascii|(iso|windows|x?-?cp|koi8|gb|big5|euc|shift|x?-?mac).*"
 )

@@ -3,7 +3,8 @@ What becomes of a mail: its files are looked at and kept, then its words; or wha
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 
 from services.common.contracts.events import Media
@@ -15,13 +16,14 @@ from services.intake.attachments.kinds import MAX_BYTES
 from services.intake.attachments.service import Attachments
 from services.intake.conversations.inbound import MOST_TEXT, Delivery, Inbound, Inbox, Party
 from services.intake.domain import Refused
-from services.intake.mail.automatic import Nature
+from services.intake.mail.automatic import Nature, Returned
 from services.intake.mail.mime import File, Letter, Remark, read
 
 ADAPTER: Final = Channel.EMAIL.value
 _CALLER: Final = Caller(ADAPTER, frozenset({"requests:write"}), frozenset())
 _AT_ONCE: Final = 2
 _REMARKS: Final = 20
+_LONGEST_KEY: Final = 200  # ours have 32; a forged one may have any
 _UNDER: Final = 4_000  # characters for remarks
 _TOO_LARGE: Final = f"{MAX_BYTES // 1_048_576} MB'den büyük"
 _NOT_TAKEN: Final = "yalnızca sağlam JPEG, PNG, WebP, GIF ve PDF alınır"
@@ -40,7 +42,7 @@ class Postroom:
         self._clock = clock
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def take(self, raw: bytes, envelope_sender: str) -> Nature:
+    async def take(self, raw: bytes, envelope_sender: str) -> None:
         """
         Return when everything that the mail means is kept. A mail that comes again is the same message with the same
         files. Raises ``Unreadable`` for what can never be taken; ``Later``, ``Away`` or what the inbox raises for what
@@ -50,48 +52,16 @@ class Postroom:
             letter = await asyncio.to_thread(read, raw, envelope_sender, self._ours)
             match letter.nature:
                 case Nature.LETTER:
-                    await self._inbox.take(await self._message(letter))
+                    await self._inbox.take(await self._with_files(letter))
                 case Nature.BOUNCE:
-                    await self._report(letter)
+                    for report in letter.returned:
+                        await self._inbox.report(delivery_of(report, self._clock()))
         metrics.mails_total.labels(letter.nature).inc()
-        return letter.nature
 
-    async def _report(self, letter: Letter) -> None:
-        for report in letter.returned:
-            await self._inbox.report(
-                Delivery(
-                    channel=Channel.EMAIL,
-                    to=Party(email=report.recipient),
-                    provider_id=report.message_id,
-                    key_sent=report.message_id.strip("<>").rpartition("@")[0],
-                    status=report.status,
-                    code=report.code,
-                    reported_at=self._clock(),
-                )
-            )
-
-    async def _message(self, letter: Letter) -> Inbound:
-        media: list[Media] = []
-        remarks = list(letter.remarks)
-        for file in letter.files:
-            kept = await self._keep(file)
-            if isinstance(kept, Remark):
-                remarks.append(kept)
-            else:
-                media.append(kept)
-        text = _with_remarks(letter.words, remarks)
-        return Inbound(
-            channel=Channel.EMAIL,
-            adapter=ADAPTER,
-            provider_id=letter.message_id,
-            sender=Party(email=letter.sender, name=letter.name or None),
-            kind=MessageKind.MEDIA if media else MessageKind.TEXT,
-            sent_at=letter.sent_at or self._clock(),
-            text=text or letter.subject,
-            subject=letter.subject,
-            media=tuple(media),
-            reply_to=letter.reply_to,
-        )
+    async def _with_files(self, letter: Letter) -> Inbound:
+        kept = [await self._keep(file) for file in letter.files]
+        media = [one for one in kept if isinstance(one, Media)]
+        return inbound_of(letter, media, [one for one in kept if isinstance(one, Remark)], self._clock())
 
     async def _keep(self, file: File) -> Media | Remark:
         """
@@ -110,11 +80,45 @@ class Postroom:
         return Media(attachment=taken.attachment.id, mime_type=taken.attachment.kind)
 
 
-def _with_remarks(words: str, remarks: Collection[Remark]) -> str:
+def inbound_of(letter: Letter, media: Sequence[Media], refused: Sequence[Remark], now: datetime) -> Inbound:
+    """
+    A person's letter, its files kept or refused, as a message.
+    """
+    return Inbound(
+        channel=Channel.EMAIL,
+        adapter=ADAPTER,
+        provider_id=letter.message_id,
+        sender=Party(email=letter.sender, name=letter.name or None),
+        kind=MessageKind.MEDIA if media else MessageKind.TEXT,
+        sent_at=letter.sent_at or now,
+        text=_with_remarks(letter.words, [*letter.remarks, *refused]) or letter.subject,
+        subject=letter.subject,
+        media=tuple(media),
+        reply_to=letter.reply_to,
+    )
+
+
+def delivery_of(report: Returned, now: datetime) -> Delivery:
+    """
+    What a mail server says of a mail of ours, as a provider's report.
+    """
+    key = report.message_id.strip("<>").rpartition("@")[0]
+    return Delivery(
+        channel=Channel.EMAIL,
+        to=Party(email=report.recipient),
+        provider_id=report.message_id,
+        key_sent=key if len(key) <= _LONGEST_KEY else None,
+        status=report.status,
+        code=report.code,
+        reported_at=now,
+    )
+
+
+def _with_remarks(words: str, remarks: Sequence[Remark]) -> str:
     """
     The words, and below them what of the mail was not taken.
     """
-    told = [f"(Alınamayan ek: {remark.name or 'adsız'}: {remark.why})" for remark in [*remarks][:_REMARKS]]
+    told = [f"(Alınamayan ek: {remark.name or 'adsız'}: {remark.why})" for remark in remarks[:_REMARKS]]
     if len(remarks) > _REMARKS:
         told.append(f"({len(remarks) - _REMARKS} ek daha alınamadı.)")
     room = MOST_TEXT - _UNDER

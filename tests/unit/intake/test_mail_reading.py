@@ -11,12 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.intake.mail.automatic import Nature
+from services.common.contracts.vocabulary import DeliveryStatus
+from services.intake.conversations.inbound import delivery_record, records_of
+from services.intake.mail.automatic import Nature, Returned
 from services.intake.mail.headers import AS_IT_CAME, addresses, decode, decoded, file_name
 from services.intake.mail.markup import words_of_html
-from services.intake.mail.mime import Letter, Unreadable, read
+from services.intake.mail.mime import Letter, Remark, Unreadable, read
+from services.intake.mail.receiving import delivery_of, inbound_of
 from services.intake.mail.threads import answered, message_ids
-from tests.unit.intake.mails import ADDRESSES, SENDER, cases, raw_of
+from tests.unit.intake.mails import ADDRESSES, NOW, SECRET, SENDER, cases, raw_of
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "data" / "real" / "events" / "inbound_mail"
 HEAD = b"From: Ayse <ayse.yilmaz@posta.example>\r\nMessage-ID: <deneme-0001@posta.example>\r\n"
@@ -60,6 +63,10 @@ def test_whatever_the_bytes_a_mail_is_read_or_refused_with_a_reason(raw: bytes, 
     assert found.nature is not Nature.LETTER or "@" in found.sender
     assert "\0" not in found.words
     assert "\n" not in found.subject + found.name + found.sender
+    for report in found.returned:
+        delivery_record(delivery_of(report, NOW), SECRET, NOW)  # whatever it holds, it fits the contract
+    if found.nature is Nature.LETTER:
+        records_of(inbound_of(found, [], found.remarks, NOW), SECRET, NOW)
 
 
 def _read_or_reason(raw: bytes, envelope: str) -> Letter | str:
@@ -214,6 +221,22 @@ def test_files_are_called_what_their_senders_call_them(disposition: str, wanted:
     holder: Message[str, str] = Message(policy=AS_IT_CAME)
     holder["Content-Disposition"] = disposition
     assert file_name(holder) == wanted
+
+
+def test_a_forged_report_with_a_name_of_any_length_fits_the_contract() -> None:
+    forged = Returned(f"<{'x' * 300}@ilkadim.example>", SENDER, DeliveryStatus.FAILED, None)
+    assert delivery_of(forged, NOW).key_sent is None
+    assert delivery_record(delivery_of(forged, NOW), SECRET, NOW).records
+
+
+def test_long_words_are_cut_with_a_remark_and_the_files_that_are_missing_are_still_named() -> None:
+    found = letter(HEAD + b"\r\n" + b"uzun metin " * 3_000)
+    text = inbound_of(found, [], [Remark(f"{n}.doc", "x") for n in range(25)], NOW).text or ""
+    lines = text.split("\n")
+    assert len(text) < 20_000
+    assert lines[1] == "(Metnin devamı alınmadı.)"
+    assert lines[2] == "(Alınamayan ek: 0.doc: x)"
+    assert lines[-1] == "(5 ek daha alınamadı.)"
 
 
 def test_quotations_in_html_stay_quotations() -> None:
