@@ -113,11 +113,9 @@ def _segments(costs: list[int], alphabet: Alphabet) -> int:
     return count
 
 
-def fit(text: str, most_segments: int, tail: str = "") -> str:
+def fit(text: str, most_segments: int) -> str:
     """
-    The text in characters that an SMS has, cut between words so that with ``tail`` and the operator's code behind it
-    it takes at most so many segments. The last link in it stays whole.
+    The text in characters that an SMS has, cut between words so that with the operator's code behind it it takes at
+    most so many segments. The last link in it stays whole.
     """
-    tail = plain(tail)
-    cut_text = cut(plain(text), lambda it: measure(it + tail + OPERATOR_CODE).segments <= most_segments, mark="...")
-    return cut_text + tail
+    return cut(plain(text), lambda it: measure(it + OPERATOR_CODE).segments <= most_segments, mark="...")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.notify.channels.base import PermanentError
-from services.notify.channels.cutting import cut, units
 from services.notify.channels.gsm7 import fit
 from services.notify.domain import Reason
 from services.notify.messages import Message
@@ -15,8 +14,6 @@ from services.notify.messages import Message
 SEGMENTS: Final = 3
 SEGMENTS_WITH_CHOICES: Final = 6
 _TURKISH_MOBILE: Final = re.compile(r"\+90(5[0-9]{9})")
-_TITLE: Final = 30
-_DIGITS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +42,6 @@ def national(to: str) -> str:
 
 def words(message: Message) -> str:
     """
-    The short text, and what can be chosen as numbered lines: whoever answers with the digit has chosen it.
+    The short text in few segments. What can be chosen stands in it as numbered lines, so it may take more.
     """
-    titles = [cut(choice.title, lambda it: units(it) <= _TITLE, "...") for choice in message.choices[:_DIGITS]]
-    lines = "".join(f"\n{n} {title}" for n, title in enumerate(titles, 1))
-    return fit(message.short, SEGMENTS_WITH_CHOICES if lines else SEGMENTS, lines)
+    return fit(message.short, SEGMENTS_WITH_CHOICES if message.choices else SEGMENTS)

@@ -95,11 +95,11 @@ def test_a_text_that_fits_is_left_alone() -> None:
     assert fit("Talebiniz alındı.", 1) == "Talebiniz alındı."
 
 
-def test_the_link_and_the_tail_stay_whole() -> None:
-    text = f"7XK2-9MQ4-T3BD-M sonuçlandı: {'kaldırım onarıldı, ' * 30}Takip: {LINK}"
-    got = fit(text, 2, tail="\n1 Yeniden aç\n2 Yeni talep")
+def test_the_link_and_what_follows_it_stay_whole() -> None:
+    text = f"7XK2-9MQ4-T3BD-M sonuçlandı: {'kaldırım onarıldı, ' * 30}Takip: {LINK} İlkadım Belediyesi"
+    got = fit(text, 2)
     assert got.startswith("7XK2-9MQ4-T3BD-M sonuçlandı: kaldırım onarıldı")
-    assert got.endswith(f"... {LINK}\n1 Yeniden aç\n2 Yeni talep")
+    assert got.endswith(f"... {LINK} İlkadım Belediyesi")
     assert measure(got + OPERATOR_CODE).segments == 2
 
 
