@@ -15,7 +15,7 @@ from services.common.contracts.ids import grouped
 from services.common.contracts.vocabulary import Language
 from services.notify.catalogue_names import department_name, service_name
 from services.notify.expected import DIGEST
-from services.notify.layout import Sheet
+from services.notify.layout import RULE, Sheet
 from services.notify.messages import House, Message
 from services.notify.templates import Templates
 from services.notify.times import ISTANBUL, day_in_words, late_in_words
@@ -29,7 +29,6 @@ _SOON: Final = {Language.TR: "Bugün dolanlar", Language.EN: "Due today"}
 _MORE: Final = {Language.TR: "… ve {n} başvuru daha", Language.EN: "… and {n} more"}
 _URGENT: Final = {Language.TR: "ACİL ", Language.EN: "URGENT "}
 _INBOX: Final = "Gelen kutusu · Inbox"
-_RULE: Final = "—"  # mail.html draws a line for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def digest(
     }
     subject, turkish, short = filled[Language.TR]
     _, english, _ = filled[Language.EN]
-    text = f"{turkish}\n{_RULE}\n\n{english}"
+    text = f"{turkish}\n{RULE}\n\n{english}"
     sheet = Sheet(
         Language.TR, subject, text, house.names[Language.TR], house.phone, buttons={inbox: _INBOX}, for_citizen=False
     )

@@ -30,6 +30,8 @@ _STEP_OF: Final[Mapping[Status, int]] = {
     **dict.fromkeys(CLOSED, 4),
 }
 _PREHEADER: Final = 140
+RULE: Final = "—"
+"""A paragraph of its own that is drawn as a line across the sheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Layout:
             sheet=sheet,
             paragraphs=[(_kind(part, sheet), part.split("\n")) for part in paragraphs],
             preheader=next((part for part in paragraphs if not part.endswith(",")), "")[:_PREHEADER],
+            rule=RULE,
             steps=_STEPS[sheet.language] if sheet.step else (),
         )
 

@@ -147,6 +147,15 @@ _AS_MAIL: Final = (NotifyVia.EMAIL, None)  # the others have no use for HTML
 _READ: Final = {Language.TR: "Aydınlatma metnini okuyun", Language.EN: "Read the privacy notice"}
 
 
+def buttons_in(text: str, house: House, language: Language, *, for_citizen: bool = True) -> dict[str, str]:
+    """
+    The lines of a mail that lead to a page of ours, and what stands on their buttons.
+    """
+    opens = (_OPEN if for_citizen else _OPEN_STAFF)[language]
+    pages = {line: opens for line in text.splitlines() if line.startswith(house.page)}
+    return pages | ({house.notice: _READ[language]} if house.notice in text.splitlines() else {})
+
+
 @dataclass(frozen=True, slots=True)
 class Templates:
     """
@@ -179,19 +188,13 @@ class Templates:
     def _page(
         self, house: House, row: Row, words: Mapping[str, str], subject: str, text: str, language: Language
     ) -> str:
-        opens = _OPEN if row.for_citizen else _OPEN_STAFF
-        lines = text.splitlines()
         sheet = Sheet(
             language=language,
             subject=subject,
             text=text,
             municipality=house.names[language],
             phone=house.phone,
-            buttons={
-                address: label[language]
-                for address, label in ((words["url"], opens), (words["notice"], _READ))
-                if address and address in lines
-            },
+            buttons=buttons_in(text, house, language, for_citizen=row.for_citizen),
             quotes=frozenset(words["answer"].split("\n\n")) | frozenset(words["question"].split("\n\n")),
             step=step_of(row),
             rating=words["url"] if row.survey else None,

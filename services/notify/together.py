@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from services.common.contracts.vocabulary import Language
 from services.notify.domain import Carried, Row
-from services.notify.layout import Sheet
+from services.notify.layout import RULE, Sheet
 from services.notify.messages import House, Message
-from services.notify.templates import Templates
+from services.notify.templates import Templates, buttons_in
 
 _SUBJECT = {
     Language.TR: "Başvurularınız hakkında {number} haber",
-    Language.EN: "{number} news about your requests",
+    Language.EN: "News about {number} of your requests",
 }
-_BREAK = "\n\n———\n\n"
+_BREAK = f"\n\n{RULE}\n\n"
 _FOOT = "\n-- \n"
 
 
@@ -42,7 +42,8 @@ def _joined(templates: Templates, house: House, messages: Sequence[Message], lan
     bodies = [message.text.partition(_FOOT)[0].strip() for message in messages]
     foot = messages[0].text.partition(_FOOT)[2]
     text = _BREAK.join(bodies)
-    sheet = Sheet(language, subject, text, house.names[language], house.phone)
+    buttons = buttons_in(text, house, language)
+    sheet = Sheet(language, subject, text, house.names[language], house.phone, buttons)
     headings = "\n".join(message.subject for message in messages)
     return Message(
         subject,
