@@ -108,16 +108,16 @@ class SmtpSender:
                 await client.send_message(mail, sender=self._settings.from_address, recipients=[letter.to])
             except aiosmtplib.SMTPRecipientsRefused as refused:
                 code = max((row.code for row in refused.recipients), default=0)
-                self._judge(code, refused)
+                self._judge(code, refused, alone=True)  # a 4xx here is grey listing or a full mailbox
             except aiosmtplib.SMTPDataError as refused:
                 self._judge(refused.code, refused)
         return str(mail["Message-ID"])
 
     @staticmethod
-    def _judge(code: int, cause: Exception) -> None:
+    def _judge(code: int, cause: Exception, *, alone: bool = False) -> None:
         if code >= PERMANENT:
             raise PermanentError(Reason.REFUSED, elsewhere=True) from cause
-        raise TemporaryError(f"smtp_{code}") from cause
+        raise TemporaryError(f"smtp_{code}", alone=alone) from cause
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:

@@ -106,8 +106,9 @@ async def test_the_first_digit_decides(
 ) -> None:
     postman, sender = post
     postman.answers = [answer]
-    with pytest.raises(error):
+    with pytest.raises(error) as raised:
         await sender.send(Letter(to, MESSAGE, "k"))
+    assert getattr(raised.value, "alone", False) is to.startswith("grey@")  # it says nothing of the server
     postman.answers = []
     await sender.send(Letter("ayse@example.com", MESSAGE, "k"))
 
