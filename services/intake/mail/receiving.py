@@ -14,7 +14,7 @@ from services.common.kit.auth import Caller
 from services.common.kit.clock import Clock
 from services.intake.attachments.kinds import MAX_BYTES
 from services.intake.attachments.service import Attachments
-from services.intake.conversations.inbound import MOST_TEXT, Delivery, Inbound, Inbox, Party
+from services.intake.conversations.inbound import MOST_TEXT, Delivery, Inbound, Inbox, Party, wish_of
 from services.intake.domain import Refused
 from services.intake.mail.automatic import Nature, Returned
 from services.intake.mail.mime import File, Letter, Remark, read
@@ -70,20 +70,16 @@ class Postroom:
         try:
             taken = await self._files.take(file.content, _CALLER)
         except Refused:
-            large = len(file.content) > MAX_BYTES
-            why = (
-                f"{MAX_BYTES // 1_048_576} MB'den büyük"
-                if large
-                else "yalnızca sağlam JPEG, PNG, WebP, GIF ve PDF alınır"
-            )
-            return Remark(file.name, why)
+            return Remark(file.name, _TOO_LARGE if len(file.content) > MAX_BYTES else _NOT_TAKEN)
         return Media(attachment=taken.attachment.id, mime_type=taken.attachment.kind)
 
 
 def inbound_of(letter: Letter, media: Sequence[Media], refused: Sequence[Remark], now: datetime) -> Inbound:
     """
-    A person's letter, its files kept or refused, as a message.
+    A person's letter, its files kept or refused, as a message. Of a mail without words the subject is the wish, if it
+    is one.
     """
+    words = _with_remarks(letter.words, [*letter.remarks, *refused])
     return Inbound(
         channel=Channel.EMAIL,
         adapter=ADAPTER,
@@ -91,7 +87,7 @@ def inbound_of(letter: Letter, media: Sequence[Media], refused: Sequence[Remark]
         sender=Party(email=letter.sender, name=letter.name or None),
         kind=MessageKind.MEDIA if media else MessageKind.TEXT,
         sent_at=letter.sent_at or now,
-        text=_with_remarks(letter.words, [*letter.remarks, *refused]) or letter.subject,
+        text=words or (letter.subject if wish_of(letter.subject) else None),
         subject=letter.subject,
         media=tuple(media),
         reply_to=letter.reply_to,
