@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.common.contracts.vocabulary import Language, NotifyVia, Saying, Status
 from services.notify.domain import SAYING, Row
-from services.notify.expected import COMMON, EXPECTED, IN_SUBJECT, MAIL_ONLY, BrokenTemplates
+from services.notify.expected import COMMON, DIGEST, EXPECTED, IN_SUBJECT, MAIL_ONLY, BrokenTemplates
 from services.notify.layout import Layout, Sheet, load_layout, step_of
 from services.notify.messages import House, Message
 from services.notify.meta_templates import MetaTemplates, load_meta
@@ -27,6 +27,14 @@ from services.notify.words import one_line, words_of
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 SHORT_LIMIT: Final = 300
+_SAID: Final = frozenset(name for name in EXPECTED if name.startswith(SAYING))
+_STAFF: Final = frozenset(name for name in EXPECTED if name == DIGEST or name.startswith(ESCALATED))
+_PARTS: Final[Mapping[str, frozenset[str]]] = {
+    "": frozenset(EXPECTED) - _SAID - _STAFF,
+    "_staff": _STAFF,
+    "_conversations": _SAID,
+}
+"""How the files of a language end, and what stands in them."""
 
 
 class _Texts(BaseModel):
@@ -42,21 +50,9 @@ def load_templates(folder: Path = TEMPLATES) -> "Templates":
     """
     found: dict[tuple[Language, str], _Texts] = {}
     for language in Language:
-        file = folder / f"{language}.yaml"
-        try:
-            raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise BrokenTemplates(f"{file.name}: {type(error).__name__}") from error
-        if not isinstance(raw, dict) or set(raw) != set(EXPECTED):
-            odd = sorted(set(EXPECTED) ^ set(raw if isinstance(raw, dict) else ()))
-            raise BrokenTemplates(f"{file.name}: missing or unknown: {', '.join(map(str, odd))}")
-        for name, entry in raw.items():
-            try:
-                texts = _Texts.model_validate(entry)
-            except ValidationError as error:
-                raise BrokenTemplates(f"{file.name}: {name}: {error.errors()[0]['msg']}") from None
-            _check(f"{file.name}: {name}", texts, EXPECTED[name])
-            found[language, name] = texts
+        for part, names in _PARTS.items():
+            texts = _read(folder / f"{language}{part}.yaml", names)
+            found |= {(language, name): one for name, one in texts.items()}
     try:
         layout = load_layout(folder)
     except TemplateError as error:
@@ -64,6 +60,27 @@ def load_templates(folder: Path = TEMPLATES) -> "Templates":
     templates = Templates(found, layout, load_meta(folder))
     _try(templates)
     return templates
+
+
+def _read(file: Path, names: frozenset[str]) -> dict[str, _Texts]:
+    """
+    The templates of one file, which must be these.
+    """
+    try:
+        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BrokenTemplates(f"{file.name}: {type(error).__name__}") from error
+    if not isinstance(raw, dict) or set(raw) != names:
+        odd = sorted(names ^ set(raw if isinstance(raw, dict) else ()))
+        raise BrokenTemplates(f"{file.name}: missing or unknown: {', '.join(map(str, odd))}")
+    found = {}
+    for name, entry in raw.items():
+        try:
+            found[name] = _Texts.model_validate(entry)
+        except ValidationError as error:
+            raise BrokenTemplates(f"{file.name}: {name}: {error.errors()[0]['msg']}") from None
+        _check(f"{file.name}: {name}", found[name], EXPECTED[name])
+    return found
 
 
 def _check(place: str, texts: _Texts, expected: frozenset[str]) -> None:
@@ -94,9 +111,7 @@ def _try(templates: "Templates") -> None:
             for language in Language:
                 short = templates.render(HOUSE, REQUEST, row, language).short
                 if len(short) > SHORT_LIMIT:
-                    raise BrokenTemplates(
-                        f"{language}.yaml: {name}: short: {len(short)} characters, at most {SHORT_LIMIT}"
-                    )
+                    raise BrokenTemplates(f"{language}: {name}: short: {len(short)} of {SHORT_LIMIT} characters")
 
 
 def template_for(row: Row) -> str:
