@@ -3,8 +3,8 @@ A mail as bytes becomes a ``Letter``. Pure; whatever the bytes are, it is read, 
 """
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import Message
 from email.parser import BytesParser
@@ -26,6 +26,7 @@ _MOST_HEAD: Final = 262_144
 _MOST_HOPS: Final = 50
 _DEEPEST: Final = 20
 _MOST_WORDS: Final = 200_000
+_MOST_MARKUP: Final = 1_000_000  # characters of words and markup, of all parts together
 _LOGO: Final = 10_000
 _ANSWER: Final = re.compile(r"(?:re|ynt|yan|cvp|aw|sv)\b ?(?:\[\d+\])?:")
 _PASSED_ON: Final = re.compile(r"(?:fw|fwd|ilt|ileti|wg)\b ?:")
@@ -168,10 +169,17 @@ def _is_answer(subject: str, reply_to: Collection[str]) -> bool:
 
 
 def _words(items: Collection[_Item], *, answer: bool) -> str:
-    written = [item for item in items if isinstance(item, _Words)]
+    written = list(_bounded(item for item in items if isinstance(item, _Words)))
     own = "\n".join(_text(item) for item in written if not item.passed_on)[:_MOST_WORDS]
     passed_on = (_text(item) for item in written if item.passed_on)
     return "\n\n".join(filter(None, (own_words(own, answer=answer), *passed_on))).strip()
+
+
+def _bounded(words: Iterable[_Words]) -> Iterator[_Words]:
+    room = _MOST_MARKUP
+    for one in words:
+        yield replace(one, text=one.text[:room])
+        room = max(0, room - len(one.text))
 
 
 def _text(words: _Words) -> str:
