@@ -6,7 +6,6 @@ import re
 from html.parser import HTMLParser
 from typing import Final
 
-MOST: Final = 400_000  # characters: what is behind them is not read
 _CONDITION: Final = re.compile(r"<!\[[^<>]{0,200}>")
 _UNCLOSED: Final = re.compile(r"<(?![^<>]{0,4000}>)")
 _SILENT: Final = frozenset({"script", "style", "head", "title", "template"})
@@ -22,7 +21,7 @@ def words_of_html(html: str) -> str:
     Its text in lines: quotations behind ``>``, links behind what they are called, no scripts, no hidden comments.
     """
     reader = _Reader()
-    reader.feed(_closed(html[:MOST]))
+    reader.feed(_closed(html))
     reader.close()
     return reader.words()
 

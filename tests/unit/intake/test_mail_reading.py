@@ -109,7 +109,7 @@ BEARABLE = {
     "sections of XML": b"Content-Type: text/html\r\n\r\n" + b"<![CDATA[>" * 30_000,
     "comments that never close": b"Content-Type: text/html\r\n\r\n" + b"<!--" * 100_000,
     "HTML in many parts": b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-    + (b"--b\r\nContent-Type: text/html\r\n\r\n" + b"<p>a" * 50_000 + b"\r\n") * 100,
+    + (b"--b\r\nContent-Type: text/html\r\n\r\n" + b"<p>a" * 20_000 + b"\r\n") * 50,
     "quotations in an answer": b"In-Reply-To: <a@b>\r\n\r\n" + b"On 2026 x:\r\n> a\r\n" * 60_000,
     "blank lines": b"In-Reply-To: <a@b>\r\n\r\n" + b"\r\n" * 300_000,
 }  # fmt: skip
