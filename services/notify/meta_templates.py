@@ -102,14 +102,18 @@ class MetaTemplates:
             words["url"].removeprefix(house.page) if definition.link else None,
         )
 
+    def filled(self, call: TemplateCall) -> dict[str, str]:
+        """
+        What fills which placeholder of a called template.
+        """
+        return dict(zip(self.file.templates[call.name].placeholders(call.language), call.parameters, strict=True))
+
     def text(self, call: TemplateCall) -> str:
         """
         What the reader of a called template sees.
         """
-        definition = self.file.templates[call.name]
-        names = definition.placeholders(call.language)
-        filled = dict(zip(names, call.parameters, strict=True))
-        return Template(definition[call.language]).safe_substitute(filled).strip()
+        text = Template(self.file.templates[call.name][call.language])
+        return text.safe_substitute(self.filled(call)).strip()
 
     def buttons(self, call: TemplateCall) -> tuple[str, ...]:
         """

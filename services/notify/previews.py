@@ -98,9 +98,8 @@ def preview(templates: Templates, house: House, name: str, language: Language, *
         return Preview(name, audience, mail)
     meta = None
     if (call := whatsapp.template) is not None:
-        names = templates.meta.file.templates[call.name].placeholders(language)
-        parameters = tuple(zip(names, call.parameters, strict=True))
-        meta = Meta(call.name, templates.meta.text(call), parameters, templates.meta.buttons(call))
+        known = templates.meta
+        meta = Meta(call.name, known.text(call), tuple(known.filled(call).items()), known.buttons(call))
     return Preview(name, audience, mail, sms, measure(plain(sms.short)), whatsapp, meta)
 
 

@@ -14,6 +14,7 @@ from jinja2 import TemplateError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.common.contracts.vocabulary import Language, NotifyVia, Saying, Status
+from services.notify.channels.gsm7 import measure, plain
 from services.notify.domain import SAYING, Row
 from services.notify.expected import COMMON, DIGEST, EXPECTED, IN_SUBJECT, MAIL_ONLY, BrokenTemplates
 from services.notify.layout import Layout, Sheet, load_layout, step_of
@@ -27,6 +28,7 @@ from services.notify.words import one_line, words_of
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 SHORT_LIMIT: Final = 300
+SEGMENTS: Final = 3
 _SAID: Final = frozenset(name for name in EXPECTED if name.startswith(SAYING))
 _STAFF: Final = frozenset(name for name in EXPECTED if name == DIGEST or name.startswith(ESCALATED))
 _PARTS: Final[Mapping[str, frozenset[str]]] = {
@@ -112,6 +114,9 @@ def _try(templates: "Templates") -> None:
                 short = templates.render(HOUSE, REQUEST, row, language).short
                 if len(short) > SHORT_LIMIT:
                     raise BrokenTemplates(f"{language}: {name}: short: {len(short)} of {SHORT_LIMIT} characters")
+                segments = measure(plain(short)).segments
+                if channel is NotifyVia.SMS and segments > SEGMENTS:
+                    raise BrokenTemplates(f"{language}: {name}: short: {segments} of {SEGMENTS} segments of an SMS")
 
 
 def template_for(row: Row) -> str:

@@ -147,6 +147,16 @@ def test_broken_templates_are_refused_by_name(tmp_path: Path, old: str, new: str
         load_templates(folder)
 
 
+@pytest.mark.parametrize(("more", "complaint"), [("ğ" * 250, "300 characters"), ("ж" * 60, "3 segments of an SMS")])
+def test_a_message_that_has_grown_too_long_is_refused(tmp_path: Path, more: str, complaint: str) -> None:
+    folder = shutil.copytree(TEMPLATES, tmp_path / "templates")
+    file = folder / "tr_conversations.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('short: "Hangi', f'short: "{more} Hangi'), encoding="utf-8")
+    with pytest.raises(BrokenTemplates, match=rf"tr: say_which: short: \d+ of {complaint}"):
+        load_templates(folder)
+
+
 def test_a_missing_language_is_refused(tmp_path: Path) -> None:
     folder = shutil.copytree(TEMPLATES, tmp_path / "templates")
     (folder / "en.yaml").unlink()
