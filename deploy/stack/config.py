@@ -50,6 +50,7 @@ def _service(name: str, port: int, *module: str) -> Process:
 SERVICES: Final = (
     _service("intake", 0, "services.intake"),
     _service("intake-worker", 11, "services.intake", "worker"),
+    _service("intake-mail", 15, "services.intake", "mail"),
     _service("routing", 12, "services.routing"),
     _service("notify", 13, "services.notify"),
     _service("notify-api", 2, "services.notify", "api"),
@@ -151,6 +152,8 @@ class Config:
         ports = {process.name: self.port_base + process.port for process in processes}
         if self.kind == "jvm":
             ports |= {f"{name} controller": port + 3 for name, port in ports.items() if name.startswith("kafka-")}
+        if "intake-mail" in ports:
+            ports["mail that comes in"] = self.port_base + 26
         return ports
 
     @property
@@ -205,6 +208,8 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "INTAKE_PORT": str(base),
         "INTAKE_WORKER_OPS_PORT": str(base + 11),
         "INTAKE_DATA_DIR": str(config.data / "intake"),
+        "INTAKE_MAIL_PORT": str(base + 26),
+        "INTAKE_MAIL_OPS_PORT": str(base + 15),
         "INTAKE_PUBLIC_URL": intake,
         "INTAKE_REPORTING_URL": reporting,
         "INTAKE_ROUTING_URL": f"http://{HOST}:{base + 12}",

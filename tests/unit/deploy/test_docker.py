@@ -18,7 +18,7 @@ from testcontainers.core import container as testcontainers
 from deploy import docker_steps, healthcheck
 from deploy.stack import docker
 from deploy.stack.config import ROOT, SERVICES, Config, StackError, kafka_properties
-from services.intake.settings import IntakeSettings
+from services.intake.settings import IntakeSettings, MailSettings
 from services.notify.settings import NotifySettings
 from services.reporting.settings import ApiSettings, ProjectorSettings
 from services.routing.settings import RoutingSettings
@@ -30,28 +30,30 @@ OURS = [process.name for process in SERVICES]
 ONCE = ("mongo-replica", "topics", "keys")
 STEPS = docker_steps.parse((ROOT / "deploy" / "Dockerfile").read_text())
 EXAMPLES = {path.name: path.read_text() for path in (ROOT / "deploy" / "env").glob("*.env.example")}
-SETTINGS: dict[str, tuple[type[BaseSettings], str]] = {
-    "intake": (IntakeSettings, "INTAKE_PORT"),
-    "intake-worker": (IntakeSettings, "INTAKE_WORKER_OPS_PORT"),
-    "routing": (RoutingSettings, "ROUTING_OPS_PORT"),
-    "notify": (NotifySettings, "NOTIFY_OPS_PORT"),
-    "notify-api": (NotifySettings, "NOTIFY_API_PORT"),
-    "projector": (ProjectorSettings, "REPORTING_OPS_PORT"),
-    "reporting-api": (ApiSettings, "REPORTING_API_PORT"),
+SETTINGS: dict[str, tuple[tuple[type[BaseSettings], ...], str]] = {
+    "intake": ((IntakeSettings,), "INTAKE_PORT"),
+    "intake-worker": ((IntakeSettings,), "INTAKE_WORKER_OPS_PORT"),
+    "intake-mail": ((IntakeSettings, MailSettings), "INTAKE_MAIL_OPS_PORT"),
+    "routing": ((RoutingSettings,), "ROUTING_OPS_PORT"),
+    "notify": ((NotifySettings,), "NOTIFY_OPS_PORT"),
+    "notify-api": ((NotifySettings,), "NOTIFY_API_PORT"),
+    "projector": ((ProjectorSettings,), "REPORTING_OPS_PORT"),
+    "reporting-api": ((ApiSettings,), "REPORTING_API_PORT"),
 }
 """What each process reads, and the variable with the port that its health check must ask."""
 
 
-def fields(settings: type[BaseSettings]) -> dict[str, Any]:
+def fields(*settings: type[BaseSettings]) -> dict[str, Any]:
     """
     Every variable that the settings read, with its field.
     """
     found: dict[str, Any] = {}
-    for name, field in settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings):
-            found |= fields(field.annotation)
-        else:
-            found[f"{settings.model_config['env_prefix']}{name}".upper()] = field
+    for one in settings:
+        for name, field in one.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings):
+                found |= fields(field.annotation)
+            else:
+                found[f"{one.model_config['env_prefix']}{name}".upper()] = field
     return found
 
 
@@ -70,14 +72,14 @@ def test_every_process_of_the_local_stack_is_a_service_with_the_same_command() -
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_process_gets_no_variable_that_it_does_not_read(name: str) -> None:
-    assert set(COMPOSE[name]["environment"]) <= set(fields(SETTINGS[name][0]))
+    assert set(COMPOSE[name]["environment"]) <= set(fields(*SETTINGS[name][0]))
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_process_gets_what_has_no_default_and_what_by_default_is_a_place_on_this_machine(name: str) -> None:
     needed = {
         variable
-        for variable, field in fields(SETTINGS[name][0]).items()
+        for variable, field in fields(*SETTINGS[name][0]).items()
         if field.is_required() or re.search(r"127\.0\.0\.1|\.run\b", str(field.default))
     }
     assert needed <= set(COMPOSE[name]["environment"])
