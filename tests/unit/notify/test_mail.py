@@ -20,7 +20,7 @@ MESSAGE = TEXTS.render(HOUSE, REQUEST, ROW, Language.TR)
 
 
 def test_a_mail_has_both_forms_and_the_same_message_id_at_each_repeat() -> None:
-    mails = [build_mail(SMTP, "ayse@example.com", MESSAGE, "k" * 32, lambda: NOON) for _ in range(2)]
+    mails = [build_mail(SMTP, Letter("ayse@example.com", MESSAGE, "k" * 32), lambda: NOON) for _ in range(2)]
     read = message_from_bytes(mails[0].as_bytes(), policy=policy.default)
     assert read["Message-ID"] == f"<{'k' * 32}@ilkadim.example>" == mails[1]["Message-ID"]
     assert read["Auto-Submitted"] == "auto-generated"
@@ -46,7 +46,7 @@ def test_a_mail_has_both_forms_and_the_same_message_id_at_each_repeat() -> None:
 )
 def test_an_address_that_is_none_is_refused_and_smuggles_no_header(address: str) -> None:
     with pytest.raises(PermanentError, match="bad_address"):
-        build_mail(SMTP, address, MESSAGE, "k", lambda: NOON)
+        build_mail(SMTP, Letter(address, MESSAGE, "k"), lambda: NOON)
 
 
 async def test_a_mail_in_a_file_has_its_subject_and_whole_text(tmp_path: Path) -> None:

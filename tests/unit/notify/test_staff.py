@@ -10,6 +10,7 @@ import yaml
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.vocabulary import Level
+from services.notify.channels.base import Letter
 from services.notify.channels.smtp import SmtpSettings, build_mail
 from services.notify.choosing import choose
 from services.notify.messages import Message
@@ -40,9 +41,8 @@ def test_everybody_in_the_shipped_file_can_be_written_to_and_lives_under_example
             assert choose(contact) == "email"
             address = contact.email or ""
             assert address.endswith("@example.org")
-            mail = build_mail(
-                SmtpSettings("", 1, "a@b.example", "İ"), address, Message("", "", "", ""), "k", lambda: NOON
-            )
+            letter = Letter(address, Message("", "", "", ""), "k")
+            mail = build_mail(SmtpSettings("", 1, "a@b.example", "İ"), letter, lambda: NOON)
             assert mail["To"] == address
 
 
