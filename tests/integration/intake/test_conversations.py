@@ -231,13 +231,7 @@ def published(stack: Stack, topic: topics.Topic, contact_id: str) -> list[Any]:
 def test_an_emergency_by_whatsapp_is_one_request_though_the_worker_is_killed(stack: Stack) -> None:
     person, name, now = secrets.token_hex(16), secrets.token_hex(8), datetime.now(UTC)
     contact_id = "c_" + person
-    fields: dict[str, Any] = {
-        "person": person,
-        "also": (),
-        "contact_id": contact_id,
-        "sent_at": now,
-        "received_at": now,
-    }
+    fields: dict[str, Any] = {"person": person, "contact_id": contact_id, "sent_at": now, "received_at": now}
     given = message(name, "Kale mahallesinde yangın var", also=(), **fields)
     contact = ContactChanged(contact_id=contact_id, changed_at=now, phone="+905320000001", whatsapp_id="905320000001")
     meta = metadata(given.message_id, given.message_id, given.message_id, now)
