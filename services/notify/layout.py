@@ -30,6 +30,7 @@ _STEP_OF: Final[Mapping[Status, int]] = {
     **dict.fromkeys(CLOSED, 4),
 }
 _PREHEADER: Final = 140
+_LABEL: Final = 32  # what is longer before its colon is a sentence
 RULE: Final = "—"
 """A paragraph of its own that is drawn as a line across the sheet."""
 
@@ -108,5 +109,5 @@ def _kind(paragraph: str, sheet: Sheet) -> str:
     if paragraph in sheet.quotes:
         return "quote"
     lines = paragraph.split("\n")
-    table = len(lines) > 1 and all(": " in line and line not in sheet.buttons for line in lines)
+    table = len(lines) > 1 and all(0 < line.find(": ") <= _LABEL and line not in sheet.buttons for line in lines)
     return "table" if table else "plain"
