@@ -156,7 +156,7 @@ def digests_of(
     """
     The digests as they are set, or None without a key for reporting.
     """
-    if settings.reporting_key is None:
+    if settings.reporting_key is None or not settings.digests:
         return None
     return Digests(
         repository,

@@ -31,7 +31,7 @@ class NotifySettings(BaseSettings):
     ``next_day_at``: when what was beyond it goes. ``own_addresses``: our own numbers and mailboxes, never written to.
     Without an ``smtp_host`` mails go into files, as the other channels do. With a ``tracking_secret``, the same that
     intake has, the link in a message lets its reader see their own request. With a ``reporting_key``, an API key with
-    the scope reports:read alone, departments get their morning digest. ``public_url`` is where citizens are (intake),
+    the scope reports:read alone, and ``digests``, departments get their morning digest. ``public_url`` is where citizens are (intake),
     ``api_public_url`` and ``reporting_public_url`` where those who work here open notify's and reporting's pages.
     """
 
@@ -51,6 +51,7 @@ class NotifySettings(BaseSettings):
     api_public_url: str = "http://127.0.0.1:8002"
     reporting_public_url: str = "http://127.0.0.1:8001"
     reporting_key: SecretStr | None = Field(default=None, min_length=16)
+    digests: bool = True
     tracking_secret: SecretStr | None = Field(default=None, min_length=16)
 
     hold: timedelta = _TIMES.hold

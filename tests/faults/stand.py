@@ -26,6 +26,7 @@ def own_stack(
     ``BROKERS`` and ``PORT_BASE`` choose as in the Makefile, unless the run needs one ``kind``. With ``services`` only
     these of ours are up.
     """
+    os.environ["NOTIFY_DIGESTS"] = "false"  # mails are counted, on working mornings too
     folder = Path(tempfile.mkdtemp(prefix=f"ilkim-{name}-"))
     port_base = int(os.environ.get("PORT_BASE") or free_port_base())
     stack = Stack(folder, port_base, kind or os.environ.get("STACK", "auto"), int(os.environ.get("BROKERS", "1")))
