@@ -31,8 +31,9 @@ class NotifySettings(BaseSettings):
     ``next_day_at``: when what was beyond it goes. ``own_addresses``: our own numbers and mailboxes, never written to.
     Without an ``smtp_host`` mails go into files, as the other channels do. With a ``tracking_secret``, the same that
     intake has, the link in a message lets its reader see their own request. With a ``reporting_key``, an API key with
-    the scope reports:read alone, and ``digests``, departments get their morning digest. ``public_url`` is where citizens are (intake),
-    ``api_public_url`` and ``reporting_public_url`` where those who work here open notify's and reporting's pages.
+    the scope reports:read alone, and ``digests``, departments get their morning digest. ``public_url`` is where
+    citizens are (intake), ``api_public_url`` and ``reporting_public_url`` where those who work here open notify's and
+    reporting's pages.
     """
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", frozen=True)
