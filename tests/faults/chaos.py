@@ -48,15 +48,7 @@ APART_SECONDS: Final = 12.0  # between two kills: a killed worker is back in its
 GIVE_UP_SECONDS: Final = 120.0
 LAST_WORD: Final = "Son söz"
 # Short times, so that every deadline comes within the run; the order among them is that of production.
-TIMES: Final = {
-    "NOTIFY_HOLD": "2",
-    "NOTIFY_SEND_TIMEOUT": "3",
-    "NOTIFY_LEASE": "6",
-    "NOTIFY_STATUS_WAIT": "8",
-    "NOTIFY_RETRY_FOR": "60",
-    "NOTIFY_WHATSAPP_RATE": "500",
-    "NOTIFY_SMS_RATE": "500",
-}
+TIMES: Final = {"HOLD": 2, "SEND_TIMEOUT": 3, "LEASE": 6, "STATUS_WAIT": 8, "RETRY_FOR": 60}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +67,14 @@ def providers(seed: int) -> Iterator[Stands]:
     Providers that misbehave, and notify's environment so that it uses them.
     """
     with in_thread(meta.stand_in_whatsapp) as whatsapp, in_thread(gateway.stand_in_sms) as sms:
-        late = TIMES["NOTIFY_SEND_TIMEOUT"] + "0"
+        late = 10.0 * TIMES["SEND_TIMEOUT"]
         chances: dict[str, Any] = {"slow": 0.1, "away": 0.05, "broken": 0.03, "lost": 0.05, "late": 0.02}
-        whatsapp.faults = Faults(**chances, codes={131026: 0.02, 131056: 0.02}, seconds_late=float(late), seed=seed)
-        sms.faults = Faults(**chances, seconds_late=float(late), seed=seed)
+        whatsapp.faults = Faults(**chances, codes={131026: 0.02, 131056: 0.02}, seconds_late=late, seed=seed)
+        sms.faults = Faults(**chances, seconds_late=late, seed=seed)
         whatsapp.statuses = meta.Statuses(doubled=0.3, disordered=0.3, dropped=0.05, failed=0.04, seconds=0.02)
-        given = TIMES | {
+        given = {f"NOTIFY_{name}": f"PT{seconds}S" for name, seconds in TIMES.items()} | {
+            "NOTIFY_WHATSAPP_RATE": "500",
+            "NOTIFY_SMS_RATE": "500",
             "NOTIFY_WHATSAPP_URL": whatsapp.url,
             "NOTIFY_WHATSAPP_PHONE_NUMBER_ID": meta.PHONE_NUMBER_ID,
             "NOTIFY_WHATSAPP_TOKEN": meta.TOKEN,
@@ -137,6 +131,7 @@ class Run:
         self._say = say
         self._expected: set[tuple[str, str]] = set()
         self._published: list[Published] = []
+        self._read = 0
         self._kills = 0
         stands.whatsapp.webhook_url = f"{stack.env['INTAKE_URL']}/webhooks/whatsapp"
         stands.whatsapp.secret = stack.env["WHATSAPP_APP_SECRET"]
@@ -238,16 +233,18 @@ class Run:
         """
         Read what was published since; how many events there are by now.
         """
-        for one in await asyncio.to_thread(self._observer.catch_up):
+        seen = await asyncio.to_thread(self._observer.catch_up)
+        for one in seen[self._read :]:
             if one.event is not None and isinstance(one.event.data, Notification):
                 self._published.append(Published(one.event.meta.id, one.value or b"", one.event.data))
-        return len(self._published)
+        self._read = len(seen)
+        return self._read
 
     async def _settle(self) -> None:
         """
         Wait until every message has its outcome and nothing new comes; only a standstill ends the wait before that.
         """
-        moved, seen, waits = time.monotonic(), -1, float(TIMES["NOTIFY_STATUS_WAIT"]) + float(TIMES["NOTIFY_LEASE"])
+        moved, seen, waits = time.monotonic(), -1, TIMES["STATUS_WAIT"] + TIMES["LEASE"]
         while time.monotonic() - moved < GIVE_UP_SECONDS:
             found = await self._look()
             if found != seen:
