@@ -113,7 +113,6 @@ def telling_to(telling: Telling, rev: int, now: datetime) -> dict[str, Any]:
         "ask_at": telling.ask_at,
         "parked_for": telling.parked_for or None,
         "held_for": telling.held_for or None,
-        "carries": telling.carries or None,
         "marks": marks_of(telling) or None,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -223,7 +223,8 @@ class Row:
     ``until``: afterwards it is not worth saying. ``statutory``: the law wants it told. ``answers_them``: it answers
     what the person just did. ``survey``: it asks for stars. ``offers``, ``answers`` (a message, as its provider names
     it) and ``about`` (a request) are what intake wants said in a conversation. ``held``: why manners let it wait,
-    ``held_for`` whom, by keyed hash; ``carries``: what else is told with it, because it waited for the same morning.
+    ``held_for`` whom, by keyed hash; ``carries``: what else is told with it, because it waited for the same morning;
+    ``carried_by``: which other message (request/transition) it is promised to.
     ``counted``: it counts for the daily limit. ``doubtful``: nobody knows what became of one of its tries.
     ``reached``: how far the provider says that it came. ``ask_at``: when to ask the provider next, ``asked`` how often
     that was done.
@@ -256,6 +257,7 @@ class Row:
     held: str | None = None
     held_for: str | None = None
     carries: tuple[Carried, ...] = ()
+    carried_by: str | None = None
     counted: bool = False
     doubtful: bool = False
     reached: DeliveryStatus | None = None
@@ -310,7 +312,8 @@ class Row:
         """
         Nothing of it can have left the house yet.
         """
-        return self.state in (State.PARKED, State.WAITING) and self.tries == 0 and not self.carries
+        open_still = self.state in (State.PARKED, State.WAITING) and self.tries == 0
+        return open_still and not (self.carries or self.carried_by)
 
     def repeats_on(self, channel: NotifyVia | None) -> bool:
         """
@@ -395,13 +398,6 @@ class Telling:
         The persons for whom messages of it wait for a better time.
         """
         return sorted({row.held_for for row in self.rows if row.held and row.held_for})
-
-    @property
-    def carries(self) -> list[str]:
-        """
-        Which messages about other requests are told with one of its own.
-        """
-        return sorted({carried.key for row in self.rows for carried in row.carries})
 
     def in_hand(self, claim: str) -> Row | None:
         """

@@ -35,7 +35,7 @@ from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
 from services.common.kit.worker import Delivery, within_budget
-from services.notify import callbacks, choosing, domain, ledger, mornings, planning, sending, together
+from services.notify import callbacks, choosing, domain, gathering, ledger, mornings, planning, sending, together
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
 from services.notify.domain import CONVERSATION, PARTNER, Contact, Person, Reason, Row, Rules, Telling
 from services.notify.messages import House
@@ -241,8 +241,9 @@ class Notifier:
         due = await self._repository.due(now, self._batch)
         if not due:
             return False, []
-        if await mornings.gather(self._repository, due, now, self._rules):
+        if await mornings.gather(self._repository, due, now):
             return True, []
+        carried = await mornings.carried_by(self._repository, due)
         rows = [row for telling in due.values() for row in telling.rows if row.state in domain.OPEN]
         contacts = await self._reached(rows)
         citizens = {row.recipient for row in rows if row.for_citizen}
@@ -254,6 +255,7 @@ class Notifier:
         def decide(telling: Telling) -> Telling:
             people = {name: person_of(name) for name in telling.recipients & citizens & contacts.keys()}
             taken = sending.take(telling, contacts, claim, now, self._rules, people)
+            taken = gathering.keep(taken, claim, carried)
             if (row := taken.in_hand(claim)) is not None:
                 crowd.tell(contacts[row.recipient], sending.told_of(taken, row, now))
             return taken
@@ -296,9 +298,10 @@ class Notifier:
             return sending.settle(telling, hand.row.claim or "", result, now, self._rules, hand.contact)
 
         async def put_down() -> dict[str, Telling]:
-            return await self._repository.change(
-                got, settle, known={hand.telling.request_id: hand.telling for hand in hands}
-            )
+            known = {hand.telling.request_id: hand.telling for hand in hands}
+            settled = await self._repository.change(got, settle, known=known)
+            await mornings.told(self._repository, (settled[h.telling.request_id] for h in hands if h.row.carries), now)
+            return settled
 
         written = await _persistently(put_down)
         self._unpublished.ring()

@@ -101,7 +101,7 @@ def supersede(telling: Telling, now: datetime) -> Telling:
     back if there is nothing to do.
     """
     for row in telling.rows:
-        if row.held is None or row.state is not State.WAITING or row.doubtful or row.carries:
+        if row.held is None or row.state is not State.WAITING or row.doubtful or row.carries or row.carried_by:
             continue
         if row.kind in _NO_STATE or row.saying:
             continue
@@ -125,7 +125,7 @@ def _newest_after(telling: Telling, row: Row) -> Row | None:
         if other.recipient == row.recipient
         and other.seq > row.seq
         and other.kind not in _NO_STATE
-        and other.state in (State.WAITING, State.SENT)
+        and (other.state in (State.WAITING, State.SENT) or other.reason == Reason.DIGEST)
     )
     return max(newer, key=lambda other: other.seq, default=None)
 

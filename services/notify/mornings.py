@@ -1,58 +1,68 @@
 """
-The edge of gathering.py: before what waited for the morning is sent, what belongs into one message is put together.
+The edge of gathering.py: before what waited for the morning is sent, what belongs into one message is put together;
+after it was sent, what it told of ends.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Final
 
-from services.common.contracts.vocabulary import NotifyVia
 from services.notify import gathering
-from services.notify.domain import Row, Rules, Telling
+from services.notify.domain import Row, Telling
 from services.notify.repository import NotifyRepository
 
 LIMIT: Final = 200
 
 
-async def gather(repository: NotifyRepository, due: Mapping[str, Telling], now: datetime, rules: Rules) -> bool:
+async def gather(repository: NotifyRepository, due: Mapping[str, Telling], now: datetime) -> bool:
     """
-    Put together what waited for these persons, if several requests have news for them. Whether a telling changed.
+    Put together what waited for these persons, if several requests have news for them, and see what became of what
+    others carry. Whether a telling changed.
     """
-    people = {row.held_for for telling in due.values() for row in gathering.waiting(telling, now) if row.held_for}
+    changed = await _follow(repository, due, now)
+    people = gathering.persons(due.values(), now)
     if not people:
-        return False
+        return changed
     tellings = await repository.held_for(people, LIMIT)
-    keys = [gathering.carried(one, row).key for one in tellings.values() for row in gathering.waiting(one, now)]
-    by = gathering.carriers((await repository.carrying(keys)).values())
-    changed = await _give_way(repository, tellings, by, now)
-    if not changed:
-        may = await _one_for_several(repository, tellings, now, rules)
-        plan = gathering.plan(tellings.values(), now, may)
-        written = await repository.change(plan, lambda telling: gathering.carry(telling, plan, now), known=tellings)
-        changed = any(written[key] is not tellings[key] for key in plan)
-        await _give_way(repository, tellings, gathering.carriers(written.values()), now)
-    return changed
+    recipients = {row.recipient for one in tellings.values() for row in gathering.waiting(one, now)}
+    plan = gathering.plan(tellings.values(), await repository.contacts(recipients), now)
+    written = await repository.change(plan, partial(gathering.carry, plan=plan, now=now), known=tellings)
+    changed |= any(written[key] is not tellings[key] for key in plan)
+    tellings |= written
+    by = gathering.carriers(tellings.values())
+    ids = [key for key, one in tellings.items() if gathering.promise(one, by, now) is not one]
+    promised = await repository.change(ids, partial(gathering.promise, by=by, now=now), known=tellings)
+    return changed or any(promised[key] is not tellings[key] for key in ids)
 
 
-async def _give_way(
-    repository: NotifyRepository, tellings: Mapping[str, Telling], by: Mapping[str, str], now: datetime
-) -> bool:
-    ending = [key for key, one in tellings.items() if gathering.give_way(one, by, now) is not one]
-    written = await repository.change(ending, partial(gathering.give_way, by=by, now=now), known=tellings)
-    return any(written[key] is not tellings[key] for key in ending)
-
-
-async def _one_for_several(
-    repository: NotifyRepository, tellings: Mapping[str, Telling], now: datetime, rules: Rules
-) -> Callable[[Row], bool]:
+async def carried_by(repository: NotifyRepository, due: Mapping[str, Telling]) -> dict[str, Telling]:
     """
-    Whether a message may tell of several requests: not by WhatsApp's templates, which tell of one.
+    The tellings of what these might carry.
     """
-    rows = (row for telling in tellings.values() for row in telling.rows)
-    contacts = await repository.contacts(
-        row.recipient for row in rows if row.held and row.channel is NotifyVia.WHATSAPP
-    )
-    crowd = await repository.people.behind(contacts.values())
-    free = {name for name, one in contacts.items() if crowd.person(one, now, rules).window_open(now, rules)}
-    return lambda row: row.channel is not NotifyVia.WHATSAPP or row.recipient in free
+    rows = (row for telling in due.values() for row in telling.rows if not row.tries)
+    return await _carried(repository, rows)
+
+
+async def told(repository: NotifyRepository, written: Iterable[Telling], now: datetime) -> None:
+    """
+    End what these carried, or free it, after they were tried.
+    """
+    carriers = {one.request_id: one for one in written}
+    others = await _carried(repository, (row for one in carriers.values() for row in one.rows))
+    await repository.change(others, partial(gathering.follow, others=carriers, now=now), known=others)
+
+
+async def _carried(repository: NotifyRepository, rows: Iterable[Row]) -> dict[str, Telling]:
+    ids = {one.request_id for row in rows for one in row.carries}
+    return await repository.tellings(ids) if ids else {}
+
+
+async def _follow(repository: NotifyRepository, due: Mapping[str, Telling], now: datetime) -> bool:
+    names = [row.carried_by for one in due.values() for row in one.rows if row.carried_by and row.due_at]
+    if not names:
+        return False
+    carriers = await repository.tellings(name.partition("/")[0] for name in names)
+    ids = [key for key, one in due.items() if gathering.follow(one, carriers, now) is not one]
+    written = await repository.change(ids, partial(gathering.follow, others=carriers, now=now), known=due)
+    return any(written[key] is not due[key] for key in ids)

@@ -55,7 +55,6 @@ class NotifyRepository:
                 IndexModel("ask_at", sparse=True),
                 IndexModel("marks", sparse=True),
                 IndexModel("held_for", sparse=True),
-                IndexModel("carries", sparse=True),
                 IndexModel("written_on", expireAfterSeconds=int(KEEP_TELLINGS.total_seconds())),
                 IndexModel("said_on", expireAfterSeconds=int(KEEP_CONVERSATIONS.total_seconds())),
             ],
@@ -162,12 +161,6 @@ class NotifyRepository:
         """
         found = self._tellings.find({"held_for": {"$in": sorted(people)}}).limit(limit)
         return {raw["_id"]: telling_from(raw) async for raw in found}
-
-    async def carrying(self, keys: Iterable[str]) -> dict[str, Telling]:
-        """
-        The tellings that tell one of these messages about other requests with their own.
-        """
-        return {raw["_id"]: telling_from(raw) async for raw in self._tellings.find({"carries": {"$in": sorted(keys)}})}
 
     async def parked(self) -> int:
         """

@@ -44,6 +44,8 @@ def take(
         arrived = row.state is State.PARKED and contact is not None
         if row.state not in OPEN or row.recipient in busy or row.due_at is None or (row.due_at > now and not arrived):
             continue
+        if row.carried_by is not None:
+            continue
         if row.state is State.SENDING:
             row = replace(row, doubtful=True)
             if row.claim is not None and row.channel is NotifyVia.WHATSAPP and rules.status_wait:

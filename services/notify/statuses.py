@@ -125,6 +125,8 @@ def _failed(
         telling = say(put(telling, row), row, NotificationFailed, now, late=True)
     if row.at is not None and now - row.at > rules.max_age:
         return telling
+    if row.state is State.FAILED:  # what it carried is free since then
+        row = replace(row, carries=())
     return onward(telling, row, contact, now)
 
 

@@ -3,6 +3,7 @@ After a message left the house, on the real database: what providers report, ask
 """
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -210,8 +211,43 @@ async def test_the_days_number_holds_for_the_person_whatever_the_request_and_the
     assert len(house.provider.taken) == 4
 
 
-@pytest.mark.parametrize("crash", [False, True])
-async def test_what_waited_for_one_morning_is_one_message_even_if_we_died_half_way(house: Scene, crash: bool) -> None:
+@pytest.mark.parametrize("died_after", ["nothing", "carry", "promise", "take"])
+async def test_what_waited_for_one_morning_is_one_message_wherever_we_died(house: Scene, died_after: str) -> None:
+    ids = await morning(house)
+    tellings = await house.repository.tellings(ids)
+    now, contacts = house.clock.now, await house.repository.contacts([CONTACT])
+    plan = gathering.plan(tellings.values(), contacts, now)
+    if died_after in ("carry", "promise"):
+        tellings |= await house.repository.change(plan, partial(gathering.carry, plan=plan, now=now))
+    if died_after == "promise":
+        by = gathering.carriers(tellings.values())
+        await house.repository.change(ids[1:2], partial(gathering.promise, by=by, now=now))
+    if died_after == "take":
+        while not (await house.notifier.take())[1]:
+            pass
+    for key in ids:
+        await house.run_dry(key)
+    ((_, _, text),) = house.provider.taken
+    assert all(grouped(key) in text.text for key in ids)
+    assert [kinds(house, "closed", key) for key in ids] == [["Sent"], ["Suppressed"], ["Suppressed"]]
+    rows = [(await house.telling(key)).rows[0] for key in ids]
+    assert [row.superseded_by for row in rows] == [None, f"{ids[0]}/closed", f"{ids[0]}/closed"]
+
+
+async def test_what_a_refused_message_would_have_told_is_told_by_the_next(house: Scene) -> None:
+    ids = await morning(house)
+    house.provider.fail_with = [PermanentError("refused")]
+    for key in ids:
+        await house.run_dry(key)
+    assert [kinds(house, "closed", key) for key in ids] == [["Failed"], ["Sent"], ["Suppressed"]]
+    ((_, _, text),) = house.provider.taken
+    assert [grouped(key) in text.text for key in ids] == [False, True, True]
+
+
+async def morning(house: Scene) -> list[str]:
+    """
+    Three requests of one person that were closed at night, when the quiet hours are over.
+    """
     night = NOON + timedelta(hours=11)
     house.clock.now = night
     ids = sorted(random_request_id() for _ in range(3))
@@ -219,14 +255,4 @@ async def test_what_waited_for_one_morning_is_one_message_even_if_we_died_half_w
     await house.notifier.handle([delivery(contact()), *closings])
     await house.notifier.take()
     house.clock.now = NOON + timedelta(hours=20)
-    if crash:
-        tellings = await house.repository.tellings(ids)
-        plan = gathering.plan(tellings.values(), house.clock.now, lambda _: True)
-        await house.repository.change(plan, lambda telling: gathering.carry(telling, plan, house.clock.now))
-    for key in ids:
-        await house.run_dry(key)
-    ((_, _, message),) = house.provider.taken
-    assert all(grouped(key) in message.text for key in ids)
-    assert [kinds(house, "closed", key) for key in ids] == [["Sent"], ["Suppressed"], ["Suppressed"]]
-    rows = [(await house.telling(key)).rows[0] for key in ids]
-    assert [row.superseded_by for row in rows] == [None, f"{ids[0]}/closed", f"{ids[0]}/closed"]
+    return ids

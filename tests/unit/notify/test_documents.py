@@ -65,6 +65,7 @@ FULL = Row(
     held="quiet_hours",
     held_for="7" * 32,
     carries=(Carried("9" * 13, "closed", FACTS, NOON), Carried("8" * 13, "accepted.4", Facts(None))),
+    carried_by="9999999999999/closed",
     counted=True,
     doubtful=True,
     reached=DeliveryStatus.READ,
