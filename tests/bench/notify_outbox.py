@@ -30,6 +30,7 @@ from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit.mongo import connect
 from services.common.kit.publisher import KafkaPublisher
 from services.common.kit.settings import KafkaSettings, MongoSettings
+from services.common.kit.worker import background
 from services.notify.channels.base import Letter
 from services.notify.handler import Notifier
 from services.notify.repository import NotifyRepository
@@ -121,17 +122,15 @@ async def through_the_ledger(stack: Stack, messages: int) -> float:
         flights=settings.flights,
     )
     records = [lives.delivery(event) for number in range(messages) for event in life(number)]
-    loops = [asyncio.create_task(loop()) for loop in (notifier.deliver, notifier.publish)]
-    began = time.perf_counter()
     try:
-        for start in range(0, len(records), BATCH):
-            await notifier.handle(records[start : start + BATCH])
-        while provider.taken < messages or out.published < messages:  # noqa: ASYNC110 - the end is a number
-            await asyncio.sleep(0.01)
-        return messages / (time.perf_counter() - began)
+        async with background(notifier.deliver, notifier.publish):
+            began = time.perf_counter()
+            for start in range(0, len(records), BATCH):
+                await notifier.handle(records[start : start + BATCH])
+            while provider.taken < messages or out.published < messages:  # noqa: ASYNC110 - the end is a number
+                await asyncio.sleep(0.01)
+            return messages / (time.perf_counter() - began)
     finally:
-        for loop in loops:
-            loop.cancel()
         await kafka.close()
         client.close()
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -44,7 +45,8 @@ from tests.standins.running import in_thread
 from tests.unit.notify import lives
 
 EVENTS_EACH: Final = 5
-APART_SECONDS: Final = 12.0  # between two kills: a killed worker is back in its group after some ten
+APART_SECONDS: Final = 12.0  # a killed worker is back in its group after some ten; the feed lasts so long a kill
+AT_WORK: Final = 20  # events since it is back: it sends again
 GIVE_UP_SECONDS: Final = 120.0
 LAST_WORD: Final = "Son söz"
 # Short times, so that every deadline comes within the run; the order among them is that of production.
@@ -209,7 +211,7 @@ class Run:
         """
         for number in range(kills):
             seen = await self._look()
-            if not await until(lambda seen=seen: self._more_than(seen), 90):  # type: ignore[misc]
+            if not await until(partial(self._more_than, seen + AT_WORK), 90):
                 raise RuntimeError("notify tells nothing, so killing it proves nothing")
             await asyncio.sleep(self._random.uniform(0.5, 3.0))
             pid = self._stack.pid("notify")
