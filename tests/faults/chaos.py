@@ -268,6 +268,7 @@ class Run:
             texts,
             frozenset([*(one.id for one in whatsapp), *(one.id for one in sms)]),
             frozenset(text for text in texts if LAST_WORD in text[1]),
+            str(self._stands.whatsapp.statuses.code),
         )
 
 

@@ -55,13 +55,15 @@ class Published:
 class Providers:
     """
     What the providers took. By our key on WhatsApp; by number and text in SMS, whose gateway knows no key. ``names``
-    are the ids that they gave. ``last_words`` are the SMS that may be repeated: the closing ones.
+    are the ids that they gave. ``last_words`` are the SMS that may be repeated: the closing ones. ``fails_as``: what
+    WhatsApp says of a message that it took and could not deliver.
     """
 
     whatsapp: Counter[str] = field(default_factory=Counter)
     sms: Counter[tuple[str, str]] = field(default_factory=Counter)
     names: frozenset[str] = frozenset()
     last_words: frozenset[tuple[str, str]] = frozenset()
+    fails_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def count(expected: Iterable[tuple[str, str]], published: Iterable[Published], p
         _finding("each addition once an attempt", (name for name, ids in added.items() if len(ids) > 1)),
         _finding("no event in two versions", (name for name, values in versions.items() if len(values) > 1)),
         _finding("what is sent was taken", (i for i, one in last.items() if _not_taken(one, providers))),
-        _finding("what was taken is sent, or unknown", _odd_ends(providers.whatsapp, by_key)),
+        _finding("what was taken is sent, failed by its status, or unknown", _odd_ends(providers, by_key)),
         _finding(
             "seen twice only where it must be repeated",
             [
@@ -168,13 +170,13 @@ def _repeatable(one: Published | None) -> bool:
     return one is not None and one.data.transition.partition(".")[0] == CLOSING
 
 
-def _odd_ends(taken: Mapping[str, int], by_key: Mapping[str, Published]) -> list[str]:
+def _odd_ends(providers: Providers, by_key: Mapping[str, Published]) -> list[str]:
     """
     What WhatsApp took and we say otherwise. A last word may be refused at its repeat.
     """
     return [
         key
-        for key in taken
+        for key in providers.whatsapp
         if (one := by_key.get(key)) is None
-        or not (one.kind == "sent" or one.data.reason == "unknown" or _repeatable(one))
+        or not (one.kind == "sent" or one.data.reason in ("unknown", providers.fails_as) or _repeatable(one))
     ]

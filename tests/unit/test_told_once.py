@@ -69,7 +69,10 @@ def test_what_is_well_is_found_well_and_the_unknown_class_is_counted() -> None:
         ([*GOOD, event(NotificationDelivered, "x")], "each addition once an attempt"),
         ([*GOOD, replace(GOOD[3], value=b"other")], "no event in two versions"),
         ([*GOOD[3:], event(NotificationSent, "s", provider_id="w9")], "what is sent was taken"),
-        ([*GOOD[3:], event(NotificationFailed, "s", reason="131026")], "what was taken is sent, or unknown"),
+        (
+            [*GOOD[3:], event(NotificationFailed, "s", reason="131026")],
+            "what was taken is sent, failed by its status, or unknown",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(published: list[Published], finding: str) -> None:
@@ -92,6 +95,11 @@ def test_a_message_that_may_not_be_repeated_and_was_is_named() -> None:
     assert finding.wrong == ("('5321112233', 'Başvurunuz alındı')",)
 
 
+def test_what_whatsapp_took_and_then_could_not_deliver_has_failed() -> None:
+    undelivered = [*GOOD[3:], event(NotificationFailed, "s", reason="131026")]
+    assert wrong(*undelivered, providers=replace(TAKEN, fails_as="131026")) == []
+
+
 def test_what_was_taken_of_which_nothing_is_known_is_named() -> None:
     stray = replace(TAKEN, whatsapp=TAKEN.whatsapp + Counter({"nobody": 1}))
-    assert wrong(*GOOD, providers=stray) == ["what was taken is sent, or unknown"]
+    assert wrong(*GOOD, providers=stray) == ["what was taken is sent, failed by its status, or unknown"]
