@@ -23,6 +23,7 @@ from services.notify.transitions import (
 )
 
 DIGEST: Final = "digest"
+SUMMARY: Final = "summary"  # one message about several requests
 COMMON: Final = frozenset({"municipality", "phone"})
 _REQUEST: Final = frozenset({"number", "url"})
 MAIL_ONLY: Final = frozenset({"neighbourhood", "since", "role"})  # a short message has no room for them
@@ -75,6 +76,7 @@ _DIGEST: Final = frozenset({"department", "today", "open", "overdue", "soon", "l
 EXPECTED: Final[dict[str, frozenset[str]]] = {
     **{name: special | _REQUEST for name, special in _OF_REQUESTS.items()},
     **{f"{SAYING}{saying}": _SAID.get(saying, frozenset()) for saying in Saying},
+    SUMMARY: frozenset({"count", "list"}),
     DIGEST: _DIGEST,
 }
 

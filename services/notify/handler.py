@@ -35,7 +35,7 @@ from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
 from services.common.kit.worker import Delivery, within_budget
-from services.notify import callbacks, choosing, domain, gathering, ledger, mornings, planning, sending, together
+from services.notify import callbacks, choosing, domain, gathering, ledger, mornings, planning, sending
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
 from services.notify.domain import CONVERSATION, PARTNER, Contact, Person, Reason, Row, Rules, Telling
 from services.notify.messages import House
@@ -320,7 +320,7 @@ class Notifier:
             return Refused(Reason.NO_ADDRESS, elsewhere=True)
         key = ledger.key_of(hand.telling.request_id, row)
         try:
-            message = together.render(self._templates, self._house, hand.telling.request_id, row, contact.language)
+            message = self._templates.render(self._house, hand.telling.request_id, row, contact.language)
             thread = ledger.thread_of(hand.telling, row)
             letter = Letter(address, message, key, hand.free, row.answers, thread)
             async with asyncio.timeout(self._send_timeout):

@@ -2,12 +2,14 @@
 A made-up message for every template: what templates are tried with, and what their previews show.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, NotifyVia, Outcome, Saying, Status
-from services.notify.domain import SAYING, STAFF, Offer, Row, State
+from services.notify.domain import SAYING, STAFF, Carried, Offer, Row, State
+from services.notify.expected import SUMMARY
 from services.notify.messages import House
 from services.notify.transitions import (
     ACCEPTED,
@@ -27,6 +29,7 @@ from services.notify.transitions import (
 )
 
 REQUEST: Final = "7XK29MQ4T3BDM"
+OTHERS: Final = ("3BDM7XK29MQ4T", "9MQ4T3BDM7XK2", "T3BDM7XK29MQ4", "K29MQ4T3BDM7X")
 HOUSE: Final = House(
     {Language.TR: "İlkadım Belediyesi", Language.EN: "İlkadım Municipality"},
     "444 55 01",
@@ -135,7 +138,13 @@ def samples(
             for clock in Clock
         },
         **{f"{SAYING}{saying}": _said(row, saying) for saying in Saying},
+        SUMMARY: replace(row, transition=CLOSING, facts=found[CLOSING][1], carries=_carried(found)),
     }
+
+
+def _carried(found: Mapping[str, tuple[str, Facts]]) -> tuple[Carried, ...]:
+    news = (found[name] for name in (SCHEDULED, ASKED, WAITING, f"{FOLLOWED}_{Status.DUPLICATE}"))
+    return tuple(Carried(number, *one, AT) for number, one in zip(OTHERS, news, strict=True))
 
 
 def _said(row: Row, saying: Saying) -> Row:

@@ -3,8 +3,8 @@ The templates of ``templates/``: checked when they are read, filled with nothing
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.common.contracts.vocabulary import Language, NotifyVia, Saying, Status
 from services.notify.channels.gsm7 import measure, plain
-from services.notify.domain import SAYING, Row
-from services.notify.expected import COMMON, DIGEST, EXPECTED, IN_SUBJECT, MAIL_ONLY, BrokenTemplates
-from services.notify.layout import Layout, Sheet, load_layout, step_of
+from services.notify.domain import SAYING, Carried, Row
+from services.notify.expected import COMMON, DIGEST, EXPECTED, IN_SUBJECT, MAIL_ONLY, SUMMARY, BrokenTemplates
+from services.notify.layout import RULE, Layout, Sheet, load_layout, step_of
 from services.notify.messages import House, Message
 from services.notify.meta_templates import MetaTemplates, load_meta
 from services.notify.offers import choices_of, opener_of
@@ -112,7 +112,7 @@ def _try(templates: "Templates") -> None:
         for name, row in samples(LONGEST, channel, late=LATEST).items():
             for language in Language:
                 short = templates.render(HOUSE, REQUEST, row, language).short
-                if len(short) > SHORT_LIMIT:
+                if len(short) > SHORT_LIMIT and name != SUMMARY:
                     raise BrokenTemplates(f"{language}: {name}: short: {len(short)} of {SHORT_LIMIT} characters")
                 segments = measure(plain(short)).segments
                 if channel is NotifyVia.SMS and segments > SEGMENTS:
@@ -124,6 +124,8 @@ def template_for(row: Row) -> str:
     The name of the template that says what the row is about.
     """
     facts, kind = row.facts, row.kind
+    if row.carries:
+        return SUMMARY
     if kind == CLOSING:
         return f"{CLOSING}_{facts.outcome}" if facts.outcome else CLOSING
     if kind == FOLLOWED:
@@ -176,6 +178,18 @@ def buttons_in(text: str, house: House, language: Language, *, for_citizen: bool
     return pages | ({house.notice: _READ[language]} if house.notice in text.splitlines() else {})
 
 
+_GREETING: Final = re.compile(r"\A[^\n]*,\n\n")
+
+
+def _as_row(row: Row, carried: Carried) -> Row:
+    about = replace(row, transition=carried.transition, facts=carried.facts, at=carried.at)
+    return replace(about, survey=False, carries=())
+
+
+def _signed(text: str, house: House, language: Language) -> str:
+    return f"{text}\n-- \n{house.names[language]} · İLKİM {house.phone}\n"
+
+
 @dataclass(frozen=True, slots=True)
 class Templates:
     """
@@ -190,12 +204,14 @@ class Templates:
         """
         Write the message, as HTML too if it may become a mail. The same row always gives the same words.
         """
+        if row.carries:
+            return self._summary(house, request_id, row, language)
         name = template_for(row)
         words = words_of(house, request_id, row, language)
         subject, text, short = self.fill(name, words, language)
         return Message(
             subject,
-            f"{text}\n-- \n{house.names[language]} · İLKİM {house.phone}\n",
+            _signed(text, house, language),
             self._page(house, row, words, subject, text, language) if row.channel in _AS_MAIL else "",
             short,
             choices=choices_of(request_id, row, language),
@@ -204,6 +220,41 @@ class Templates:
             template=self.meta.call(name, request_id, row, words, house, language),
             data=data_of(house, request_id, row) if row.for_partner else None,
         )
+
+    def _summary(self, house: House, request_id: str, row: Row, language: Language) -> Message:
+        """
+        One message about several requests: a mail has what each would have said; a short message a line for each, with
+        its link where there is room.
+        """
+        own = (request_id, replace(row, carries=(), survey=False))
+        rows = [own, *((one.request_id, _as_row(row, one)) for one in row.carries)]
+        filled = [(template_for(one), words_of(house, key, one, language)) for key, one in rows]
+        news = [self.fill(name, words, language) for name, words in filled]
+        written = {part: "\n\n".join(words[part] for _, words in filled) for part in ("answer", "question")}
+        words = words_of(house, request_id, row, language) | written
+        told = "\n\n".join(f"{RULE}\n\n{_GREETING.sub('', text.strip())}" for _, text, _ in news)
+        subject, text, _ = self.fill(SUMMARY, words | {"list": told}, language)
+        bare = [line for line, _, _ in news]
+        linked = [f"{line}: {house.link(key, one)}" for line, (key, one) in zip(bare, rows, strict=True)]
+        short = self._lines(linked, words, language)
+        if row.channel is NotifyVia.SMS and measure(plain(short)).segments > SEGMENTS:
+            short = self._lines(bare, words, language)
+        named = words | {"list": "; ".join(bare)}
+        return Message(
+            subject,
+            _signed(text, house, language),
+            self._page(house, row, words, subject, text, language) if row.channel in _AS_MAIL else "",
+            short,
+            template=self.meta.call(SUMMARY, request_id, row, named, house, language),
+        )
+
+    def _lines(self, lines: Sequence[str], words: Mapping[str, str], language: Language) -> str:
+        """
+        The short form of what is told of several requests, a line for each.
+        """
+        listed = "\n".join(["", *lines, ""])
+        text = Template(self.texts[language, SUMMARY].short).substitute({**words, "list": listed})
+        return re.sub(r" *\n *", "\n", text).strip()
 
     def _page(
         self, house: House, row: Row, words: Mapping[str, str], subject: str, text: str, language: Language
@@ -216,7 +267,7 @@ class Templates:
             phone=house.phone,
             buttons=buttons_in(text, house, language, for_citizen=row.for_citizen),
             quotes=frozenset(words["answer"].split("\n\n")) | frozenset(words["question"].split("\n\n")),
-            step=step_of(row),
+            step=None if row.carries else step_of(row),
             rating=words["url"] if row.survey else None,
             for_citizen=row.for_citizen,
         )

@@ -61,6 +61,7 @@ def words_of(house: House, request_id: str, row: Row, language: Language) -> dic
     whole_days = row.kind == EXTENDED or facts.clock is Clock.LEGAL  # the law counts days
     day = facts.day.astimezone(ISTANBUL) if facts.day else None
     number = row.about if row.saying else request_id
+    numbers = [request_id, *(one.request_id for one in row.carries)]
     url = house.link(number, row) if number else ""
     return {
         "number": grouped(number) if number else "",
@@ -81,6 +82,8 @@ def words_of(house: House, request_id: str, row: Row, language: Language) -> dic
         "notice": house.notice,
         "abroad": _ABROAD[language] if row.channel is NotifyVia.WHATSAPP else "",
         "options": how_to_choose(row, language),
+        "count": str(len(numbers)),
+        "list": ", ".join(map(grouped, numbers)),
         "question": (facts.question or "").strip()[:4_000],
         "answer": (facts.answer or "").strip()[:4_000],
     }

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from services.common.contracts.vocabulary import Language, NotifyVia
-from services.notify import gathering, sending, together
+from services.notify import gathering, sending
 from services.notify.domain import Carried, Contact, Reason, Row, State, Telling
 from services.notify.gathering import Plan
 from services.notify.samples import HOUSE
@@ -182,7 +182,7 @@ def test_a_newer_state_of_its_own_request_does_not_take_away_what_a_message_carr
 
 
 def test_the_message_tells_of_each_request_by_its_number() -> None:
-    message = together.render(TEXTS, HOUSE, IDS[0], row(carrying(), "closed"), Language.TR)
+    message = TEXTS.render(HOUSE, IDS[0], row(carrying(), "closed"), Language.TR)
     assert message.subject == "Başvurularınız hakkında 3 haber"
     for number in ("7XK2-9MQ4-T3BD-M", "8XK2-9MQ4-T3BD-M", "9XK2-9MQ4-T3BD-M"):
         assert number in message.text
