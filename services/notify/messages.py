@@ -70,9 +70,10 @@ class House:
 
     def link(self, request_id: str, row: Row) -> str:
         """
-        Where the reader of a message follows the request; staff and partners get the page that everybody sees.
+        Where the reader of a message follows the request. Staff and partners get the page that everybody sees, and so
+        does whoever is answered in a conversation: they may have named the number of somebody else's request.
         """
-        if self.tracking_secret is None or not row.for_citizen or row.at is None:
+        if self.tracking_secret is None or not row.for_citizen or row.saying or row.at is None:
             return self.page + request_id
         number = family_of(request_id)
         key = token(self.tracking_secret, number, Purpose.LINK, row.at + LINK_LASTS)

@@ -5,6 +5,7 @@ What would be told: the question, the answer with its words, the command and the
 import io
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -89,6 +90,13 @@ def test_no_link_of_an_answer_opens_somebodys_own_page() -> None:
     row = foresee(Question.model_validate(question()), BASIS.rules, BASIS.staff)[0].row
     assert "?k=" in real.link(REQUEST, row), "what a citizen gets has the key"
     assert "?k=" not in answer(Question.model_validate(question()), BASIS).model_dump_json()
+
+
+def test_what_is_said_in_a_conversation_opens_no_request() -> None:
+    real = House(BASIS.house.names, "444 55 01", "https://talep.example", b"a secret of sixteen bytes")
+    row = foresee(Question.model_validate(question()), BASIS.rules, BASIS.staff)[0].row
+    said = replace(row, transition="say_added", about=REQUEST)  # to whoever named the number, which may be public
+    assert real.link(REQUEST, said) == f"https://talep.example/t/{REQUEST}"
 
 
 def test_what_is_not_sent_says_why() -> None:
