@@ -245,15 +245,18 @@ class _Heard:
 
     def _named(self, conversation: Conversation) -> str | None:
         """
-        The request that the message answers or names.
+        The request that the message answers or names. Who names somebody else's adds to it while it is open; nobody is
+        told more of it, or asked whether it is to be open again.
         """
         for provider_id in self.message.reply_to:
-            own = conversation.request_of(message_id_of(self.message.channel, provider_id))
+            own = conversation.request_of(message_id_of(self.message.channel, provider_id, self.message.person))
             if found := self.known.sent.get(provider_id) or own:
                 return found
         number = self.message.number
-        there = number in self.known.requests or number in {one.request_id for one in conversation.made}
-        return number if there else None
+        request = self.known.requests.get(number) if number else None
+        if number is None or request is None:
+            return number if number in {one.request_id for one in conversation.made} else None
+        return number if request.open or self._theirs(conversation, family_of(number)) else None
 
     def _went_on(self, conversation: Conversation, ask: Next, saids: tuple[Said, ...]) -> Conversation:
         """

@@ -182,11 +182,11 @@ def contact_id_of(channel: Channel, person: str, secret: bytes) -> str:
     return "c_" + ids.keyed_hash(secret, "contact", channel, person)
 
 
-def message_id_of(channel: Channel, provider_id: str) -> str:
+def message_id_of(channel: Channel, provider_id: str, person: str) -> str:
     """
-    Our id of a provider's message.
+    Our id of a provider's message. Mails are named by their senders: what two people call the same are two mails.
     """
-    return ids.derived_id("message", channel, provider_id)
+    return ids.derived_id("message", channel, provider_id, *([person] if channel == Channel.EMAIL else []))
 
 
 # --- records ---
@@ -223,7 +223,7 @@ def message_of(inbound: Inbound, secret: bytes, now: datetime) -> MessageReceive
     words, subject = sound(inbound.text, MOST_TEXT), sound(inbound.subject, MOST_SUBJECT)
     kind = MessageKind.UNREADABLE if inbound.kind is MessageKind.TEXT and not (words or subject) else inbound.kind
     return MessageReceived(
-        message_id=message_id_of(channel, inbound.provider_id),
+        message_id=message_id_of(channel, inbound.provider_id, person),
         provider_id=inbound.provider_id,
         channel=channel,
         person=person,
@@ -238,7 +238,7 @@ def message_of(inbound: Inbound, secret: bytes, now: datetime) -> MessageReceive
         reply_to=inbound.reply_to[:20],
         number=number_in(subject) or number_in(words),
         choice=inbound.choice,
-        about=message_id_of(channel, inbound.about) if inbound.about else None,
+        about=message_id_of(channel, inbound.about, person) if inbound.about else None,
         wish=wish_of(words) if kind is MessageKind.TEXT else None,
         sent_at=inbound.sent_at if OLDEST <= inbound.sent_at <= now + AHEAD else now,
         received_at=now,

@@ -54,7 +54,7 @@ def message(
     """
     sent_at = NOON + timedelta(seconds=sent)
     given: dict[str, Any] = {
-        "message_id": message_id_of(channel, name),  # type: ignore[arg-type]
+        "message_id": message_id_of(channel, name, ANA),  # type: ignore[arg-type]
         "provider_id": name,
         "channel": channel,
         "person": ANA,

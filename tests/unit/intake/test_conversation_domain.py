@@ -156,6 +156,16 @@ def test_a_number_counts_if_there_is_such_a_request(known: Known, becomes: str) 
     assert (len(talk.replies), len(talk.requests)) == ((1, 0) if becomes == "reply" else (0, 1))
 
 
+@pytest.mark.parametrize("channel", ["whatsapp", "email"])
+def test_who_names_somebody_elses_closed_request_has_a_new_one(channel: str) -> None:
+    talk = Talk()
+    known = Known(requests={DONE: own(DONE, Status.RESOLVED, closed_seq=7)}, place=True)
+    talk.hear(message("1", f"{DONE} hâlâ bozuk", number=DONE, channel=channel), known)
+    talk.end()
+    assert [request.text for request in talk.requests] == [f"{DONE} hâlâ bozuk"]
+    assert (talk.said, talk.replies) == (["notice"], [])
+
+
 def test_who_answers_about_a_closed_request_chooses_to_reopen_it_with_these_words() -> None:
     talk = Talk()
     closed = knowing(own(DONE, Status.RESOLVED, closed_seq=7), sent={"ours": DONE})

@@ -118,6 +118,15 @@ def test_the_same_message_later_differs_in_when_it_came_alone() -> None:
     assert first.model_copy(update={"received_at": again.received_at}) == again
 
 
+def test_two_people_whose_mails_have_the_same_name_wrote_two_mails() -> None:
+    mails = [
+        Inbound(Channel.EMAIL, "email", "<1@x>", Party(email=address), MessageKind.TEXT, NOW, text="Çukur")
+        for address in (MAIL, MAIL.lower(), "veli@example.com")
+    ]
+    first, again, other = (message_of(mail, SECRET, NOW).message_id for mail in mails)
+    assert first == again != other
+
+
 def test_who_moved_is_known_and_reached_by_both_contacts() -> None:
     before = replace(TEXT, sender=Party(whatsapp_id="905320000009", phone="+905320000009"))
     moved = records_of(replace(TEXT, kind=MessageKind.MOVED, text=None, was=before.sender), SECRET, NOW)

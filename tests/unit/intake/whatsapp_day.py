@@ -84,7 +84,7 @@ def numbers_of(day: Day, secret: bytes) -> dict[str, str]:
     """
     names = {row["id"] for body in day.bodies for row in rows_of(body)}
     channel = Channel.WHATSAPP
-    return {ids.keyed_request_id(secret, channel, channel, message_id_of(channel, name)): name for name in names}
+    return {ids.keyed_request_id(secret, channel, channel, message_id_of(channel, name, "")): name for name in names}
 
 
 class Names(Protocol):
