@@ -3,7 +3,7 @@ Conversations in MongoDB, and which request each of our messages was about. No a
 they are a request or a reply.
 
 ``conversations``: a document a conversation, until it has been silent for ``KEEP_SILENT``. ``sent``: our messages by
-their providers' ids, 30 days.
+hashes of their providers' ids, 30 days.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,6 +16,7 @@ from pymongo import IndexModel, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.common.contracts.envelope import pack, unpack
+from services.common.contracts.ids import derived_id
 from services.common.contracts.vocabulary import Channel
 from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
 from services.intake.conversations.model import Conversation, Rules
@@ -159,8 +160,10 @@ class ConversationRepository:
 
 
 def _sent_id(key: SentKey) -> str:
-    channel, provider_id = key
-    return f"{channel}:{provider_id}"
+    """
+    A hash: in the ids of WhatsApp's messages the telephone number of whom they went to can be read.
+    """
+    return derived_id("sent", *key)
 
 
 def _conversation(row: Mapping[str, Any]) -> Conversation:

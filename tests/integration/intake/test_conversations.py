@@ -5,6 +5,7 @@ Conversations on the real MongoDB protocol: kept, found, killed anywhere; and wi
 import os
 import secrets
 import signal
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -115,6 +116,16 @@ async def test_our_messages_are_found_by_channel_and_providers_id(store: Convers
     asked = [(Channel.WHATSAPP, "x"), (Channel.SMS, "x")]
     assert await store.sent(asked) == {(Channel.WHATSAPP, "x"): OPEN}
     assert await store.sent([]) == {}
+
+
+async def test_the_telephone_number_that_whatsapps_ids_hold_is_not_kept(
+    store: ConversationRepository, client: Client, database: str
+) -> None:
+    name = "wamid." + b64encode(b"\x1c\x18\x0c905320000001\x15\x02\x00\x12\x18\x143AADF84413").decode()
+    await store.keep_sent({(Channel.WHATSAPP, name): OPEN}, NOON)
+    assert await store.sent([(Channel.WHATSAPP, name)]) == {(Channel.WHATSAPP, name): OPEN}
+    rows = await client[database]["sent"].find().to_list(None)
+    assert [name in str(row) for row in rows] == [False]
 
 
 async def test_contacts_are_found_by_telephone_whatsapp_and_mail(client: Client, database: str) -> None:
