@@ -27,7 +27,7 @@ _SUBJECT: Final = re.compile(
 )
 _MACHINE: Final = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon|mdaemon)@", re.IGNORECASE)
 _STATUS: Final = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
-_RETURNED_ID: Final = re.compile(r"^Message-I[dD]:\s*(<\S{1,398}>)", re.MULTILINE)
+_RETURNED_ID: Final = re.compile(r"^Message-I[dD]:\s*(<[!-;=?-~]{1,398}>)", re.MULTILINE)
 _RETURNED_TO: Final = re.compile(r"^(?:To|Final-Recipient|X-Failed-Recipients):(.{1,300})", re.MULTILINE)
 
 

@@ -175,6 +175,6 @@ def _moment(text: str) -> datetime | None:
     for form in _DATES:
         try:
             return datetime.strptime(text, form).replace(tzinfo=ISTANBUL).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             continue
     return None

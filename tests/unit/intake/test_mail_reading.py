@@ -231,6 +231,15 @@ def test_a_forged_report_with_a_name_of_any_length_fits_the_contract() -> None:
     assert delivery_record(delivery_of(forged, NOW), SECRET, NOW).records
 
 
+def test_a_forged_report_with_a_name_that_is_none_tells_nothing() -> None:
+    raw = (
+        "From: MAILER-DAEMON@example.com\r\nX-Failed-Recipients: a@example.com\r\n\r\nfailed\r\n\r\n"
+        "Message-ID: <çukur12345@ilkadim.example>\r\nTo: a@example.com\r\n"
+    ).encode()
+    letter = read(raw, "", frozenset({"ilkim@ilkadim.example"}))
+    assert (letter.nature, letter.returned) == (Nature.BOUNCE, ())
+
+
 def test_long_words_are_cut_with_a_remark_and_the_files_that_are_missing_are_still_named() -> None:
     found = letter(HEAD + b"\r\n" + b"uzun metin " * 3_000)
     text = inbound_of(found, [], [Remark(f"{n}.doc", "x") for n in range(25)], NOW).text or ""

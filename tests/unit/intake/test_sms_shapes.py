@@ -166,6 +166,11 @@ def test_a_time_that_nobody_understands_still_tells_two_texts_apart() -> None:
     assert of(first).known_by != of(second).known_by
 
 
+@pytest.mark.parametrize("at", ["0001-01-01 00:00:00", "01.01.0001 00:00"])
+def test_a_time_before_all_times_is_none(at: str) -> None:
+    assert inbound(replace(TEXT, at=at)).sent_at == NOW
+
+
 def test_an_id_that_cannot_be_one_counts_as_none() -> None:
     [text], _ = texts_of({"from": NUMBER, "text": "x", "at": AT, "id": "iç boşluk"})
     assert text.id is None
