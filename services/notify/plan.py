@@ -5,7 +5,7 @@ There are no rules here: the same functions that work for real are run to their 
 message at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -14,9 +14,10 @@ from services.common.contracts.envelope import Metadata
 from services.common.contracts.events import Lifecycle, MessageWanted
 from services.common.contracts.ids import derived_id
 from services.common.contracts.vocabulary import Language, NotifyVia
-from services.notify import planning, sending
+from services.notify import gathering, planning, sending
 from services.notify.domain import CONVERSATION, OPEN, PARTNER, Contact, Person, Reason, Row, Rules, State, Telling
 from services.notify.plan_question import CONTACT, Question, contact_of, earlier_events, event_of, person_of
+from services.notify.samples import OTHERS
 from services.notify.staff import Staff
 from services.notify.templates import template_for
 from services.notify.times import ISTANBUL
@@ -50,6 +51,7 @@ class _Course:
     partners: frozenset[str]
     rules: Rules
     staff: Staff
+    others: int
 
 
 def foresee(question: Question, rules: Rules, staff: Staff) -> tuple[Foreseen, ...]:
@@ -60,7 +62,9 @@ def foresee(question: Question, rules: Rules, staff: Staff) -> tuple[Foreseen, .
     name = f"{CONVERSATION}{event.wanted_id}" if isinstance(event, MessageWanted) else event.request_id
     starts = min((now, *(one.occurred_at for one in earlier)))
     contact = contact_of(question)
-    course = _Course(Telling(name), person_of(question), starts, contact, question.partners, rules, staff)
+    course = _Course(
+        Telling(name), person_of(question), starts, contact, question.partners, rules, staff, question.history.others
+    )
     for one in earlier:
         course = _absorb(_run(course, one.occurred_at), one)
     course = _run(course, now)
@@ -135,7 +139,9 @@ def _send(course: _Course, claim: str) -> _Course:
     """
     now, rules = course.now, course.rules
     contacts = _reached(course, (row.recipient for row in course.telling.rows))
-    telling = sending.take(course.telling, contacts, claim, now, rules, {CONTACT: course.person})
+    telling, others = _gathered(course, contacts)
+    telling = sending.take(telling, contacts, claim, now, rules, {CONTACT: course.person})
+    telling = gathering.keep(telling, claim, others)
     row = telling.in_hand(claim)
     if row is None:
         return replace(course, telling=telling)
@@ -143,6 +149,21 @@ def _send(course: _Course, claim: str) -> _Course:
     if told is not None:
         person = replace(person, told=(*person.told, told))
     return replace(course, telling=sending.settle(telling, claim, sending.Handed(None), now, rules), person=person)
+
+
+def _gathered(course: _Course, contacts: Mapping[str, Contact]) -> tuple[Telling, dict[str, Telling]]:
+    """
+    What waited for this morning, with what waited for it too: the same news of other requests, a little later.
+    """
+    telling, now = course.telling, course.now
+    found = gathering.waiting(telling, now)[-1:]
+    names = [name for name in OTHERS if name != telling.request_id][: course.others]
+    tellings = {name: Telling(name, (replace(row, at=now),)) for row in found for name in names}
+    plan = gathering.plan([telling, *tellings.values()], contacts, now)
+    if telling.request_id in plan:
+        telling = gathering.carry(telling, plan, now)
+    by = gathering.carriers([telling])
+    return telling, {name: gathering.promise(one, by, now) for name, one in tellings.items()}
 
 
 def _reached(course: _Course, recipients: Iterable[str]) -> dict[str, Contact]:

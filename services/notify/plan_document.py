@@ -26,7 +26,8 @@ Aşağıdaki her satır yazılıma karşı denenir: burada yazan olmazsa yazıl�
    beşincisi ertesi gün 09.00'da gider.
 5. Bunlar bekletilmez, sayılmaz: acil durumlar, “alındı” mesajı, konuşmadaki sorular, kişinin az önce (15 dakika içinde)
    yaptığının yanıtı.
-6. Bekleyenlerin **en yenisi** gider, eskileri düşer.
+6. Bekleyenlerin **en yenisi** gider, eskileri düşer. Aynı sabahı bekleyen başvuruların haberi **tek mesajda** gider (en
+   çok beş başvuru); yasanın bildirilmesini istedikleri ayrı gider.
 7. “DUR” yazana bir şey yazılmaz; yasanın bildirilmesini istedikleri (dilekçe yanıtı, uzayan süre) dışında. Silinen
    kişiye ve merkezin kendi numaralarına hiçbir zaman yazılmaz.
 8. Sonuçla birlikte puan istenir; aynı kişiden **haftada en çok bir kez**.
@@ -34,9 +35,10 @@ Aşağıdaki her satır yazılıma karşı denenir: burada yazan olmazsa yazıl�
 
 *In English:* one transition, one message, on the channel that the citizen wishes, else WhatsApp, SMS, mail. Nothing
 between 21:00 and 08:00 and at most four messages a day, except for emergencies, “received”, what is said in a
-conversation and the answer to what the person just did. Of what waits the newest state goes. STOP holds for all but
-what the law wants told. Stars are asked for once a week at most. Staff and partners' systems hear at once. Every row
-below is run against the software; its words stand in English at the end.
+conversation and the answer to what the person just did. Of what waits the newest state goes, and what waits for one
+morning about several requests goes in one message. STOP holds for all but what the law wants told. Stars are asked for
+once a week at most. Staff and partners' systems hear at once. Every row below is run against the software; its words
+stand in English at the end.
 
 Saatler 1 Haziran 2026 Pazartesi gününündür; “ertesi gün” 2 Haziran'dır. `Şablon adları` önizleme sayfasındadır
 (notify: `/previews`).
@@ -128,6 +130,8 @@ def _circumstances(table: Table, row: TableRow) -> Iterator[str]:
         yield "“DUR” yazmıştı"
     if row.surveyed:
         yield f"{_ago(row.surveyed)} önce puanı soruldu"
+    if row.others:
+        yield f"{row.others} başka başvurusunda da aynı haber var"
 
 
 def _ago(ago: str) -> str:

@@ -71,7 +71,8 @@ class GivenContact(_Model):
 class History(_Model):
     """
     What was before: earlier events of the request (each with its ``occurred_at``), how many messages the person had
-    today, when they last wrote on WhatsApp, whether they wrote STOP, and when they were last asked for stars.
+    today, when they last wrote on WhatsApp, whether they wrote STOP, when they were last asked for stars, and how many
+    other requests of theirs have the same news a little later.
     """
 
     events: tuple[GivenEvent, ...] = Field(default=(), max_length=20)
@@ -79,6 +80,7 @@ class History(_Model):
     last_in_at: Moment | None = None
     stopped: bool = False
     surveyed_at: Moment | None = None
+    others: int = Field(default=0, ge=0, le=3)
 
 
 class Question(_Model):

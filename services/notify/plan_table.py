@@ -62,8 +62,9 @@ class NamedEvent(Labelled):
 class TableRow(_Model):
     """
     ``before``: earlier events, ``accepted 21:30`` (``-1``: the day before). ``told``: messages the person had today.
-    ``wrote``: how long ago on WhatsApp. ``surveyed``: how long ago they were asked for stars. ``more``: fields of the
-    event that are other than usual. ``then``: what becomes of it, in the words of ``plan.line``.
+    ``wrote``: how long ago on WhatsApp. ``surveyed``: how long ago they were asked for stars. ``others``: how many
+    other requests have the same news a little later. ``more``: fields of the event that are other than usual. ``then``:
+    what becomes of it, in the words of ``plan.line``.
     """
 
     event: str
@@ -75,6 +76,7 @@ class TableRow(_Model):
     wrote: Ago | None = None
     stopped: bool = False
     surveyed: Ago | None = None
+    others: int = 0
     then: tuple[str, ...]
 
 
@@ -126,6 +128,7 @@ class Table(_Model):
                 last_in_at=_ago(now, row.wrote),
                 stopped=row.stopped,
                 surveyed_at=_ago(now, row.surveyed),
+                others=row.others,
             ),
             now=now,
             partners=frozenset({PARTNER}),

@@ -95,7 +95,7 @@ def test_every_template_is_used_but_for_closings_without_an_outcome_and_the_depa
     everything: list[Foreseen],
 ) -> None:
     used = {template_for(one.row) for one in everything if one.at is not None and not one.row.for_partner}
-    assert set(EXPECTED) - used == {"closed", "digest", "summary"}
+    assert set(EXPECTED) - used == {"closed", "digest"}
 
 
 def test_it_is_night_and_the_limit_somewhere(everything: list[Foreseen]) -> None:
