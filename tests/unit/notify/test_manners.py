@@ -195,6 +195,12 @@ def test_what_was_told_at_night_ends_what_waits_for_the_morning() -> None:
     assert superseded(held("closed", 6), message("reopened.7", 7, state=State.SENT)) == {"closed": "reopened.7"}
 
 
+def test_what_another_message_told_ends_what_is_older() -> None:
+    rows = held("accepted.4", 4), message("closed", 6, state=State.SUPPRESSED, reason=Reason.DIGEST)
+    telling = manners.supersede(Telling(REQUEST, rows), MORNING)
+    assert (telling.rows[0].reason, telling.rows[0].superseded_by) == (Reason.SUPERSEDED, "closed")
+
+
 def test_what_the_law_wants_told_is_told_but_not_rated_once_it_is_open_again() -> None:
     rows = held("closed", 6, statutory=True, survey=True), message("reopened.7", 7, state=State.SENT)
     telling = manners.supersede(Telling(REQUEST, rows), MORNING)

@@ -15,9 +15,10 @@ from services.common.contracts.events import Notification
 from services.common.contracts.vocabulary import DeliveryStatus, NotifyVia
 from services.notify import ledger, sending, statuses
 from services.notify.channels.base import Report
-from services.notify.domain import State, Telling
+from services.notify.domain import Carried, Reason, State, Telling
 from services.notify.sending import Handed, Unanswered
 from services.notify.statuses import Reported
+from services.notify.transitions import Facts
 from tests.unit.notify.lives import CONTACT, NOON, REQUEST, assigned, registered
 from tests.unit.notify.tellings import RULES, WHATSAPP, after, row
 
@@ -106,6 +107,15 @@ def test_a_late_failure_is_said_as_late_and_the_next_channel_is_tried_once() -> 
     hand = telling.in_hand("u")
     assert hand is not None
     assert ledger.key_of(REQUEST, hand) != ledger.key_of(REQUEST, row(telling, "received"))
+
+
+def test_on_the_next_channel_it_carries_only_what_is_not_free_since_it_failed() -> None:
+    carried = (Carried("9XK29MQ4T3BDM", "closed", Facts(None)),)
+    told = ledger.put(sent(), replace(row(sent(), "received"), carries=carried))
+    unknown = ledger.put(told, replace(row(told, "received"), state=State.FAILED, reason=Reason.UNKNOWN))
+    for telling, carries in ((told, carried), (unknown, ())):
+        (second,) = [one for one in report(FAILED, telling).rows if one.attempt == 2]
+        assert second.carries == carries
 
 
 def test_what_was_delivered_did_not_fail() -> None:
