@@ -18,13 +18,19 @@ from pymongo.errors import BulkWriteError
 from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
 from services.notify.callbacks_repository import CallbackRepository
 from services.notify.digest_repository import DigestRepository
-from services.notify.documents import contact_from, contact_to, report_from, report_to, telling_from, telling_to
+from services.notify.documents import (
+    contact_from,
+    contact_to,
+    held_mark,
+    report_from,
+    report_to,
+    telling_from,
+    telling_to,
+)
 from services.notify.domain import Contact, State, Telling
 from services.notify.people_repository import PeopleRepository
 from services.notify.statuses import KEEP_EARLY, Reported
 
-KEEP_TELLINGS: Final = timedelta(days=90)  # longer than topics and dead letters are kept: a replay finds what was told
-KEEP_CONVERSATIONS: Final = timedelta(days=7)
 KEEP_AUDIT: Final = timedelta(days=730)
 
 
@@ -54,9 +60,7 @@ class NotifyRepository:
                 IndexModel("parked_for", sparse=True),
                 IndexModel("ask_at", sparse=True),
                 IndexModel("marks", sparse=True),
-                IndexModel("held_for", sparse=True),
-                IndexModel("written_on", expireAfterSeconds=int(KEEP_TELLINGS.total_seconds())),
-                IndexModel("said_on", expireAfterSeconds=int(KEEP_CONVERSATIONS.total_seconds())),
+                IndexModel("gone_on", expireAfterSeconds=0),
             ],
         )
         await self.callbacks.prepare()
@@ -159,7 +163,7 @@ class NotifyRepository:
         """
         The tellings with messages that wait for a better time to tell these persons.
         """
-        found = self._tellings.find({"held_for": {"$in": sorted(people)}}).limit(limit)
+        found = self._tellings.find({"marks": {"$in": [held_mark(one) for one in people]}}).limit(limit)
         return {raw["_id"]: telling_from(raw) async for raw in found}
 
     async def parked(self) -> int:
