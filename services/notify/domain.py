@@ -397,7 +397,7 @@ class Telling:
         """
         The persons for whom messages of it wait for a better time.
         """
-        return sorted({row.held_for for row in self.rows if row.held and row.held_for})
+        return sorted({row.held_for for row in self.rows if row.state in OPEN and row.held and row.held_for})
 
     def in_hand(self, claim: str) -> Row | None:
         """

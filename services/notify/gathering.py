@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.common.contracts.vocabulary import Language, NotifyVia
+from services.common.contracts.vocabulary import DeliveryStatus, Language, NotifyVia
 from services.notify.choosing import address_of, choose
 from services.notify.domain import OPEN, Carried, Contact, Reason, Row, State, Telling
 from services.notify.ledger import end, put, suppress
@@ -171,8 +171,12 @@ def follow(telling: Telling, others: Mapping[str, Telling], now: datetime) -> Te
             telling = put(telling, replace(row, due_at=later))
         elif open_ones:
             continue
-        elif any(one.reason == Reason.UNKNOWN for one in tries) and not row.repeats_on(row.channel):
+        elif any(map(_unknown, tries)) and not row.repeats_on(row.channel):
             telling = end(telling, free, State.FAILED, now, Reason.UNKNOWN)
         else:
             telling = put(telling, free)
     return telling
+
+
+def _unknown(row: Row) -> bool:
+    return row.doubtful and row.reached is not DeliveryStatus.FAILED

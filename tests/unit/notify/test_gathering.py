@@ -140,6 +140,15 @@ def test_what_is_promised_ends_only_after_its_carrier_was_sent() -> None:
     assert (ended.state, ended.reason, ended.superseded_by) == (State.SUPPRESSED, Reason.DIGEST, NAME)
 
 
+def test_what_waits_is_found_by_its_person_until_it_ends() -> None:
+    person = AYSE.hashes[0]
+    assert held(IDS[1]).held_for == promised(IDS[1]).held_for == [person]
+    ended = gathering.follow(
+        promised(IDS[1]), {IDS[0]: sending.settle(on_its_way(), "t", Handed("x"), MORNING, RULES)}, MORNING
+    )
+    assert ended.held_for == []
+
+
 def test_it_is_free_again_if_its_carrier_failed_or_left_without_it() -> None:
     carrier = on_its_way()
     for gone in (
@@ -162,7 +171,7 @@ def test_on_the_next_channel_it_is_carried_on() -> None:
 
 def test_of_what_nobody_knows_whether_it_was_told_the_last_word_is_told_and_all_else_failed() -> None:
     carrier = on_its_way()
-    lost = replace(row(carrier, "closed"), state=State.FAILED, reason=Reason.UNKNOWN)
+    lost = replace(row(carrier, "closed"), state=State.FAILED, reason="refused", doubtful=True)
     gone = {IDS[0]: replace(carrier, rows=(lost,))}
     assert row(gathering.follow(promised(IDS[1]), gone, MORNING), "closed").carried_by is None
     news = replace(row(promised(IDS[1]), "closed"), transition="scheduled.6", channel=NotifyVia.SMS)

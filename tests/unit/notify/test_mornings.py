@@ -84,10 +84,20 @@ def test_whatever_dies_and_whoever_is_faster_all_is_told_once_and_ends_once(
         request: {letter.key for letter in provider.taken if grouped(request) in letter.message.text}
         for request in memory.kept
     }
+    doubtful = {
+        name
+        for request, telling in memory.kept.items()
+        for one in telling.rows
+        if one.doubtful
+        for name in (request, *(each.request_id for each in one.carries))
+    }
     for request, (kind, by) in outcomes.items():
-        assert len(told[request]) == (0 if kind == "Failed" else 1), (request, kind, told)
+        if kind != "Failed":
+            assert told[request], request
+        if request not in doubtful:  # of the others nobody knows whether a try was taken: they may be told again
+            assert len(told[request]) == (kind != "Failed"), (request, kind, told)
         if kind == "Suppressed":
             assert by is not None
             carrier = by.partition("/")[0]
             assert outcomes[carrier][0] == "Sent"
-            assert told[request] == told[carrier]
+            assert told[carrier] <= told[request]
