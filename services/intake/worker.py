@@ -24,7 +24,7 @@ from services.intake.calls.repository import CallRepository
 from services.intake.conversations.handler import Conversations, for_ever, sent_in
 from services.intake.conversations.media import Files, Graph
 from services.intake.conversations.model import Rules
-from services.intake.conversations.repository import ConversationRepository, SentKey
+from services.intake.conversations.repository import ConversationRepository
 from services.intake.desk.suggest import Routing
 from services.intake.read_model import CaseState, Outcome, UpdateKey, fold
 from services.intake.repository import AWAY, Repository
@@ -32,7 +32,7 @@ from services.intake.settings import IntakeSettings
 
 Apply = Callable[[Mapping[str, CaseState], Mapping[UpdateKey, Outcome]], Awaitable[None]]
 KeepPeople = Callable[[Mapping[str, Hashes | None], Mapping[str, str]], Awaitable[None]]
-KeepSent = Callable[[Mapping[SentKey, str]], Awaitable[None]]
+KeepSent = Callable[[Mapping[str, str]], Awaitable[None]]
 Take = Callable[[Iterable[MessageReceived]], Awaitable[None]]
 
 

@@ -16,7 +16,7 @@ from services.common.contracts.events import (
     NotificationSent,
     NotificationSuppressed,
 )
-from services.common.contracts.ids import derived_id
+from services.common.contracts.ids import derived_id, message_hash
 from services.common.contracts.topics import NOTIFICATIONS
 from services.common.contracts.vocabulary import NotifyVia
 from services.notify.domain import Reason, Row, Rules, State, Telling
@@ -70,7 +70,8 @@ def say(telling: Telling, row: Row, kind: type[Notification], now: datetime, *, 
         correlation_id=row.correlation_id,
         causation_id=row.cause,
     )
-    more = {"provider_id": row.provider_id} if kind is NotificationSent else {}
+    named = kind is NotificationSent and row.channel is not None and row.provider_id is not None
+    more = {"message_hash": message_hash(row.channel or "", row.provider_id or "")} if named else {}
     data = kind(
         request_id=telling.request_id,
         transition=row.transition,

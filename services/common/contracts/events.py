@@ -751,10 +751,10 @@ class NotificationQueued(Notification):
 
 class NotificationSent(Notification):
     """
-    A provider took the message over. ``provider_id`` is its name there, by which an answer finds its request.
+    A provider took the message over. By ``message_hash`` (``ids.message_hash``) an answer to it finds its request.
     """
 
-    provider_id: ProviderId | None = None
+    message_hash: MessageId | None = None
 
 
 class NotificationDelivered(Notification):

@@ -116,6 +116,14 @@ def derived_id(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
+def message_hash(channel: str, provider_id: str) -> str:
+    """
+    Hash the name that a provider gave to a message of ours. The name itself goes nowhere: in those of WhatsApp the
+    telephone number of whom the message went to can be read.
+    """
+    return derived_id("sent", channel, provider_id)
+
+
 def keyed_hash(secret: bytes, *parts: str) -> str:
     """
     Hash personal data with a secret (HMAC-SHA-256, 32 hex digits), so that it links but cannot be looked up.

@@ -40,11 +40,7 @@ CONTACTS: Final = 100
 SURE: Final = 0.5
 PUBLISHED_WITHIN: Final = timedelta(seconds=5)
 _PAUSE: Final = 1.0
-_CHANNELS: Final = {
-    NotifyVia.WHATSAPP: Channel.WHATSAPP,
-    NotifyVia.SMS: Channel.SMS,
-    NotifyVia.EMAIL: Channel.EMAIL,
-}
+_ANSWERED: Final = (NotifyVia.WHATSAPP, NotifyVia.SMS, NotifyVia.EMAIL)
 _OUTCOMES: Final = {
     topics.RECEIVED.name: "request",
     topics.UPDATES.name: "update",
@@ -267,14 +263,14 @@ async def for_ever(work: Callable[[], Awaitable[None]], what: str) -> None:
         await asyncio.sleep(_PAUSE)
 
 
-def sent_in(events: Iterable[Event | None]) -> dict[SentKey, str]:
+def sent_in(events: Iterable[Event | None]) -> dict[str, str]:
     """
-    Of our messages that providers took over: which request each was about.
+    Of our messages that providers took over: which request each, known by its hash, was about.
     """
     return {
-        (_CHANNELS[event.channel], event.provider_id): event.request_id
+        event.message_hash: event.request_id
         for event in events
-        if isinstance(event, NotificationSent) and event.provider_id and event.channel in _CHANNELS
+        if isinstance(event, NotificationSent) and event.message_hash and event.channel in _ANSWERED
     }
 
 

@@ -16,7 +16,7 @@ from pymongo import IndexModel, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.common.contracts.envelope import pack, unpack
-from services.common.contracts.ids import derived_id
+from services.common.contracts.ids import message_hash
 from services.common.contracts.vocabulary import Channel
 from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
 from services.intake.conversations.model import Conversation, Rules
@@ -117,15 +117,14 @@ class ConversationRepository:
 
     # --- our own messages ---
 
-    async def keep_sent(self, sent: Mapping[SentKey, str], at: datetime) -> None:
+    async def keep_sent(self, sent: Mapping[str, str], at: datetime) -> None:
         """
-        Keep which request each message was about.
+        Keep which request each message, known by its hash, was about.
         """
         if not sent:
             return
         rows = [
-            ReplaceOne({"_id": _sent_id(key)}, {"request_id": number, "at": at}, upsert=True)
-            for key, number in sent.items()
+            ReplaceOne({"_id": name}, {"request_id": number, "at": at}, upsert=True) for name, number in sent.items()
         ]
         try:
             await self._sent.bulk_write(rows, ordered=False)
@@ -138,7 +137,7 @@ class ConversationRepository:
         """
         if not keys:
             return {}
-        names = {_sent_id(key): key for key in keys}
+        names = {message_hash(*key): key for key in keys}
         rows = self._sent.find({"_id": {"$in": list(names)}})
         return {names[row["_id"]]: row["request_id"] async for row in rows}
 
@@ -157,13 +156,6 @@ class ConversationRepository:
         if conversation.outbox:
             found |= {"outbox": pack(conversation.outbox), "outbox_at": now}
         return found
-
-
-def _sent_id(key: SentKey) -> str:
-    """
-    A hash: in the ids of WhatsApp's messages the telephone number of whom they went to can be read.
-    """
-    return derived_id("sent", *key)
 
 
 def _conversation(row: Mapping[str, Any]) -> Conversation:

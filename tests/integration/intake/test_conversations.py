@@ -22,6 +22,7 @@ from deploy.stack.stack import Stack
 from services.common.contracts import topics
 from services.common.contracts.envelope import Record, decode, encode
 from services.common.contracts.events import ContactChanged, MessageReceived
+from services.common.contracts.ids import message_hash
 from services.common.contracts.vocabulary import Channel, Saying
 from services.common.kit.mongo import Client, connect
 from services.common.kit.settings import MongoSettings
@@ -112,7 +113,9 @@ async def test_whoever_was_erased_is_not_known(store: ConversationRepository) ->
 
 async def test_our_messages_are_found_by_channel_and_providers_id(store: ConversationRepository) -> None:
     for _ in range(2):
-        await store.keep_sent({(Channel.WHATSAPP, "x"): OPEN, (Channel.EMAIL, "x"): "7XK29MQ4T3BDA"}, NOON)
+        await store.keep_sent(
+            {message_hash(Channel.WHATSAPP, "x"): OPEN, message_hash(Channel.EMAIL, "x"): "7XK29MQ4T3BDA"}, NOON
+        )
     asked = [(Channel.WHATSAPP, "x"), (Channel.SMS, "x")]
     assert await store.sent(asked) == {(Channel.WHATSAPP, "x"): OPEN}
     assert await store.sent([]) == {}
@@ -122,7 +125,7 @@ async def test_the_telephone_number_that_whatsapps_ids_hold_is_not_kept(
     store: ConversationRepository, client: Client, database: str
 ) -> None:
     name = "wamid." + b64encode(b"\x1c\x18\x0c905320000001\x15\x02\x00\x12\x18\x143AADF84413").decode()
-    await store.keep_sent({(Channel.WHATSAPP, name): OPEN}, NOON)
+    await store.keep_sent({message_hash(Channel.WHATSAPP, name): OPEN}, NOON)
     assert await store.sent([(Channel.WHATSAPP, name)]) == {(Channel.WHATSAPP, name): OPEN}
     rows = await client[database]["sent"].find().to_list(None)
     assert [name in str(row) for row in rows] == [False]
@@ -194,7 +197,7 @@ async def lived_through(uri: str, again: int, dies_at: list[int]) -> list[Record
                 continue
 
     try:
-        await store.keep_sent({(Channel.WHATSAPP, "ours"): OPEN}, NOON)
+        await store.keep_sent({message_hash(Channel.WHATSAPP, "ours"): OPEN}, NOON)
         for batch in (GIVEN[:2], GIVEN[2:], (GIVEN[again],)):
             await until_alive(partial(Conversations.take, messages=batch))
         for seconds in (30, 60, 130, 140, 150, 160):

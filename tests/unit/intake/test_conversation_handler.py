@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from services.common.contracts import topics
 from services.common.contracts.envelope import Record
 from services.common.contracts.events import MessageReceived, NotificationSent
+from services.common.contracts.ids import message_hash
 from services.common.contracts.vocabulary import Channel, NotifyVia
 from services.intake.conversations.handler import Conversations, sent_in
 from tests.unit.intake.conversation_fakes import (
@@ -191,12 +192,12 @@ async def test_words_vanish_from_the_database_when_they_became_a_request() -> No
 def test_our_messages_are_kept_by_their_providers_ids() -> None:
     given: dict[str, Any] = {"request_id": OPEN, "transition": "received", "recipient": "c_" + ANA, "occurred_at": NOON}
     rows = [
-        NotificationSent(**given, channel=NotifyVia.WHATSAPP, provider_id="wamid.1"),
+        NotificationSent(**given, channel=NotifyVia.WHATSAPP, message_hash=message_hash("whatsapp", "wamid.1")),
         NotificationSent(**given, channel=NotifyVia.EMAIL),
-        NotificationSent(**given, channel=NotifyVia.WEBHOOK, provider_id="x"),
+        NotificationSent(**given, channel=NotifyVia.WEBHOOK, message_hash=message_hash("webhook", "x")),
         None,
     ]
-    assert sent_in(rows) == {(Channel.WHATSAPP, "wamid.1"): OPEN}
+    assert sent_in(rows) == {message_hash(Channel.WHATSAPP, "wamid.1"): OPEN}
 
 
 # --- killed anywhere ---
