@@ -77,6 +77,14 @@ coverage: install ## the same with coverage in the tests' own processes; slower
 bench-desk: up ## how long a suggestion takes at the operator's desk, in Chromium; the limit is 150 ms
 	@$(PY) -m tests.bench.desk_suggest --run-dir "$${RUN_DIR:-.run}"
 
+.PHONY: bench-notify
+bench-notify: install ## how fast messages go through ledger and outbox, and how soon a provider is called
+	@$(PY) -m tests.bench.notify_outbox
+
+.PHONY: faults-chaos
+faults-chaos: install ## providers that time out, fail and say things twice; notify killed ten times; about 5 minutes
+	@$(PY) -m tests.faults.chaos --transitions 2000 --kills 10
+
 .PHONY: faults-short
 faults-short: install ## kill intake, routing, notify and projector under load, then count; about 2 minutes
 	@$(PY) -m tests.faults.kill_matrix --requests 1500 --rate 25 --kills 2
