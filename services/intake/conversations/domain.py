@@ -20,6 +20,7 @@ from services.intake.conversations.model import (
     Correction,
     File,
     Known,
+    Left,
     Next,
     Question,
     Rules,
@@ -31,6 +32,7 @@ from services.intake.conversations.timing import run_out, tick
 MOST_SEEN: Final = 300
 MOST_CORRECTIONS: Final = 20
 MOST_OFFERED: Final = 9
+MOST_LEFT: Final = 20
 _NUMBER: Final = "[0-9A-HJKMNP-TV-Z]{13}"
 CHOICE: Final = re.compile(
     rf"(?P<new>new)|req:(?P<req>{_NUMBER}(?:\.[1-9][0-9]?)?)"
@@ -46,6 +48,16 @@ def conversation_id(message: MessageReceived) -> str:
     return f"{message.channel}:{message.person}"
 
 
+def begun(message: MessageReceived, left_at: datetime | None) -> Conversation:
+    """
+    The conversation that this message begins. ``left_at``: somebody else was known by the sender's hash until then.
+    """
+    name = conversation_id(message)
+    if left_at is not None:
+        name += f":{left_at:%Y%m%dT%H%M%S.%f}"
+    return Conversation(name, message.person, message.channel, message.contact_id)
+
+
 def absorb(
     conversation: Conversation | None, message: MessageReceived, known: Known, now: datetime, rules: Rules
 ) -> Conversation:
@@ -53,7 +65,7 @@ def absorb(
     The conversation after the message. One that had its effect gives the same object back.
     """
     if conversation is None:
-        conversation = Conversation(conversation_id(message), message.person, message.channel, message.contact_id)
+        conversation = begun(message, None)
     if conversation.has_seen(message.message_id):
         return conversation
     after = _known_as(conversation, message)
@@ -62,16 +74,24 @@ def absorb(
 
 
 def _known_as(conversation: Conversation, message: MessageReceived) -> Conversation:
-    others = {conversation.person, message.replaces, *message.also, *conversation.aliases} - {message.person, None}
-    hidden = conversation.hidden
-    if message.kind is not MessageKind.MOVED:
-        hidden = message.channel is Channel.WHATSAPP and not message.also
+    """
+    Who moved leaves every hash behind that the message does not name: the next owner of a number is somebody else.
+    """
+    if conversation.had(message.person, message.sent_at):
+        return conversation
+    given, moved = {message.person, *message.also}, message.kind is MessageKind.MOVED
+    before = {conversation.person, *conversation.aliases}
+    left = tuple(one for one in conversation.left if one.hash not in given)
+    if moved:
+        behind = {*before, *filter(None, [message.replaces])} - given - {one.hash for one in left}
+        left = (*left, *(Left(name, message.sent_at) for name in sorted(behind)))[-MOST_LEFT:]
     return replace(
         conversation,
         person=message.person,
         contact_id=message.contact_id,
-        aliases=tuple(sorted(filter(None, others))),
-        hidden=hidden,
+        aliases=tuple(sorted((given if moved else given | before) - {message.person})),
+        left=left,
+        hidden=conversation.hidden if moved else message.channel is Channel.WHATSAPP and not message.also,
     )
 
 

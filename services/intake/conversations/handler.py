@@ -22,7 +22,7 @@ from services.common.kit.errors import Retryable
 from services.common.kit.logs import logger
 from services.intake.calls.people import OwnRequest
 from services.intake.conversations import danger, timing
-from services.intake.conversations.domain import CHOICE, absorb
+from services.intake.conversations.domain import CHOICE, absorb, begun
 from services.intake.conversations.media import NotNow
 from services.intake.conversations.model import Conversation, File, Known, Rules, Said, Tie
 from services.intake.conversations.repository import SentKey
@@ -54,7 +54,8 @@ class Store(Protocol):
     """
 
     async def get(self, conversation_id: str) -> Conversation | None: ...
-    async def find(self, channel: Channel, hashes: Sequence[str]) -> Conversation | None: ...
+    async def find(self, channel: Channel, hashes: Sequence[str], at: datetime) -> Conversation | None: ...
+    async def left_at(self, channel: Channel, name: str) -> datetime | None: ...
     async def write(self, before: Conversation | None, after: Conversation, now: datetime) -> Conversation | None: ...
     async def due(self, now: datetime, published_before: datetime) -> Sequence[str]: ...
     async def to_fetch(self, now: datetime) -> Sequence[str]: ...
@@ -141,30 +142,31 @@ class Conversations:
         glances = {message.message_id: await self._glance(message) for message in messages}
         hashes = list(dict.fromkeys(filter(None, (last.person, *last.also, *(one.replaces for one in messages)))))
         for _ in range(ATTEMPTS):
-            before = after = await self._store.find(last.channel, hashes)
+            before = after = await self._store.find(last.channel, hashes, max(one.sent_at for one in messages))
+            if after is None:
+                after = begun(messages[0], await self._store.left_at(last.channel, messages[0].person))
             now = self._clock()
             for message in messages:
-                if after is None or not after.has_seen(message.message_id):
+                if not after.has_seen(message.message_id):
                     known = await self._known(after, message, *glances[message.message_id])
                     after = absorb(after, message, known, now, self._rules)
             if (written := await self._written(before, after)) is not None:
                 return await self._publish(written)
         raise Retryable("a conversation keeps changing under our hands")
 
-    async def _known(
-        self, conversation: Conversation | None, message: MessageReceived, urgent: bool, place: bool
-    ) -> Known:
+    async def _known(self, conversation: Conversation, message: MessageReceived, urgent: bool, place: bool) -> Known:
         sent = await self._store.sent([(message.channel, provider_id) for provider_id in message.reply_to])
         about = {provider_id: number for (_, provider_id), number in sent.items()}
-        hashes = {message.person, *message.also, *filter(None, [message.replaces])}
+        hashes, contact = {conversation.person, *conversation.aliases}, conversation.contact_id
+        if not conversation.had(message.person, message.sent_at):
+            hashes |= {message.person, *message.also}
+            contact = message.contact_id
         named = {*about.values(), *filter(None, [message.number])}
-        if conversation is not None:
-            hashes |= {conversation.person, *conversation.aliases}
-            named |= {made.request_id for made in conversation.made}
-            earlier = {seen.request_id for seen in conversation.seen}
-            named |= {number for number in earlier if number} if message.reply_to else set()
+        named |= {made.request_id for made in conversation.made}
+        earlier = {seen.request_id for seen in conversation.seen}
+        named |= {number for number in earlier if number} if message.reply_to else set()
         contacts = await self._persons.contacts_with(hashes, CONTACTS)
-        own = await self._persons.requests_of([*contacts, message.contact_id])
+        own = await self._persons.requests_of([*contacts, contact])
         others = await self._persons.requests(named)
         return Known(
             sent=about,

@@ -191,14 +191,24 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """
+    A hash that the person had until they moved, by the provider's time. Later it may be anybody's.
+    """
+
+    hash: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """
     What is going on with one person on one channel.
 
     ``id`` never changes. ``person``, ``contact_id``: as the last message had them; ``aliases``: other hashes of the
-    same person; ``hidden``: a WhatsApp user whose number we do not see. ``draft`` is sorted by the provider's time;
-    ``first_at`` and ``last_at`` are when its first and last message came here, ``urgent_at`` when one told of danger.
-    ``outbox``: what Kafka may not have yet. ``rev`` counts writes.
+    same person; ``left``: hashes that they had once; ``hidden``: a WhatsApp user whose number we do not see. ``draft``
+    is sorted by the provider's time; ``first_at`` and ``last_at`` are when its first and last message came here,
+    ``urgent_at`` when one told of danger. ``outbox``: what Kafka may not have yet. ``rev`` counts writes.
     """
 
     id: str
@@ -206,6 +216,7 @@ class Conversation:
     channel: Channel
     contact_id: str
     aliases: tuple[str, ...] = ()
+    left: tuple[Left, ...] = ()
     notice_at: datetime | None = None
     wish_at: datetime | None = None
     hidden: bool = False
@@ -239,6 +250,18 @@ class Conversation:
         return min(
             (file.again_at for said in self.draft for file in said.files if file.waits and file.again_at), default=None
         )
+
+    def had(self, name: str, at: datetime) -> bool:
+        """
+        Whether the person had this hash at that time and moved since.
+        """
+        return any(one.hash == name and at <= one.at for one in self.left)
+
+    def names(self, at: datetime) -> frozenset[str]:
+        """
+        The hashes that were the person's when a message was sent.
+        """
+        return frozenset((self.person, *self.aliases, *(one.hash for one in self.left if at <= one.at)))
 
     def has_seen(self, message_id: str) -> bool:
         """

@@ -66,18 +66,28 @@ class ConversationRepository:
         row = await self._conversations.find_one({"_id": conversation_id})
         return None if row is None else _conversation(row)
 
-    async def find(self, channel: Channel, hashes: Sequence[str]) -> Conversation | None:
+    async def find(self, channel: Channel, hashes: Sequence[str], at: datetime) -> Conversation | None:
         """
-        The conversation of a person who is known by these hashes; of several the one that the first of them finds.
+        The conversation of a person who was known by these hashes at that time; of several the one that the first of
+        them finds.
         """
         rows = self._conversations.find({"channel": channel, "hashes": {"$in": list(hashes)}}).limit(AT_MOST)
-        found = [_conversation(row) async for row in rows]
+        kept = [_conversation(row) async for row in rows]
+        found = [one for one in kept if one.names(at).intersection(hashes)]
         ranks = {name: rank for rank, name in reversed(list(enumerate(hashes)))}
 
         def rank(one: Conversation) -> tuple[int, str]:
-            return min(ranks[name] for name in (one.person, *one.aliases) if name in ranks), one.id
+            return min(ranks[name] for name in one.names(at) if name in ranks), one.id
 
         return min(found, key=rank, default=None)
+
+    async def left_at(self, channel: Channel, name: str) -> datetime | None:
+        """
+        When somebody who had this hash moved away from it, the last time.
+        """
+        rows = self._conversations.find({"channel": channel, "hashes": name}).limit(AT_MOST)
+        moves = [left.at async for row in rows for left in _conversation(row).left if left.hash == name]
+        return max(moves, default=None)
 
     async def write(self, before: Conversation | None, after: Conversation, now: datetime) -> Conversation | None:
         """
@@ -147,7 +157,7 @@ class ConversationRepository:
             "rev": conversation.rev,
             "channel": conversation.channel,
             "contact_id": conversation.contact_id,
-            "hashes": [conversation.person, *conversation.aliases],
+            "hashes": [conversation.person, *conversation.aliases, *(one.hash for one in conversation.left)],
             "state": _FORM.dump_python(replace(conversation, outbox=()), mode="json"),
             "changed_at": now,
         }

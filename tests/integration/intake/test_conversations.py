@@ -83,11 +83,11 @@ async def test_who_writes_second_is_told(store: ConversationRepository) -> None:
 async def test_a_person_is_found_by_any_hash_on_the_same_channel_alone(store: ConversationRepository) -> None:
     written = await store.write(None, begun(), NOON)
     for hashes in ([ANA], ["5" * 32, HER_NUMBER]):
-        assert await store.find(Channel.WHATSAPP, hashes) == written
-    assert await store.find(Channel.SMS, [HER_NUMBER]) is None
+        assert await store.find(Channel.WHATSAPP, hashes, NOON) == written
+    assert await store.find(Channel.SMS, [HER_NUMBER], NOON) is None
     other = await store.write(None, begun(message("2", "Lamba", person=HER_NUMBER, also=())), NOON)
-    assert await store.find(Channel.WHATSAPP, [HER_NUMBER, ANA]) in (written, other)
-    assert await store.find(Channel.WHATSAPP, [ANA, HER_NUMBER]) == written
+    assert await store.find(Channel.WHATSAPP, [HER_NUMBER, ANA], NOON) in (written, other)
+    assert await store.find(Channel.WHATSAPP, [ANA, HER_NUMBER], NOON) == written
 
 
 async def test_what_is_due_is_found_when_it_is(store: ConversationRepository) -> None:

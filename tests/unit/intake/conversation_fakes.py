@@ -62,13 +62,18 @@ class FakeConversations:
         row = self.rows.get(conversation_id)
         return None if row is None else replace(_FORM.validate_json(row[0]), outbox=unpack(row[1]))
 
-    async def find(self, channel: Channel, hashes: Sequence[str]) -> Conversation | None:
+    async def find(self, channel: Channel, hashes: Sequence[str], at: datetime) -> Conversation | None:
         for name in hashes:
             for number in list(self.rows):
                 one = await self.get(number)
-                if one and one.channel is channel and name in (one.person, *one.aliases):
+                if one and one.channel is channel and name in one.names(at):
                     return one
         return None
+
+    async def left_at(self, channel: Channel, name: str) -> datetime | None:
+        rows = [await self.get(number) for number in list(self.rows)]
+        moves = [left.at for one in rows if one and one.channel is channel for left in one.left if left.hash == name]
+        return max(moves, default=None)
 
     async def write(self, before: Conversation | None, after: Conversation, now: datetime) -> Conversation | None:
         self._fate.step()
@@ -99,17 +104,19 @@ class FakeConversations:
 
 class FakePersons:
     """
-    The requests of one person, whoever asks.
+    Requests that carry a contact, which is known by hashes.
     """
 
-    def __init__(self, *own: OwnRequest) -> None:
+    def __init__(self, contact_id: str, hashes: Collection[str], *own: OwnRequest) -> None:
+        self.contact_id = contact_id
+        self.hashes = set(hashes)
         self.own = own
 
     async def contacts_with(self, hashes: Collection[str], at_most: int) -> list[str]:
-        return ["c_" + "9" * 32]
+        return [self.contact_id] if self.hashes.intersection(hashes) else []
 
     async def requests_of(self, contacts: Collection[str]) -> Sequence[OwnRequest]:
-        return self.own
+        return self.own if self.contact_id in contacts else ()
 
     async def requests(self, numbers: Collection[str]) -> Sequence[OwnRequest]:
         return [one for one in self.own if one.request_id in numbers]

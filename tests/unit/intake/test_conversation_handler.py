@@ -42,7 +42,7 @@ class World:
         fate = Fate(dies_at)
         self.now = NOON
         self.store = FakeConversations(RULES, fate)
-        self.persons = FakePersons(*requests)
+        self.persons = FakePersons("c_" + "9" * 32, (ANA, HER_NUMBER), *requests)
         self.topic = FakeTopic(fate)
         self.suggestions = FakeSuggestions()
         self.files = FakeFiles({"77": KEPT}, fate)

@@ -78,7 +78,7 @@ class Play:
 
     def of(self, message: MessageReceived) -> Conversation | None:
         known_as = {message.person, message.replaces, *message.also}
-        return next((one for one in self.conversations.values() if known_as & {one.person, *one.aliases}), None)
+        return next((one for one in self.conversations.values() if known_as & one.names(message.sent_at)), None)
 
     def known(self, conversation: Conversation | None, message: MessageReceived) -> Known:
         made = conversation.made if conversation else ()
