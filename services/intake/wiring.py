@@ -168,7 +168,13 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
         except Away:
             return False
 
-    inbox = Inbox(settings.secret, keeper.keep, system_clock, has_number)
+    async def holder(contact_id: str) -> str | None:
+        try:
+            return await hints.call(lambda: calls.holder(contact_id))
+        except Away:
+            return None
+
+    inbox = Inbox(settings.secret, keeper.keep, system_clock, has_number, holder)
 
     sms = gateways_of(settings, inbox)
 

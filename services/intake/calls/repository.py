@@ -228,6 +228,13 @@ class CallRepository:
         """
         return await self._hashes.find_one({"_id": contact_id, "phone": {"$exists": True}}, {"_id": 1}) is not None
 
+    async def holder(self, contact_id: str) -> str | None:
+        """
+        The WhatsApp hash of this contact, as far as one is known.
+        """
+        row = await self._hashes.find_one({"_id": contact_id}, {"whatsapp": 1})
+        return row.get("whatsapp") if row else None
+
     async def contact_of(self, request_id: str) -> str | None:
         """
         The contact that a request carries, if there is one.

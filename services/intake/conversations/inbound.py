@@ -7,7 +7,7 @@ what is written to ``messages.inbound``, what a provider reports of our messages
 
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -41,6 +41,8 @@ _VIA: Final = {
 
 Keep = Callable[[Accepted], Awaitable[None]]
 HasNumber = Callable[[str], Awaitable[bool]]
+Holder = Callable[[str], Awaitable[str | None]]
+NOBODY_MOVED: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +177,11 @@ def also_of(channel: Channel, party: Party, secret: bytes) -> tuple[str, ...]:
     return tuple(ids.keyed_hash(secret, kind, value) for kind, value in known if value)
 
 
-def contact_id_of(channel: Channel, person: str, secret: bytes) -> str:
+def contact_id_of(channel: Channel, person: str, secret: bytes, gone: str | None = None) -> str:
     """
-    The contact of a person on a channel.
+    The contact of a person on a channel. ``gone``: the contact of who had the address before and moved with it.
     """
-    return "c_" + ids.keyed_hash(secret, "contact", channel, person)
+    return "c_" + ids.keyed_hash(secret, "contact", channel, person, *filter(None, [gone]))
 
 
 def message_id_of(channel: Channel, provider_id: str, person: str) -> str:
@@ -192,16 +194,19 @@ def message_id_of(channel: Channel, provider_id: str, person: str) -> str:
 # --- records ---
 
 
-def contact_of(inbound: Inbound, secret: bytes, now: datetime) -> ContactChanged:
+def contact_of(
+    inbound: Inbound, secret: bytes, now: datetime, contacts: Mapping[str, str] = NOBODY_MOVED
+) -> ContactChanged:
     """
-    How to reach the sender. Raises ``NoAddress``.
+    How to reach the sender. ``contacts``: those of persons who have another one than their hash gives. Raises
+    ``NoAddress``.
     """
     sender = inbound.sender
     person = person_of(inbound.channel, sender, secret)
     email = sender.email.lower() if sender.email else None
     name = sound(sender.name, MOST_NAME)
     return ContactChanged(
-        contact_id=contact_id_of(inbound.channel, person, secret),
+        contact_id=contacts.get(person) or contact_id_of(inbound.channel, person, secret),
         changed_at=now,
         name=" ".join(name.split()) if name else None,
         phone=sender.phone,
@@ -214,9 +219,12 @@ def contact_of(inbound: Inbound, secret: bytes, now: datetime) -> ContactChanged
     )
 
 
-def message_of(inbound: Inbound, secret: bytes, now: datetime) -> MessageReceived:
+def message_of(
+    inbound: Inbound, secret: bytes, now: datetime, contacts: Mapping[str, str] = NOBODY_MOVED
+) -> MessageReceived:
     """
-    The message without any address. A text with nothing to see in it is unreadable. Raises ``NoAddress``.
+    The message without any address. A text with nothing to see in it is unreadable. ``contacts`` as in ``contact_of``.
+    Raises ``NoAddress``.
     """
     channel = inbound.channel
     person = person_of(channel, inbound.sender, secret)
@@ -229,7 +237,7 @@ def message_of(inbound: Inbound, secret: bytes, now: datetime) -> MessageReceive
         person=person,
         also=also_of(channel, inbound.sender, secret),
         replaces=person_of(channel, inbound.was, secret) if inbound.was else None,
-        contact_id=contact_id_of(channel, person, secret),
+        contact_id=contacts.get(person) or contact_id_of(channel, person, secret),
         kind=kind,
         text=words,
         subject=subject,
@@ -246,21 +254,21 @@ def message_of(inbound: Inbound, secret: bytes, now: datetime) -> MessageReceive
     )
 
 
-def records_of(inbound: Inbound, secret: bytes, now: datetime) -> Accepted:
+def records_of(inbound: Inbound, secret: bytes, now: datetime, contacts: Mapping[str, str] = NOBODY_MOVED) -> Accepted:
     """
     The contact, then the message. Who moved is reached at the new address by the contact of the old one too: their
     requests have that. The same message has the same ids whenever it comes, and differs in when it was received at
-    most. Raises ``NoAddress``.
+    most. ``contacts`` as in ``contact_of``. Raises ``NoAddress``.
     """
-    message, contact = message_of(inbound, secret, now), contact_of(inbound, secret, now)
+    message, contact = message_of(inbound, secret, now, contacts), contact_of(inbound, secret, now, contacts)
     event_id = message.message_id
-    contacts = [contact]
+    changed = [contact]
     if message.replaces is not None:
-        before = contact_id_of(inbound.channel, message.replaces, secret)
-        contacts.append(contact.model_copy(update={"contact_id": before}))
+        before = contacts.get(message.replaces) or contact_id_of(inbound.channel, message.replaces, secret)
+        changed.append(contact.model_copy(update={"contact_id": before}))
     records = [
         encode(topics.CONTACTS, metadata(ids.derived_id(event_id, one.contact_id), event_id, event_id, now), one)
-        for one in contacts
+        for one in changed
     ]
     records.append(encode(topics.MESSAGES_IN, metadata(event_id, event_id, event_id, now), message))
     return Accepted(event_id, event_id, keyed=False, records=tuple(records))
@@ -291,20 +299,33 @@ async def _never(_: str) -> bool:
     return False
 
 
+async def _nobody(_: str) -> None:
+    return None
+
+
 class Inbox:
     """
     Keeps what comes in: ``keep`` returns when every record is kept, in order, and raises what its caller understands.
 
     A contact that has just been kept is not kept again with each message. The number that a WhatsApp user gave comes
     with one message only: ``has_number`` tells of a contact whether one is known, and what tells of none does not
-    replace it. A return means: kept.
+    replace it. ``holder`` tells the WhatsApp hash that a contact is reached by: if that is not the sender's, the
+    contact moved to another number, and who has the old one now gets a contact of their own. A return means: kept.
     """
 
-    def __init__(self, secret: bytes, keep: Keep, clock: Clock, has_number: HasNumber = _never) -> None:
+    def __init__(
+        self,
+        secret: bytes,
+        keep: Keep,
+        clock: Clock,
+        has_number: HasNumber = _never,
+        holder: Holder = _nobody,
+    ) -> None:
         self._secret = secret
         self._keep = keep
         self._clock = clock
         self._has_number = has_number
+        self._holder = holder
         self._lately: dict[str, tuple[ContactChanged, datetime]] = {}
 
     async def take(self, inbound: Inbound) -> None:
@@ -312,9 +333,10 @@ class Inbox:
         Keep a message, and who wrote it if that is not what was kept lately. Raises ``NoAddress``.
         """
         now = self._clock()
-        accepted = records_of(inbound, self._secret, now)
-        contact = contact_of(inbound, self._secret, OLDEST)  # as of no time: only what it says is compared
-        known = self._known(contact, now)
+        contacts = await self._contacts(inbound)
+        accepted = records_of(inbound, self._secret, now, contacts)
+        contact = contact_of(inbound, self._secret, OLDEST, contacts)  # as of no time: only what it says is compared
+        known = inbound.was is None and self._known(contact, now)
         if known or (_numberless(contact) and await self._has_number(contact.contact_id)):
             accepted = replace(accepted, records=_without_contacts(accepted.records))
         await self._keep(accepted)
@@ -326,6 +348,22 @@ class Inbox:
         Keep what a provider reports. Raises ``NoAddress``.
         """
         await self._keep(delivery_record(delivery, self._secret, self._clock()))
+
+    async def _contacts(self, inbound: Inbound) -> dict[str, str]:
+        """
+        The contacts of who wrote and of who they were, by their hashes. Only WhatsApp tells who moved.
+        """
+        if inbound.channel is not Channel.WHATSAPP:
+            return {}
+        parties = [inbound.sender, *filter(None, [inbound.was])]
+        persons = [person_of(inbound.channel, party, self._secret) for party in parties]
+        found = {}
+        for person in persons:
+            contact = contact_id_of(inbound.channel, person, self._secret)
+            while await self._holder(contact) not in (None, *persons):
+                contact = contact_id_of(inbound.channel, person, self._secret, contact)
+            found[person] = contact
+        return found
 
     def _known(self, contact: ContactChanged, now: datetime) -> bool:
         """

@@ -231,12 +231,17 @@ class Kept:
         self.records: list[Record] = []
         self.full = False
         self.numbered = numbered
-        self.inbox = Inbox(SECRET, self.keep, lambda: self.now, self.has_number)
+        self.holders: dict[str, str | None] = {}
+        self.inbox = Inbox(SECRET, self.keep, lambda: self.now, self.has_number, self.holder)
 
     async def keep(self, accepted: Accepted) -> None:
         if self.full:
             raise NowhereToKeep
         self.records += accepted.records
+        self.holders |= {one.contact_id: one.whatsapp_hash for one in self.contacts()}
+
+    async def holder(self, contact_id: str) -> str | None:
+        return self.holders.get(contact_id)
 
     async def has_number(self, contact_id: str) -> bool:
         assert contact_id == contact(records_of(replace(TEXT, sender=HIDDEN), SECRET, NOW)).contact_id
@@ -281,3 +286,49 @@ async def test_a_number_that_is_known_from_before_is_not_taken_away() -> None:
     kept = Kept(numbered=True)
     await kept.inbox.take(replace(TEXT, sender=HIDDEN))
     assert [record.topic for record in kept.records] == [MESSAGES_IN.name]
+
+
+def of_number(number: str, name: str, was: Party | None = None) -> Inbound:
+    """
+    A message from a number; with ``was`` the news that its owner moved there.
+    """
+    kind = MessageKind.TEXT if was is None else MessageKind.MOVED
+    sender = Party(whatsapp_id=number, phone=f"+{number}", name=name)
+    return replace(TEXT, provider_id=f"wamid.{name}.{number}", sender=sender, kind=kind, was=was)
+
+
+async def test_who_has_a_number_after_somebody_who_moved_has_a_contact_of_their_own() -> None:
+    kept, old, new, last = Kept(), NUMBER, "905320000002", "905320000003"
+    await kept.inbox.take(of_number(old, "Ana"))
+    await kept.inbox.take(of_number(new, "Ana", was=Party(whatsapp_id=old)))
+    anas = {one.contact_id for one in kept.contacts()}
+    await kept.inbox.take(of_number(old, "Heir"))
+    heirs = kept.contacts()[-1].contact_id
+    await kept.inbox.take(of_number(last, "Heir", was=Party(whatsapp_id=old)))
+    await kept.inbox.take(of_number(old, "Third"))
+    latest = {one.contact_id: one for one in kept.contacts()}
+    assert heirs not in anas
+    assert {latest[one].phone for one in anas} == {f"+{new}"}, "what Ana asked before is told to Ana"
+    assert latest[heirs].phone == f"+{last}"
+    assert kept.contacts()[-1].contact_id not in {*anas, heirs}
+    message = event_of(kept.records[-1])
+    assert isinstance(message, MessageReceived)
+    assert message.contact_id == kept.contacts()[-1].contact_id
+
+
+async def test_news_of_a_move_that_comes_twice_moves_the_same_contacts() -> None:
+    kept, news = Kept(), of_number("905320000002", "Ana", was=Party(whatsapp_id=NUMBER))
+    await kept.inbox.take(news)
+    kept.now += SAME_FOR
+    await kept.inbox.take(news)
+    assert len(kept.contacts()) == 4
+    assert len({one.contact_id for one in kept.contacts()}) == 2
+
+
+async def test_news_of_a_move_reach_the_old_contact_although_the_new_one_wrote_already() -> None:
+    kept, new = Kept(), "905320000002"
+    await kept.inbox.take(of_number(NUMBER, "Ana"))
+    await kept.inbox.take(of_number(new, "Ana"))
+    await kept.inbox.take(of_number(new, "Ana", was=Party(whatsapp_id=NUMBER)))
+    latest = {one.contact_id: one.phone for one in kept.contacts()}
+    assert list(latest.values()) == [f"+{new}"] * 2
