@@ -37,6 +37,7 @@ _SIGNATURE: Final = re.compile(r"[0-9a-f]{64}")
 _WA_ID: Final = re.compile(r"[0-9]{5,20}")
 _USER_ID: Final = re.compile(r"[A-Z]{2}(\.[A-Z]{2,10})?\.[A-Za-z0-9]{1,128}")
 _MOVES: Final = frozenset({"user_changed_number", "customer_changed_number", "user_changed_user_id"})
+_ASKED: Final = "contact_request"  # Meta's word for a card that its owner gave because we asked
 _STATUSES: Final = {
     "sent": DeliveryStatus.SENT,
     "delivered": DeliveryStatus.DELIVERED,
@@ -186,7 +187,7 @@ def _message(message: Mapping[str, Any], contacts: list[Mapping[str, Any]], own:
     if kind == "system":
         return _moved(inbound, mapping(message.get("system")))
     if kind == "contacts":
-        return _numbered(inbound, message)
+        return _carded(inbound, message, own)
     words = words_of(kind, message)
     return replace(
         inbound,
@@ -224,22 +225,28 @@ def _known(party: Party) -> str | None:
     return party.whatsapp_id or party.user_id
 
 
-def _numbered(inbound: Inbound, message: Mapping[str, Any]) -> Inbound:
+def _carded(inbound: Inbound, message: Mapping[str, Any], own: str) -> Inbound:
     """
-    The sender's own number, if we do not see it and one card with a number comes; other people's cards are unreadable.
+    The sender's own number, if we do not see it and one card with a number comes because we asked. Any other card may
+    be anybody's and is unreadable: its sender is told to write.
     """
     cards = mappings(message.get("contacts"))
-    if inbound.sender.whatsapp_id is not None or len(cards) != 1 or _origin(message, cards[0]) == "other":
-        return inbound
-    for row in mappings(cards[0].get("phones")):
+    asked = inbound.sender.whatsapp_id is None and len(cards) == 1 and _asked_for(message, cards[0], own)
+    for row in mappings(cards[0].get("phones")) if asked else ():
         number = _phone(string(row.get("wa_id"))) or _written_phone(string(row.get("phone")))
         if number is not None:
             return replace(inbound, kind=MessageKind.CONTACT, sender=replace(inbound.sender, phone=number))
     return inbound
 
 
-def _origin(message: Mapping[str, Any], card: Mapping[str, Any]) -> str | None:
-    return string(message.get("origin")) or string(card.get("origin"))
+def _asked_for(message: Mapping[str, Any], card: Mapping[str, Any], own: str) -> bool:
+    """
+    Whether Meta says so, or, where it says nothing, the card answers a message of ours.
+    """
+    origin = string(message.get("origin")) or string(card.get("origin"))
+    context = mapping(message.get("context"))
+    answers = name_given(context.get("id")) is not None and string(context.get("from")) in (None, own)
+    return origin == _ASKED if origin else answers
 
 
 # --- who ---

@@ -193,25 +193,45 @@ def test_with_a_number_of_ours_given_others_of_the_account_are_left_alone() -> N
 CARD = {"name": {"formatted_name": "Ayşe"}, "phones": [{"phone": "+90 532 000 00 01", "wa_id": AYSE}]}
 
 
-def test_the_number_that_a_user_without_one_gives_is_theirs() -> None:
-    found = hidden("contacts", contacts=[CARD | {"origin": "contact_request"}])
+ANSWER = {"from": OURS, "id": "wamid.OURS"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"contacts": [CARD | {"origin": "contact_request"}]},
+        {"contacts": [CARD], "origin": "contact_request"},
+        {"contacts": [CARD], "context": ANSWER},
+        {"contacts": [{"name": {}, "phones": [{"phone": "0532 000 00 01"}]}], "context": ANSWER},
+    ],
+)
+def test_the_number_that_a_user_without_one_gives_when_asked_is_theirs(given: Any) -> None:
+    found = hidden("contacts", **given)
     assert (found.kind, found.sender.phone, found.sender.whatsapp_id) == (MessageKind.CONTACT, "+905320000001", None)
-    written = {"name": {}, "phones": [{"phone": "0532 000 00 01"}]}
-    assert hidden("contacts", contacts=[written]).sender.phone == "+905320000001"
     assert message_of(found, SECRET, NOW).also == (), "a number that somebody says is theirs links nobody to anybody"
 
 
 @pytest.mark.parametrize(
-    "cards", [[CARD, CARD], [], [CARD | {"origin": "other"}], [{"phones": [{"phone": "yok"}]}], [{"phones": {}}]]
+    "given",
+    [
+        {"contacts": [CARD]},
+        {"contacts": [CARD], "context": {"forwarded": True}},
+        {"contacts": [CARD], "context": {"from": AYSE_ID, "id": "wamid.THEIRS"}},
+        {"contacts": [CARD | {"origin": "other"}], "context": ANSWER},
+        {"contacts": [CARD, CARD], "context": ANSWER},
+        {"contacts": [], "context": ANSWER},
+        {"contacts": [{"phones": [{"phone": "yok"}]}], "context": ANSWER},
+        {"contacts": [{"phones": {}}], "context": ANSWER},
+    ],
 )
-def test_other_peoples_cards_are_not_the_senders_number(cards: list[Any]) -> None:
-    found = hidden("contacts", contacts=cards)
+def test_a_card_that_nobody_asked_for_is_not_the_senders_number(given: Any) -> None:
+    found = hidden("contacts", **given)
     assert (found.kind, found.sender.phone) == (MessageKind.UNREADABLE, None)
 
 
 def test_a_card_from_who_shows_a_number_does_not_take_that_number_away() -> None:
     other = {"name": {}, "phones": [{"phone": "0532 000 00 09"}]}
-    found = one("contacts", [other])
+    found = one("contacts", [other | {"origin": "contact_request"}])
     assert (found.kind, found.sender.phone) == (MessageKind.UNREADABLE, "+905320000001")
 
 
