@@ -27,8 +27,8 @@ from services.common.contracts.events import (
     MessageWanted,
     NotificationSent,
 )
-from services.common.contracts.ids import derived_id
-from services.common.contracts.vocabulary import CLOSED, NotifyVia
+from services.common.contracts.ids import derived_id, message_hash
+from services.common.contracts.vocabulary import CLOSED, Channel, NotifyVia
 from services.intake.conversations.whatsapp import SCHEME, signature
 from tests.conftest import KIND
 from tests.ports import free_port_base
@@ -136,8 +136,10 @@ class Played:
 
         def sent() -> str | None:
             for one in self.seen(NotificationSent):
-                if one.request_id == number and one.channel is NotifyVia.WHATSAPP and one.provider_id:
-                    return one.provider_id
+                if one.request_id == number and one.channel is NotifyVia.WHATSAPP:
+                    return next(
+                        t.id for t in self.meta.taken if message_hash(Channel.WHATSAPP, t.id) == one.message_hash
+                    )
             return None
 
         found: str = eventually(sent, what=f"a message about {name}")

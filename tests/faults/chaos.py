@@ -30,7 +30,7 @@ from deploy.observe import Observer
 from deploy.stack.stack import Stack
 from services.common.contracts.envelope import Record, encode
 from services.common.contracts.events import Event, Notification
-from services.common.contracts.ids import derived_id, random_request_id
+from services.common.contracts.ids import derived_id, message_hash, random_request_id
 from services.common.contracts.topics import CONTACTS, LIFECYCLE, NOTIFICATIONS
 from services.common.contracts.vocabulary import Status
 from services.common.kit.publisher import KafkaPublisher
@@ -266,7 +266,9 @@ class Run:
         return Providers(
             Counter(one.key for one in whatsapp if one.key is not None),
             texts,
-            frozenset([*(one.id for one in whatsapp), *(one.id for one in sms)]),
+            frozenset(
+                [*(message_hash("whatsapp", one.id) for one in whatsapp), *(message_hash("sms", one.id) for one in sms)]
+            ),
             frozenset(text for text in texts if LAST_WORD in text[1]),
             str(self._stands.whatsapp.statuses.code),
         )

@@ -54,14 +54,14 @@ class Published:
 @dataclass(frozen=True, slots=True)
 class Providers:
     """
-    What the providers took. By our key on WhatsApp; by number and text in SMS, whose gateway knows no key. ``names``
-    are the ids that they gave. ``last_words`` are the SMS that may be repeated: the closing ones. ``fails_as``: what
-    WhatsApp says of a message that it took and could not deliver.
+    What the providers took. By our key on WhatsApp; by number and text in SMS, whose gateway knows no key. ``hashes``
+    are those of the ids that they gave. ``last_words`` are the SMS that may be repeated: the closing ones.
+    ``fails_as``: what WhatsApp says of a message that it took and could not deliver.
     """
 
     whatsapp: Counter[str] = field(default_factory=Counter)
     sms: Counter[tuple[str, str]] = field(default_factory=Counter)
-    names: frozenset[str] = frozenset()
+    hashes: frozenset[str] = frozenset()
     last_words: frozenset[tuple[str, str]] = frozenset()
     fails_as: str = ""
 
@@ -163,7 +163,7 @@ def _not_taken(one: Published, providers: Providers) -> bool:
     """
     if not isinstance(one.data, NotificationSent) or one.data.channel is NotifyVia.EMAIL:
         return False
-    return one.data.provider_id not in providers.names
+    return one.data.message_hash not in providers.hashes
 
 
 def _repeatable(one: Published | None) -> bool:

@@ -16,6 +16,7 @@ from services.common.contracts.events import (
     NotificationSent,
     NotificationSuppressed,
 )
+from services.common.contracts.ids import message_hash
 from services.common.contracts.vocabulary import NotifyVia
 from tests.faults.told_once import Providers, Published, count, key_of
 from tests.unit.notify.lives import CONTACT, NOON, REQUEST
@@ -37,14 +38,18 @@ def event(
     return Published(number, number.encode(), data)
 
 
+W1, W2, W9 = (message_hash(NotifyVia.WHATSAPP, name) for name in ("w1", "w2", "w9"))
 GOOD = [
     event(NotificationQueued, "q"),
-    event(NotificationSent, "s", provider_id="w1"),
-    event(NotificationSent, "s", provider_id="w1"),
+    event(NotificationSent, "s", message_hash=W1),
+    event(NotificationSent, "s", message_hash=W1),
     event(NotificationDelivered, "d"),
     event(NotificationFailed, "c", CLOSED, reason="unknown"),
 ]
-TAKEN = Providers(Counter({key_of(RECEIVED): 1, key_of(CLOSED): 2}), names=frozenset({"w1", "w2"}))
+TAKEN = Providers(
+    Counter({key_of(RECEIVED): 1, key_of(CLOSED): 2}),
+    hashes=frozenset({W1, W2}),
+)
 
 
 def wrong(*published: Published, providers: Providers = TAKEN) -> list[str]:
@@ -68,7 +73,10 @@ def test_what_is_well_is_found_well_and_the_unknown_class_is_counted() -> None:
         ([*GOOD, event(NotificationQueued, "x", (*RECEIVED[:3], 2))], "every attempt that was queued has an outcome"),
         ([*GOOD, event(NotificationDelivered, "x")], "each addition once an attempt"),
         ([*GOOD, replace(GOOD[3], value=b"other")], "no event in two versions"),
-        ([*GOOD[3:], event(NotificationSent, "s", provider_id="w9")], "what is sent was taken"),
+        (
+            [*GOOD[3:], event(NotificationSent, "s", message_hash=W9)],
+            "what is sent was taken",
+        ),
         (
             [*GOOD[3:], event(NotificationFailed, "s", reason="131026")],
             "what was taken is sent, failed by its status, or unknown",

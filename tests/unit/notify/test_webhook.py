@@ -78,17 +78,15 @@ async def test_what_can_be_mended_is_tried_again(partner: StandInPartner, sender
     [
         ("120", timedelta(seconds=120), timedelta(seconds=120)),
         ("999999", timedelta(hours=1), timedelta(hours=1)),
-        (
-            format_datetime(datetime.now(UTC) + timedelta(minutes=9), usegmt=True),
-            timedelta(minutes=1),
-            timedelta(minutes=9),
-        ),
+        ("in nine minutes", timedelta(minutes=1), timedelta(minutes=9)),
         ("Wed, 21 Oct 2015 07:28:00 GMT", timedelta(0), timedelta(0)),
     ],
 )
 async def test_retry_after_is_obeyed_within_an_hour(
     partner: StandInPartner, sender: PartnersSender, given: str, least: timedelta, most: timedelta
 ) -> None:
+    if given == "in nine minutes":
+        given = format_datetime(datetime.now(UTC) + timedelta(minutes=9), usegmt=True)
     partner.headers = {"Retry-After": given}
     partner.faults.then(429)
     with pytest.raises(TemporaryError) as error:
