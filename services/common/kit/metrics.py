@@ -40,7 +40,7 @@ mails_total = Counter(
     ["outcome"],
 )
 conversations_total = Counter(
-    "conversations_total", "What followed from conversations: request, update, saying", ["channel", "outcome"]
+    "conversations_total", "What followed from conversations: request, update, saying, broken", ["channel", "outcome"]
 )
 parked = Gauge("parked", "What waits for something that has not arrived yet")
 spool_entries = Gauge("spool_entries", "Inputs in intake's spool, accepted and not yet acknowledged by Kafka")

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
+from aiokafka.errors import KafkaError
+
 from services.common.contracts import topics
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Record
@@ -39,7 +41,9 @@ FETCH_AT_ONCE: Final = 4
 CONTACTS: Final = 100
 SURE: Final = 0.5
 PUBLISHED_WITHIN: Final = timedelta(seconds=5)
+BROKEN_FOR: Final = timedelta(minutes=5)
 _PAUSE: Final = 1.0
+_WAIT: Final[tuple[type[Exception], ...]] = (KafkaError, *AWAY)
 _ANSWERED: Final = (NotifyVia.WHATSAPP, NotifyVia.SMS, NotifyVia.EMAIL)
 _OUTCOMES: Final = {
     topics.RECEIVED.name: "request",
@@ -59,6 +63,7 @@ class Store(Protocol):
     async def write(self, before: Conversation | None, after: Conversation, now: datetime) -> Conversation | None: ...
     async def due(self, now: datetime, published_before: datetime) -> Sequence[str]: ...
     async def to_fetch(self, now: datetime) -> Sequence[str]: ...
+    async def postpone(self, conversation_id: str, now: datetime, until: datetime) -> None: ...
     async def sent(self, keys: Collection[SentKey]) -> dict[SentKey, str]: ...
 
 
@@ -124,16 +129,16 @@ class Conversations:
 
     async def sweep(self) -> None:
         """
-        Do what is due now, and publish what should be published.
+        Do what is due now, and publish what should be published. A conversation over which we break waits alone.
         """
         now = self._clock()
-        await _each(self._ticked, await self._store.due(now, now - PUBLISHED_WITHIN), AT_ONCE)
+        await _each(self._alone(self._ticked), await self._store.due(now, now - PUBLISHED_WITHIN), AT_ONCE)
 
     async def fetch(self) -> None:
         """
-        Fetch the files that are due now.
+        Fetch the files that are due now. A conversation over which we break waits alone.
         """
-        await _each(self._fetched, await self._store.to_fetch(self._clock()), FETCH_AT_ONCE)
+        await _each(self._alone(self._fetched), await self._store.to_fetch(self._clock()), FETCH_AT_ONCE)
 
     # --- messages ---
 
@@ -192,6 +197,21 @@ class Conversations:
         return _urgent(found, text), bool(found.neighbourhood or found.street)
 
     # --- time ---
+
+    def _alone(self, work: Callable[[str], Awaitable[None]]) -> Callable[[str], Awaitable[None]]:
+        async def spared(conversation_id: str) -> None:
+            try:
+                await work(conversation_id)
+            except _WAIT:
+                raise
+            except Exception as error:  # a bug: whatever it is, the other conversations and the read model go on
+                channel, person = conversation_id.split(":")[:2]
+                log.error("a conversation is broken and waits", error=type(error).__name__, person=person)
+                metrics.conversations_total.labels(channel, "broken").inc()
+                now = self._clock()
+                await self._store.postpone(conversation_id, now, now + BROKEN_FOR)
+
+        return spared
 
     async def _ticked(self, conversation_id: str) -> None:
         await self._changed(conversation_id, lambda one: timing.tick(one, self._clock(), self._rules))
@@ -255,12 +275,12 @@ class Conversations:
 
 async def for_ever(work: Callable[[], Awaitable[None]], what: str) -> None:
     """
-    Do it again and again. MongoDB may be away.
+    Do it again and again. MongoDB and Kafka may be away.
     """
     while True:
         try:
             await work()
-        except AWAY as error:
+        except _WAIT as error:
             log.warning("conversations must wait", what=what, error=type(error).__name__)
         await asyncio.sleep(_PAUSE)
 

@@ -125,6 +125,13 @@ class ConversationRepository:
         rows = self._conversations.find({"fetch_at": {"$lte": now}}, {"_id": 1}).limit(AT_MOST)
         return [row["_id"] async for row in rows]
 
+    async def postpone(self, conversation_id: str, now: datetime, until: datetime) -> None:
+        """
+        Leave what is due in this conversation until then, or until something else changes it.
+        """
+        for due in ("next_at", "fetch_at", "outbox_at"):
+            await self._conversations.update_one({"_id": conversation_id, due: {"$lte": now}}, {"$set": {due: until}})
+
     # --- our own messages ---
 
     async def keep_sent(self, sent: Mapping[str, str], at: datetime) -> None:

@@ -22,7 +22,7 @@ from services.intake.guard import Away
 _FORM = TypeAdapter(Conversation)
 
 
-class Died(Exception):
+class Died(BaseException):
     """
     The process is gone.
     """
@@ -56,6 +56,7 @@ class FakeConversations:
         self._fate = fate or Fate()
         self.rows: dict[str, tuple[bytes, bytes, datetime]] = {}
         self.about: dict[SentKey, str] = {}
+        self.postponed: dict[str, datetime] = {}
 
     async def get(self, conversation_id: str) -> Conversation | None:
         self._fate.step()
@@ -82,6 +83,7 @@ class FakeConversations:
         if rev != (before.rev if before else 0):
             return None
         written = replace(after, rev=rev + 1)
+        self.postponed.pop(after.id, None)
         self.rows[after.id] = (_FORM.dump_json(replace(written, outbox=())), pack(written.outbox), now)
         self._fate.step()
         return written
@@ -92,11 +94,15 @@ class FakeConversations:
             moment = next_at((await self.get(number)) or _never(), self._rules)
             if (moment and moment <= now) or (outbox and at <= published_before):
                 found.append(number)
-        return found
+        return [number for number in found if self.postponed.get(number, now) <= now]
 
     async def to_fetch(self, now: datetime) -> Sequence[str]:
         rows = [await self.get(number) for number in list(self.rows)]
-        return [one.id for one in rows if one and one.fetch_at and one.fetch_at <= now]
+        found = [one.id for one in rows if one and one.fetch_at and one.fetch_at <= now]
+        return [number for number in found if self.postponed.get(number, now) <= now]
+
+    async def postpone(self, conversation_id: str, now: datetime, until: datetime) -> None:
+        self.postponed[conversation_id] = until
 
     async def sent(self, keys: Collection[SentKey]) -> dict[SentKey, str]:
         return {key: self.about[key] for key in keys if key in self.about}
