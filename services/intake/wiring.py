@@ -3,8 +3,6 @@ The HTTP side's real parts: Kafka, MongoDB, the key file, the spool.
 """
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
@@ -12,6 +10,7 @@ from typing import Final
 import httpx
 
 from services.common.contracts import topics
+from services.common.kit.background import or_stop
 from services.common.kit.clock import system_clock
 from services.common.kit.guard import People
 from services.common.kit.limits import Buckets, Limits
@@ -274,21 +273,6 @@ def whatsapp_of(settings: IntakeSettings, inbox: Inbox) -> Hook | None:
         number_id=settings.whatsapp_number_id,
         clock=system_clock,
     )
-
-
-def _stop() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)  # the server answers what it has begun; the supervisor starts another
-
-
-async def or_stop(work: Awaitable[object], stop: Callable[[], None] = _stop) -> None:
-    """
-    Do the work of a background task. If it breaks, stop the process: without it intake would only seem to work.
-    """
-    try:
-        await work
-    except Exception as error:  # whatever it is, it has no name here
-        log.error("a background task broke: the process stops", error=type(error).__name__)
-        stop()
 
 
 async def _until_done(work: Callable[[], Awaitable[None]], what: str, away: type[Exception]) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from services.common.contracts import topics
+from services.common.kit.background import or_stop
 from services.common.kit.clock import system_clock
 from services.common.kit.logs import logger
 from services.common.kit.mongo import connect
@@ -70,7 +71,7 @@ async def mailroom(settings: IntakeSettings, mail: MailSettings, health: Health)
 
     attachments = attachments_of(settings, files, Repository(client, settings.database).holders)
     inbox = Inbox(settings.secret, keep, system_clock)
-    preparing = asyncio.create_task(prepare())
+    preparing = asyncio.create_task(or_stop(prepare()))
     try:
         async with listening(Postroom(inbox, attachments, mail.addresses, system_clock), door_of(mail)) as port:
             yield port
