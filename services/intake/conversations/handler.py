@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
-from aiokafka.errors import KafkaError
-
 from services.common.contracts import topics
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.envelope import Record
@@ -43,7 +41,7 @@ SURE: Final = 0.5
 PUBLISHED_WITHIN: Final = timedelta(seconds=5)
 BROKEN_FOR: Final = timedelta(minutes=5)
 _PAUSE: Final = 1.0
-_WAIT: Final[tuple[type[Exception], ...]] = (KafkaError, *AWAY)
+_WAIT: Final[tuple[type[Exception], ...]] = (*RETRY, *AWAY)
 _ANSWERED: Final = (NotifyVia.WHATSAPP, NotifyVia.SMS, NotifyVia.EMAIL)
 _OUTCOMES: Final = {
     topics.RECEIVED.name: "request",
