@@ -79,7 +79,7 @@ def test_the_image_has_every_module_with_its_packages_and_no_tools(image: Stage)
     assert int(docker_steps.import_all(image).split()[0]) > 50
     packages = {path.name for path in image.path("/opt/venv/lib").glob("python3*/site-packages/*")}
     assert {"faust", "motor", "fastapi"} <= packages
-    assert not {"pip", "pytest", "mypy", "supervisor", "noida_db", "secantus", "aiosmtpd"} & packages
+    assert not {"pip", "pytest", "mypy", "supervisor", "noida_db", "secantus"} & packages
 
 
 def test_every_process_gets_healthy_as_compose_starts_it_and_writes_only_where_it_may(
