@@ -37,7 +37,7 @@ from tests.standins.whatsapp import PHONE_NUMBER_ID, TOKEN, StandInWhatsApp, sta
 from tests.unit.intake.whatsapp_day import Day, Moment, bytes_of, numbers_of, outcome, recorded_day, rows_of
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 E = TypeVar("E", bound=Event)
 PACE: Final = 15
 LONG_ENOUGH: Final = timedelta(minutes=14)  # nothing in a conversation lasts longer, so longer pauses are cut to this
