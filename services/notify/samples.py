@@ -7,7 +7,17 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, NotifyVia, Outcome, Saying, Status
+from services.common.contracts.vocabulary import (
+    CLOSED,
+    CLOSES_AS,
+    Clock,
+    Language,
+    Level,
+    NotifyVia,
+    Outcome,
+    Saying,
+    Status,
+)
 from services.notify.domain import SAYING, STAFF, Carried, Offer, Row, State
 from services.notify.expected import SUMMARY
 from services.notify.messages import House
@@ -48,15 +58,6 @@ _OF_STATUS: Final = {
     WAITING: Status.WAITING_EXTERNAL,
     EXTENDED: Status.ACCEPTED,
     REOPENED: Status.REOPENED,
-}
-_STATUS_OF: Final = {
-    Outcome.NOT_POSSIBLE: Status.REJECTED,
-    Outcome.NOT_OUR_RESPONSIBILITY: Status.REJECTED,
-    Outcome.INVALID: Status.REJECTED,
-    Outcome.REFERRED: Status.REFERRED,
-    Outcome.DUPLICATE: Status.DUPLICATE,
-    Outcome.CANCELLED: Status.CANCELLED,
-    Outcome.NO_REPLY: Status.CANCELLED,
 }
 USUAL: Final = Facts(
     Status.ASSIGNED,
@@ -112,7 +113,7 @@ def samples(
         **{
             f"{CLOSING}_{outcome}": (
                 CLOSING,
-                replace(facts, status=_STATUS_OF.get(outcome, Status.RESOLVED), outcome=outcome),
+                replace(facts, status=CLOSES_AS[outcome], outcome=outcome),
             )
             for outcome in Outcome
         },

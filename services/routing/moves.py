@@ -15,6 +15,7 @@ from services.common.contracts.events import (
 )
 from services.common.contracts.vocabulary import (
     CLOSED,
+    CLOSES_AS,
     TRIAGE_DEPARTMENT,
     TRIAGE_SERVICE,
     Action,
@@ -42,18 +43,6 @@ MOVES: Final[dict[Status, frozenset[Status]]] = {
     Status.WAITING_CITIZEN: _TAKEN,
     Status.WAITING_EXTERNAL: _TAKEN,
     **{closed: frozenset({Status.REOPENED}) for closed in CLOSED},
-}
-CLOSES_AS: Final[dict[Outcome, Status]] = {
-    Outcome.RESOLVED: Status.RESOLVED,
-    Outcome.PARTLY_RESOLVED: Status.RESOLVED,
-    Outcome.NO_ACTION_NEEDED: Status.RESOLVED,
-    Outcome.NOT_POSSIBLE: Status.REJECTED,
-    Outcome.NOT_OUR_RESPONSIBILITY: Status.REJECTED,
-    Outcome.INVALID: Status.REJECTED,
-    Outcome.REFERRED: Status.REFERRED,
-    Outcome.DUPLICATE: Status.DUPLICATE,
-    Outcome.CANCELLED: Status.CANCELLED,
-    Outcome.NO_REPLY: Status.CANCELLED,
 }
 _TAKEN_UP: Final = _WORK | {Status.ACCEPTED}
 _OF_ONE_STATE: Final = ("public_text", "planned_for", "question", "referred_to", "master_id", "outcome")

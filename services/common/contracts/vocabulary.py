@@ -140,6 +140,20 @@ ANSWERS: Final = frozenset(
 )
 """The outcomes that ``resolve`` can have."""
 
+CLOSES_AS: Final[dict[Outcome, Status]] = {
+    Outcome.RESOLVED: Status.RESOLVED,
+    Outcome.PARTLY_RESOLVED: Status.RESOLVED,
+    Outcome.NO_ACTION_NEEDED: Status.RESOLVED,
+    Outcome.NOT_POSSIBLE: Status.REJECTED,
+    Outcome.NOT_OUR_RESPONSIBILITY: Status.REJECTED,
+    Outcome.INVALID: Status.REJECTED,
+    Outcome.REFERRED: Status.REFERRED,
+    Outcome.DUPLICATE: Status.DUPLICATE,
+    Outcome.CANCELLED: Status.CANCELLED,
+    Outcome.NO_REPLY: Status.CANCELLED,
+}
+"""In which state a request of this outcome is."""
+
 
 class Action(StrEnum):
     """

@@ -16,7 +16,7 @@ from deploy.stack.stack import Stack
 from services.common.contracts.vocabulary import Status
 from services.common.kit import mongo
 from services.common.kit.auth import key_hash
-from services.common.kit.mongo import Client, connect
+from services.common.kit.mongo import Client
 from services.common.kit.settings import KafkaSettings, MongoSettings
 from services.intake.api import create_app
 from services.intake.attachments import repository as files
@@ -40,14 +40,6 @@ FORMS = {Size.ORIGINAL: b"o" * 3_000_000, Size.PUBLIC: b"p" * 300_000, Size.THUM
 
 def file(number: str = "a_1", *, owner: str = "web", at: datetime = NOW) -> Attachment:
     return Attachment(number, owner, Kind.JPEG, 3_000_000, 400, 300, at)
-
-
-@pytest.fixture
-async def client(mongo_uri: str, database: str) -> AsyncIterator[Client]:
-    client = connect(MongoSettings(uri=mongo_uri))
-    yield client
-    await client.drop_database(database)
-    client.close()
 
 
 @pytest.fixture

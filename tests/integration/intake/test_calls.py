@@ -21,7 +21,7 @@ from services.common.contracts.events import ContactChanged, RequestRegistered
 from services.common.contracts.vocabulary import Status
 from services.common.kit.clock import system_clock
 from services.common.kit.guard import People
-from services.common.kit.mongo import connect
+from services.common.kit.mongo import Client, connect
 from services.common.kit.settings import KafkaSettings, MongoSettings
 from services.intake.api import create_app
 from services.intake.calls import domain
@@ -45,13 +45,10 @@ BORA = signed_in("operator", person_id="u_" + "b" * 16)
 
 
 @pytest.fixture
-async def repository(mongo_uri: str, database: str) -> AsyncIterator[CallRepository]:
-    client = connect(MongoSettings(uri=mongo_uri))
+async def repository(client: Client, database: str) -> CallRepository:
     repository = CallRepository(client, database)
     await repository.prepare()
-    yield repository
-    await client.drop_database(database)
-    client.close()
+    return repository
 
 
 def fresh(number: str = "x1", at: datetime = NOW) -> Call:

@@ -7,7 +7,7 @@ import secrets
 import signal
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -41,14 +41,6 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.integration
 KEPT = "a_" + "7" * 32
 PHOTO = [{"provider_id": "77", "mime_type": "image/jpeg"}]
-
-
-@pytest.fixture
-async def client(mongo_uri: str, database: str) -> AsyncIterator[Client]:
-    client = connect(MongoSettings(uri=mongo_uri))
-    yield client
-    await client.drop_database(database)
-    client.close()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from deploy.stack.stack import Stack
 from services.common.contracts import topics
 from services.common.contracts.envelope import Received, decode
 from services.common.contracts.events import ContactChanged, MessageReceived
-from services.common.kit.mongo import Client, connect
+from services.common.kit.mongo import Client
 from services.common.kit.ops import Health
 from services.common.kit.settings import KafkaSettings, MongoSettings
 from services.intake.attachments.repository import GridFSStore
@@ -67,14 +67,6 @@ async def published(infra: Stack) -> AsyncIterator[Topics]:
     found = await asyncio.to_thread(Topics, infra.env["KAFKA_BOOTSTRAP_SERVERS"])
     yield found
     found.close()
-
-
-@pytest.fixture
-async def client(mongo_uri: str, database: str) -> AsyncIterator[Client]:
-    client = connect(MongoSettings(uri=mongo_uri))
-    yield client
-    await client.drop_database(database)
-    client.close()
 
 
 def ids_of(events: list[Received]) -> list[str]:

@@ -2,7 +2,6 @@
 Intake's repository on the real MongoDB protocol.
 """
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +9,7 @@ import pytest
 
 from services.common.contracts.events import CrisisDeclared
 from services.common.contracts.vocabulary import Status
-from services.common.kit.mongo import connect
+from services.common.kit.mongo import Client, connect
 from services.common.kit.settings import MongoSettings
 from services.intake.crises import AuditRow
 from services.intake.keys import StoredKey
@@ -23,13 +22,10 @@ RID = "7XK29MQ4T3BDA"
 
 
 @pytest.fixture
-async def repository(mongo_uri: str, database: str) -> AsyncIterator[Repository]:
-    client = connect(MongoSettings(uri=mongo_uri))
+async def repository(client: Client, database: str) -> Repository:
     repository = Repository(client, database)
     await repository.prepare()
-    yield repository
-    await client.drop_database(database)
-    client.close()
+    return repository
 
 
 def state(seq: int, status: Status = Status.ASSIGNED) -> CaseState:

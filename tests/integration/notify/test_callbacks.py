@@ -32,11 +32,10 @@ AYSE = signed_in("operator")
 
 
 @pytest.fixture
-async def scene(client: Client, database: str) -> AsyncIterator[Scene]:
+async def scene(client: Client, database: str) -> Scene:
     scene = Scene(client, database)
     await scene.repository.prepare()
-    yield scene
-    await client.drop_database(database)
+    return scene
 
 
 @pytest.fixture

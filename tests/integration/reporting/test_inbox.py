@@ -3,14 +3,12 @@ What people keep for themselves, on the real database; and that two pages hear o
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 
 from services.common.contracts.vocabulary import Outcome
-from services.common.kit.mongo import Client, connect
-from services.common.kit.settings import MongoSettings
+from services.common.kit.mongo import Client
 from services.reporting.inbox.live import Hub
 from services.reporting.inbox.saved import MOST, NotKept, Saved
 from services.reporting.repository import Repository
@@ -18,16 +16,6 @@ from tests.unit.reporting.lives import Life
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 ME, SHE = "u_" + "1" * 16, "u_" + "2" * 16
-
-
-@pytest.fixture
-async def client(mongo_uri: str) -> AsyncIterator[Client]:
-    """
-    A client of the real server.
-    """
-    found = connect(MongoSettings(uri=mongo_uri))
-    yield found
-    found.close()
 
 
 async def test_a_search_belongs_to_one_person_in_one_department(client: Client, database: str) -> None:

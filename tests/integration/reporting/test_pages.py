@@ -14,7 +14,7 @@ from services.common.contracts.ids import grouped, random_request_id
 from services.common.contracts.vocabulary import Channel, Status
 from services.common.kit.auth import Caller
 from services.common.kit.clock import FrozenClock
-from services.common.kit.mongo import connect
+from services.common.kit.mongo import Client
 from services.common.kit.settings import MongoSettings
 from services.reporting import visits
 from services.reporting.api import create_app
@@ -39,17 +39,14 @@ class Keys:
 
 
 @pytest.fixture
-async def repository(mongo_uri: str, database: str) -> AsyncIterator[Repository]:
-    client = connect(MongoSettings(uri=mongo_uri))
+async def repository(client: Client, database: str) -> Repository:
     repository = Repository(client, database)
     await repository.prepare()
-    yield repository
-    await client.drop_database(database)
-    client.close()
+    return repository
 
 
 @pytest.fixture
-async def client(mongo_uri: str, database: str) -> AsyncIterator[httpx.AsyncClient]:
+async def http(mongo_uri: str, database: str) -> AsyncIterator[httpx.AsyncClient]:
     settings = ApiSettings(
         cursor_secret=SECRET, token_secret=SECRET, mongo=MongoSettings(uri=mongo_uri), database=database
     )
@@ -62,9 +59,7 @@ async def client(mongo_uri: str, database: str) -> AsyncIterator[httpx.AsyncClie
         yield client
 
 
-async def test_the_pages_show_every_request_once_newest_first(
-    repository: Repository, client: httpx.AsyncClient
-) -> None:
+async def test_the_pages_show_every_request_once_newest_first(repository: Repository, http: httpx.AsyncClient) -> None:
     at_once = [Life(n, at=START).receive().register() for n in range(7)]
     others = [Life(n, at=START + timedelta(hours=n)).receive().register() for n in range(7, 20)]
     await repository.project([event for life in at_once + others for event in life.events])
@@ -72,7 +67,7 @@ async def test_the_pages_show_every_request_once_newest_first(
     seen: list[dict[str, str]] = []
     query: dict[str, str] = {"limit": "3"}
     while True:
-        page = (await client.get("/v1/requests", params=query)).raise_for_status().json()
+        page = (await http.get("/v1/requests", params=query)).raise_for_status().json()
         seen += page["items"]
         if page["next_cursor"] is None:
             break
@@ -104,24 +99,24 @@ async def test_the_pages_show_every_request_once_newest_first(
     ids=str,
 )
 async def test_the_filter_of_a_report_lists_what_it_counted(
-    repository: Repository, client: httpx.AsyncClient, query: dict[str, str]
+    repository: Repository, http: httpx.AsyncClient, query: dict[str, str]
 ) -> None:
     await repository.project([event for life in random_lives(5, 120) for event in life.events])
 
-    report = (await client.get("/v1/reports/summary", params=query)).raise_for_status().json()
-    listed = (await client.get("/v1/requests", params={**report["filter"], "limit": "200"})).raise_for_status().json()
+    report = (await http.get("/v1/reports/summary", params=query)).raise_for_status().json()
+    listed = (await http.get("/v1/requests", params={**report["filter"], "limit": "200"})).raise_for_status().json()
 
     assert 0 < report["rows"][0]["received"] == len(listed["items"]) < 120
 
 
-async def test_the_citizens_words_need_their_own_scope(repository: Repository, client: httpx.AsyncClient) -> None:
+async def test_the_citizens_words_need_their_own_scope(repository: Repository, http: httpx.AsyncClient) -> None:
     life = Life().receive("kapımın önü çukur", Channel.PHONE).register().assign().close()
     life.tell("received", events.NotificationSuppressed, reason="no_contact")
     await repository.project(life.events)
     path = f"/v1/requests/{grouped(life.request_id).lower()}"
 
-    plain = (await client.get(path)).raise_for_status()
-    full = (await client.get(path, headers={"X-API-Key": "reports:read,texts:read"})).raise_for_status()
+    plain = (await http.get(path)).raise_for_status()
+    full = (await http.get(path, headers={"X-API-Key": "reports:read,texts:read"})).raise_for_status()
 
     assert "kapımın" not in plain.text
     assert full.json()["text"] == "kapımın önü çukur"
@@ -134,13 +129,13 @@ async def test_the_citizens_words_need_their_own_scope(repository: Repository, c
 
 
 async def test_what_is_similar_is_shown_with_words_and_place_to_who_may_read_them(
-    repository: Repository, client: httpx.AsyncClient
+    repository: Repository, http: httpx.AsyncClient
 ) -> None:
     life = Life(at=NOW - timedelta(days=1)).receive("kapımın önü", mahalle="Kale", address="Gül Sk. 2").register()
     await repository.project(life.assign().remark(events.NoteAdded).whisper(note="gizli").events)
     query = {"service": "yol-cukur", "neighbourhood": "Kale", "street": "Gül Sk."}
 
-    answer = await client.get("/v1/similar", params=query, headers={"X-API-Key": "texts:read"})
+    answer = await http.get("/v1/similar", params=query, headers={"X-API-Key": "texts:read"})
 
     (row,) = answer.raise_for_status().json()["items"]
     assert (row["request_id"], row["text"], row["address"]) == (life.request_id, "kapımın önü", "Gül Sk. 2")
@@ -148,51 +143,49 @@ async def test_what_is_similar_is_shown_with_words_and_place_to_who_may_read_the
     assert "gizli" not in answer.text
 
 
-async def test_a_request_that_is_not_registered_is_not_there(repository: Repository, client: httpx.AsyncClient) -> None:
+async def test_a_request_that_is_not_registered_is_not_there(repository: Repository, http: httpx.AsyncClient) -> None:
     life = Life().receive()
     await repository.project(life.events)
 
-    assert (await client.get(f"/v1/requests/{life.request_id}")).status_code == 404
-    assert (await client.get(f"/v1/requests/{random_request_id()}")).status_code == 404
-    assert (await client.get("/v1/requests")).json()["items"] == []
+    assert (await http.get(f"/v1/requests/{life.request_id}")).status_code == 404
+    assert (await http.get(f"/v1/requests/{random_request_id()}")).status_code == 404
+    assert (await http.get("/v1/requests")).json()["items"] == []
 
 
-async def test_every_report_says_of_which_moment_it_is(repository: Repository, client: httpx.AsyncClient) -> None:
+async def test_every_report_says_of_which_moment_it_is(repository: Repository, http: httpx.AsyncClient) -> None:
     for name in ("summary", "volume", "departments", "channels"):
-        report = (await client.get(f"/v1/reports/{name}")).raise_for_status().json()
+        report = (await http.get(f"/v1/reports/{name}")).raise_for_status().json()
         assert report["as_of"] is None
 
     await repository.beat(NOW, NOW - timedelta(seconds=3), 0)
 
     for name in ("summary", "volume", "departments", "channels"):
-        report = (await client.get(f"/v1/reports/{name}?interval=week")).raise_for_status().json()
+        report = (await http.get(f"/v1/reports/{name}?interval=week")).raise_for_status().json()
         assert report["lag_seconds"] == 3
 
 
 async def test_the_filter_of_the_departments_lists_the_work_it_counted(
-    repository: Repository, client: httpx.AsyncClient
+    repository: Repository, http: httpx.AsyncClient
 ) -> None:
     await repository.project([event for life in random_lives(8, 60) for event in life.events])
 
-    report = (await client.get("/v1/reports/departments?department=zabita")).raise_for_status().json()
-    listed = (await client.get("/v1/requests", params={**report["filter"], "limit": "200"})).raise_for_status().json()
+    report = (await http.get("/v1/reports/departments?department=zabita")).raise_for_status().json()
+    listed = (await http.get("/v1/requests", params={**report["filter"], "limit": "200"})).raise_for_status().json()
 
     assert report["rows"][0]["received"] == len(listed["items"])
     assert any(row["parent_id"] for row in listed["items"])
 
 
-async def test_a_request_shows_its_parts_and_a_part_its_parent(
-    repository: Repository, client: httpx.AsyncClient
-) -> None:
+async def test_a_request_shows_its_parts_and_a_part_its_parent(repository: Repository, http: httpx.AsyncClient) -> None:
     life = Life().receive("duvar", Channel.PHONE).register().assign().split(3)
     for one in (life.parts[2], life.parts[0]):
         one.close()
     await repository.project(life.events)
 
-    whole = (await client.get(f"/v1/requests/{life.request_id}")).raise_for_status().json()
-    part = (await client.get(f"/v1/requests/{grouped(life.parts[1].request_id).lower()}")).raise_for_status().json()
-    listed = (await client.get("/v1/requests", params={"parent": grouped(life.request_id)})).json()["items"]
-    plain = (await client.get("/v1/requests")).json()["items"]
+    whole = (await http.get(f"/v1/requests/{life.request_id}")).raise_for_status().json()
+    part = (await http.get(f"/v1/requests/{grouped(life.parts[1].request_id).lower()}")).raise_for_status().json()
+    listed = (await http.get("/v1/requests", params={"parent": grouped(life.request_id)})).json()["items"]
+    plain = (await http.get("/v1/requests")).json()["items"]
 
     assert [(one["number"][-2:], one["status"], one["department"]) for one in whole["parts"]] == [
         (".1", "resolved", "zabita"),
@@ -207,11 +200,11 @@ async def test_a_request_shows_its_parts_and_a_part_its_parent(
     )
     assert sorted(one["request_id"] for one in listed) == [one.request_id for one in life.parts]
     assert [one["request_id"] for one in plain] == [life.request_id]
-    assert (await client.get(f"/v1/requests/{life.request_id}.4")).status_code == 404
+    assert (await http.get(f"/v1/requests/{life.request_id}.4")).status_code == 404
 
 
 async def test_a_request_shows_its_plan_its_terms_and_who_was_told_that_time_runs_out(
-    repository: Repository, client: httpx.AsyncClient
+    repository: Repository, http: httpx.AsyncClient
 ) -> None:
     legal = events.LegalClock(basis="3071", due_at=START + timedelta(days=30))
     life = Life().receive().register().keep(legal=legal, followers=2).assign().escalate("head", 2)
@@ -224,9 +217,9 @@ async def test_a_request_shows_its_plan_its_terms_and_who_was_told_that_time_run
     path = f"/v1/requests/{life.request_id}"
 
     await repository.project(waiting)
-    then = (await client.get(path)).raise_for_status().json()
+    then = (await http.get(path)).raise_for_status().json()
     await repository.project(life.events)
-    now = (await client.get(path)).raise_for_status().json()
+    now = (await http.get(path)).raise_for_status().json()
 
     assert then["referred_to"] == {"body": "SASKİ", "on": None, "reference": "2026/4411"}
     assert (then["paused"], then["overdue"], then["due"]["paused_since"] is None) == (True, False, False)
@@ -263,12 +256,12 @@ async def a_crew_at_work(repository: Repository) -> list[Life]:
 
 
 async def test_a_team_visits_what_is_open_with_it_in_its_department(
-    repository: Repository, client: httpx.AsyncClient
+    repository: Repository, http: httpx.AsyncClient
 ) -> None:
     one, *parts, other_team, other_department, split = await a_crew_at_work(repository)
 
     async def ids(query: str, key: str = CREW["X-API-Key"]) -> set[str]:
-        answer = await client.get(f"/v1/visits?{query}", headers={"X-API-Key": key})
+        answer = await http.get(f"/v1/visits?{query}", headers={"X-API-Key": key})
         return {visit["request_id"] for visit in answer.raise_for_status().json()["visits"]}
 
     vefa_2 = {life.request_id for life in (one, *parts)}
@@ -281,12 +274,12 @@ async def test_a_team_visits_what_is_open_with_it_in_its_department(
 
 
 async def test_a_visit_list_comes_as_data_for_excel_and_to_print(
-    repository: Repository, client: httpx.AsyncClient
+    repository: Repository, http: httpx.AsyncClient
 ) -> None:
     await a_crew_at_work(repository)
     await repository.beat(NOW, NOW, 0)
 
-    shown = [await client.get(f"/v1/visits?team=vefa-2&format={name}", headers=CREW) for name in visits.Format]
+    shown = [await http.get(f"/v1/visits?team=vefa-2&format={name}", headers=CREW) for name in visits.Format]
 
     types = [answer.raise_for_status().headers["content-type"] for answer in shown]
     assert types == ["application/json", "text/csv; charset=utf-8", "text/html; charset=utf-8"]
@@ -299,9 +292,9 @@ async def test_a_visit_list_comes_as_data_for_excel_and_to_print(
         assert "Gizlibahçe Sk. 3" not in answer.text
 
 
-async def test_no_other_answer_shows_an_address(repository: Repository, client: httpx.AsyncClient) -> None:
+async def test_no_other_answer_shows_an_address(repository: Repository, http: httpx.AsyncClient) -> None:
     lives = await a_crew_at_work(repository)
-    described = (await client.get("/openapi.json")).json()["paths"]
+    described = (await http.get("/openapi.json")).json()["paths"]
     shows_it = {"/v1/visits", "/v1/similar"}  # for whoever goes there, and for whoever asks whether it is the same
     reads = [path for path, methods in described.items() if "get" in methods and path.startswith("/v1/")]
     paths = [path for path in reads if path not in shows_it]
@@ -314,8 +307,8 @@ async def test_no_other_answer_shows_an_address(repository: Repository, client: 
     for path in paths:
         for life in lives if "{" in path else lives[:1]:
             asked = path.replace("{request_id}", life.request_id)
-            answer = await client.get(asked, params=with_them.get(path, {}), headers=ALL)
+            answer = await http.get(asked, params=with_them.get(path, {}), headers=ALL)
             hidden = path.startswith("/v1/public/") and "{" in path  # nobody was told that it would be public
             assert answer.status_code == (200 if not hidden else 422 if "." in life.request_id else 403), asked
             assert "Gizlibahçe" not in answer.text, asked
-    assert "Gizlibahçe" in (await client.get("/v1/visits?team=vefa-2", headers=ALL)).text
+    assert "Gizlibahçe" in (await http.get("/v1/visits?team=vefa-2", headers=ALL)).text

@@ -2,15 +2,14 @@
 The projector's handler, killed between its two writes.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from services.common.contracts.envelope import Received
 from services.common.kit.clock import system_clock
-from services.common.kit.mongo import connect
+from services.common.kit.mongo import Client
 from services.common.kit.ops import Health
-from services.common.kit.settings import MongoSettings
 from services.reporting.projector import Progress, projector
 from services.reporting.repository import Repository
 from tests.unit.reporting.lives import deliver, documents_of, random_lives
@@ -39,13 +38,10 @@ class Mortal(Repository):
 
 
 @pytest.fixture
-async def repository(mongo_uri: str, database: str) -> AsyncIterator[Mortal]:
-    client = connect(MongoSettings(uri=mongo_uri))
+async def repository(client: Client, database: str) -> Mortal:
     repository = Mortal(client, database)
     await repository.prepare()
-    yield repository
-    await client.drop_database(database)
-    client.close()
+    return repository
 
 
 async def test_what_was_archived_before_a_kill_is_folded_when_it_comes_again(repository: Mortal) -> None:

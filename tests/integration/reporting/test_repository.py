@@ -8,7 +8,7 @@ import random
 import statistics
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from services.common.contracts import events
 from services.common.contracts.envelope import Received
 from services.common.contracts.vocabulary import CLOSED, Channel
 from services.common.kit.clock import FrozenClock
-from services.common.kit.mongo import connect
+from services.common.kit.mongo import Client, connect
 from services.common.kit.settings import MongoSettings
 from services.reporting.projections import ISTANBUL, place_of, subject_of
 from services.reporting.queries import (
@@ -47,13 +47,10 @@ PLACE = events.Location(address="Lale Sk. 14")
 
 
 @pytest.fixture
-async def repository(mongo_uri: str, database: str) -> AsyncIterator[Repository]:
-    client = connect(MongoSettings(uri=mongo_uri))
+async def repository(client: Client, database: str) -> Repository:
     repository = Repository(client, database)
     await repository.prepare()
-    yield repository
-    await client.drop_database(database)
-    client.close()
+    return repository
 
 
 async def take(repository: Repository, received: Sequence[Received]) -> None:

@@ -2,7 +2,6 @@
 A department's inbox on a server that speaks MongoDB's protocol: views, counts, order, search, and what looks alike.
 """
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,8 +10,7 @@ import pytest
 from services.common.contracts import events
 from services.common.contracts.ids import grouped
 from services.common.contracts.vocabulary import CLOSED, Channel, Status
-from services.common.kit.mongo import connect
-from services.common.kit.settings import MongoSettings
+from services.common.kit.mongo import Client
 from services.reporting.projections import Document, body_of
 from services.reporting.repository import Repository
 from services.reporting.work import Sort, View, Work, WorkFilter, order_in, place_in
@@ -25,13 +23,10 @@ DEPARTMENTS = ("fen-isleri", "zabita", "park-bahceler", "basin-halkla-iliskiler"
 
 
 @pytest.fixture
-async def repository(mongo_uri: str, database: str) -> AsyncIterator[Repository]:
-    client = connect(MongoSettings(uri=mongo_uri))
+async def repository(client: Client, database: str) -> Repository:
     repository = Repository(client, database)
     await repository.prepare()
-    yield repository
-    await client.drop_database(database)
-    client.close()
+    return repository
 
 
 def in_view(view: View, row: Document, person: str) -> bool:

@@ -106,7 +106,10 @@ async def test_five_failures_in_a_row_open_it_and_one_success_closes_it() -> Non
     assert await world.send() == "k"
 
 
-async def test_one_probe_at_a_time() -> None:
+async def probing() -> tuple[World, asyncio.Task[str]]:
+    """
+    A provider that was down and is asked again: the one that asks, and waits for its answer.
+    """
     world = World(*[DOWN] * 5)
     for _ in range(5):
         await world.send()
@@ -114,6 +117,11 @@ async def test_one_probe_at_a_time() -> None:
     world.provider.held = asyncio.Event()
     probe = asyncio.create_task(world.send())
     await world.provider.reached.wait()
+    return world, probe
+
+
+async def test_one_probe_at_a_time() -> None:
+    world, probe = await probing()
     assert await world.send() == OPEN
     world.provider.held.set()
     assert await probe == "k"
@@ -155,13 +163,7 @@ async def test_no_answer_is_a_failure_and_still_unknown() -> None:
 
 
 async def test_a_probe_whose_time_was_over_makes_room_for_the_next() -> None:
-    world = World(*[DOWN] * 5)
-    for _ in range(5):
-        await world.send()
-    world.clock.advance(timedelta(seconds=1))
-    world.provider.held = asyncio.Event()
-    probe = asyncio.create_task(world.send())
-    await world.provider.reached.wait()
+    world, probe = await probing()
     probe.cancel()
     with pytest.raises(asyncio.CancelledError):
         await probe
