@@ -3,17 +3,16 @@ Events for tests, with sensible defaults and random ids.
 """
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
+from services.common.contracts.clocks import load_calendar
 from services.common.contracts.envelope import Metadata, Received, Record, decode, encode
 from services.common.contracts.events import CitizenReplied, Event, RequestReceived, TimerDue, UpdateSubmitted
 from services.common.contracts.ids import derived_id, random_request_id
 from services.common.contracts.topics import COMMANDS, CRISES, RECEIVED, UPDATES, Topic
 from services.common.kit.worker import Delivery
-from services.routing.clocks import load_calendar
 
-CALENDAR = load_calendar(Path(__file__).parents[1] / "services" / "routing" / "calendar.yaml")
+CALENDAR = load_calendar()
 NOON = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)  # a Monday, 12:00 in Samsun
 
 

@@ -10,9 +10,9 @@ from deploy.lifecycle.diagram import GROUPS, mermaid
 from deploy.lifecycle.stories import Chapter, Story, Words, load_stories, shipped_rules
 from deploy.lifecycle.tables import Row, actions
 from deploy.stack.config import ROOT
+from services.common.contracts.clocks import CALENDAR_DAYS, WORKING_DAYS
 from services.common.contracts.vocabulary import CLOSED, STATUS_LABELS, Action, Level, Status
 from services.routing.case import Rules
-from services.routing.clocks import CALENDAR_DAYS, WORKING_DAYS
 from services.routing.policy import LegalStep, Step
 from services.routing.timing import UNACCEPTED, WAITING
 

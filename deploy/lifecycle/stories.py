@@ -14,9 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from deploy.stack.config import ROOT
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.clocks import load_calendar
 from services.common.contracts.vocabulary import Clock, Level, Outcome, Priority, RefusalReason, Status
 from services.routing.case import Rules
-from services.routing.clocks import load_calendar
 from services.routing.policy import load_policy
 from services.routing.rules_file import load_rules
 
@@ -176,6 +176,6 @@ def shipped_rules() -> Rules:
     files = ROOT / "services" / "routing"
     return Rules(
         book=load_rules(files / "rules.yaml", catalogue()),
-        calendar=load_calendar(files / "calendar.yaml"),
+        calendar=load_calendar(),
         policy=load_policy(files / "policy.yaml"),
     )

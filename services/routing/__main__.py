@@ -7,11 +7,11 @@ import sys
 from dataclasses import replace
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.clocks import BrokenCalendar, load_calendar
 from services.common.kit import logs
 from services.routing import classify, explain, rules_cli
 from services.routing.case import Rules
 from services.routing.classifier import BrokenModel, load_model
-from services.routing.clocks import BrokenCalendar, load_calendar
 from services.routing.opinions import read_classifier
 from services.routing.policy import BrokenPolicy, load_policy
 from services.routing.rules_file import load_rules

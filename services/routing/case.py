@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from services.common.contracts.catalogue import Service
+from services.common.contracts.clocks import Calendar, Pause
 from services.common.contracts.crises import Crises, Crisis, Declared, crises
 from services.common.contracts.envelope import Metadata, Received, Record, caused, encode, pack, unpack
 from services.common.contracts.events import (
@@ -35,7 +36,6 @@ from services.common.contracts.vocabulary import (
     Status,
     Timer,
 )
-from services.routing.clocks import Calendar, Pause
 from services.routing.opinions import Classifier
 from services.routing.policy import Policy
 from services.routing.rules import RuleBook

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.common.contracts.clocks import CALENDAR_FILE
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
 
 
@@ -28,7 +29,7 @@ class RoutingSettings(BaseSettings):
     ops_port: int = Field(default=8012, ge=0, le=65535)
     rules_file: Path = Path(__file__).with_name("rules.yaml")
     policy_file: Path = Path(__file__).with_name("policy.yaml")
-    calendar_file: Path = Path(__file__).with_name("calendar.yaml")
+    calendar_file: Path = CALENDAR_FILE
     model_file: Path = Path(__file__).with_name("model.npz")
     shadow_model_file: Path | None = None
     parking: timedelta = timedelta(minutes=15)

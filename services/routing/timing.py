@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
 from typing import Final
 
+from services.common.contracts.clocks import Calendar, Kind, Pause, legal_due
 from services.common.contracts.events import Due, Legal, LegalClock
 from services.common.contracts.vocabulary import Clock, Level, Priority, Status, Timer
 from services.routing.case import Alarm, Case, Member, Rules
-from services.routing.clocks import Calendar, Kind, Pause, legal_due
 from services.routing.policy import LegalStep, Step
 
 UNACCEPTED: Final = frozenset({Status.TRIAGE, Status.ASSIGNED, Status.REOPENED})

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import ClientSession
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.clocks import load_calendar
 from services.common.contracts.text import fold
 from services.common.contracts.vocabulary import Channel, DecidedBy
 from services.common.kit.ops import Health, serve_ops
@@ -20,7 +21,6 @@ from services.routing import classify, classify_api, explain
 from services.routing.case import Rules
 from services.routing.choosing import choose
 from services.routing.classifier import Candidate, Model, Opinion
-from services.routing.clocks import load_calendar
 from services.routing.rules_file import read_rules
 from services.routing.settings import RoutingSettings
 from tests.builders import request

@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from services.common.contracts import catalogue
-from services.routing import clocks
-from services.routing.clocks import BrokenCalendar, Calendar, Override, Pause, legal_due, load_calendar
+from services.common.contracts import catalogue, clocks
+from services.common.contracts.clocks import BrokenCalendar, Calendar, Override, Pause, legal_due, load_calendar
 
 FILE = Path(clocks.__file__).with_name("calendar.yaml")
 CITY = load_calendar(FILE)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.routing.clocks import Calendar, Kind, Override, Pause, legal_due
+from services.common.contracts.clocks import Calendar, Kind, Override, Pause, legal_due
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

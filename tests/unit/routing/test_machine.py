@@ -19,6 +19,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.clocks import Pause, legal_due
 from services.common.contracts.events import (
     CrisisDeclared,
     FollowerAdded,
@@ -52,7 +53,6 @@ from services.common.contracts.vocabulary import (
 from services.common.kit.errors import Rejected
 from services.routing import domain
 from services.routing.case import Case, Rules, timer_command
-from services.routing.clocks import Pause, legal_due
 from services.routing.domain import decide
 from services.routing.families import MAX_FOLLOWERS
 from services.routing.moves import MOVES

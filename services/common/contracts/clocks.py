@@ -283,7 +283,10 @@ class _File(BaseModel):
     overrides: list[Override]
 
 
-def load_calendar(path: Path) -> Calendar:
+CALENDAR_FILE: Final = Path(__file__).with_name("calendar.yaml")
+
+
+def load_calendar(path: Path = CALENDAR_FILE) -> Calendar:
     """
     Read and check the calendar file. Raises ``BrokenCalendar`` naming the entry that is wrong.
     """
