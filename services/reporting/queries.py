@@ -64,6 +64,8 @@ class Filter:
     overdue: bool | None = None
     paused: bool | None = None
     escalated: bool | None = None
+    emergency: bool | None = None
+    on_time: bool | None = None
     legal_due_before: date | None = None
     parent: str | None = None
     parts: bool = False
@@ -98,7 +100,7 @@ _FIELDS: Final = {
     "team": "team",
     "crisis": "crisis",
 }
-_FLAGS: Final = ("overdue", "paused", "escalated")
+_FLAGS: Final = ("overdue", "paused", "escalated", "emergency", "on_time")
 
 
 def order_of(filters: Filter) -> str:
@@ -159,7 +161,7 @@ def _match(filters: Filter, now: datetime) -> Match:
             found[field] = values[0] if len(values) == 1 else {"$in": list(values)}
     if filters.within is not None:
         found["department"] = {"$in": sorted(filters.within.intersection(filters.department or filters.within))}
-    for name in ("paused", "escalated"):
+    for name in ("paused", "escalated", "emergency", "on_time"):
         if (flag := getattr(filters, name)) is not None:
             found[name] = flag
     if filters.overdue is not None:

@@ -100,6 +100,8 @@ class Parameters(BaseModel):
     )
     paused: bool | None = Field(default=None, description="open, and its clock stands still")
     escalated: bool | None = Field(default=None, description="somebody was told, at least once, that time runs out")
+    emergency: bool | None = Field(default=None, description="somebody's life or safety was in danger")
+    on_time: bool | None = Field(default=None, description="how the last closing was judged by its due time")
     legal_due_before: Day | None = Field(default=None, description="the law's last day lies before this day")
     first_day: Day | None = Field(default=None, alias="from", description="received on this day or later")
     last_day: Day | None = Field(default=None, alias="to", description="received on this day or earlier")
@@ -121,6 +123,8 @@ class Parameters(BaseModel):
             overdue=self.overdue,
             paused=self.paused,
             escalated=self.escalated,
+            emergency=self.emergency,
+            on_time=self.on_time,
             legal_due_before=self.legal_due_before,
             first_day=self.first_day,
             last_day=self.last_day,
