@@ -22,11 +22,12 @@ from services.common.kit.mongo import UNAVAILABLE, connect
 from services.common.kit.people import Tokens
 from services.common.ui import install_pages
 from services.reporting import people_pages, sign_in, views, visits
-from services.reporting.cursors import BadCursor, seal, unseal
+from services.reporting.cursors import BadCursor
 from services.reporting.inbox import pages as inbox
 from services.reporting.inbox.room import FORM_LIMIT, room_of
+from services.reporting.lists import page_of
 from services.reporting.public import api as public
-from services.reporting.queries import Filter, TooManyBuckets, order_of
+from services.reporting.queries import Filter, TooManyBuckets
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings
 from services.reporting.staff import guard_of, prepare, staff_of
@@ -142,15 +143,12 @@ async def list_requests(request: Request, caller: Reader, store: Store, paramete
     secret, now = request.app.state.settings.cursor_secret.get_secret_value().encode(), request.app.state.clock()
     filters = _filter(parameters, caller)
     try:
-        since = unseal(secret, filters, parameters.cursor) if parameters.cursor else None
+        page, cursor = await page_of(store, secret, filters, now, parameters.limit, parameters.cursor)
     except BadCursor as reason:
         raise _wrong("cursor", str(reason)) from None
-    found = await store.page(filters, now, parameters.limit + 1, since)
-    page, last = found[: parameters.limit], found[parameters.limit - 1 : parameters.limit]
-    more = len(found) > parameters.limit
     return {
         "items": [views.row(document, now) for document in page],
-        "next_cursor": seal(secret, filters, last[0][order_of(filters)]) if more else None,
+        "next_cursor": cursor,
         "filter": filters.as_query(),
     }
 
