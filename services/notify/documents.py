@@ -23,6 +23,7 @@ from services.notify.transitions import Facts
 
 KEEP_TELLINGS: Final = timedelta(days=90)  # longer than topics and dead letters are kept: a replay finds what was told
 KEEP_CONVERSATIONS: Final = timedelta(days=7)
+PARKED: Final = "parked"  # the mark of a telling with a message that waits for whatever contact
 
 
 def utc(moment: datetime | None) -> datetime | None:
@@ -104,6 +105,13 @@ def held_mark(person: str) -> str:
     return f"held:{person}"
 
 
+def parked_mark(contact_id: str) -> str:
+    """
+    The mark of a telling with a message that waits for the contact.
+    """
+    return f"{PARKED}:{contact_id}"
+
+
 def telling_to(telling: Telling, rev: int, now: datetime) -> dict[str, Any]:
     """
     The document of a telling. What the indexes look for is absent when there is nothing to do. All by which it is found
@@ -122,8 +130,13 @@ def telling_to(telling: Telling, rev: int, now: datetime) -> dict[str, Any]:
         "next_at": telling.next_at,
         "publish_at": telling.publish_at,
         "ask_at": telling.ask_at,
-        "parked_for": telling.parked_for or None,
-        "marks": [*marks_of(telling), *map(held_mark, telling.held_for)] or None,
+        "marks": [
+            *marks_of(telling),
+            *map(held_mark, telling.held_for),
+            *([PARKED] if telling.parked_for else []),
+            *map(parked_mark, telling.parked_for),
+        ]
+        or None,
     }
     return {name: value for name, value in found.items() if value is not None}
 

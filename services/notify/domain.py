@@ -378,6 +378,12 @@ class Telling:
         looked_at = (row.due_at for row in open_rows if row.state is State.SENDING or row.recipient not in busy)
         return min((due_at for due_at in looked_at if due_at), default=None)
 
+    def due(self, now: datetime) -> bool:
+        """
+        Whether it has to be looked at by now.
+        """
+        return self.next_at is not None and self.next_at <= now
+
     @property
     def ask_at(self) -> datetime | None:
         """

@@ -69,6 +69,13 @@ def persons(tellings: Iterable[Telling], now: datetime) -> frozenset[str]:
     return frozenset(row.held_for for one in tellings for row in _ready(one, now) if row.held_for)
 
 
+def apart(telling: Telling) -> bool:
+    """
+    Whether none of its messages waits for a better time, or is to be told with others.
+    """
+    return not any(row.held or row.carries or row.carried_by for row in telling.rows if row.state in OPEN)
+
+
 def plan(tellings: Collection[Telling], contacts: Mapping[str, Contact], now: datetime) -> Plan:
     """
     Who carries what: of all that goes to one address in one language the oldest message the others, of other requests.

@@ -1,24 +1,23 @@
 """
 The edge: Kafka's records into tellings, due messages to their senders, events about them to Kafka.
 
-Side by side on one database: ``handle`` only writes down what is to be told, and what providers say of what was told.
-``deliver`` takes what is due and sends it. ``publish`` is the only one that publishes. ``follow`` asks providers that
-have to be asked. Each may die at any point: what it had in hand is found again by the next process, through
-``next_at``, ``publish_at`` and ``ask_at``.
+Side by side on one database: ``handle`` writes down what is to be told, and what providers say of what was told; what
+is due already is taken into hand by the same write, if there is a seat (seats.py). ``deliver`` takes what is due later
+or found no seat, and sends it. Only the outbox (outbox.py) publishes. ``follow`` asks providers that have to be asked.
+Each may die at any point: what it had in hand is found again by the next process, through ``next_at``, ``publish_at``
+and ``ask_at``.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Final
 from uuid import uuid4
 
-import orjson
-
-from services.common.contracts.envelope import TYPE_PREFIX, Metadata, Record
+from services.common.contracts.envelope import Metadata
 from services.common.contracts.events import (
     CallAnswered,
     CallMissed,
@@ -34,13 +33,16 @@ from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
-from services.common.kit.worker import Delivery, within_budget
+from services.common.kit.worker import Delivery
 from services.notify import callbacks, choosing, domain, gathering, ledger, mornings, planning, sending
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
 from services.notify.domain import CONVERSATION, PARTNER, Contact, Person, Reason, Row, Rules, Telling
+from services.notify.loops import IDLE_SECONDS, Bell, persistently
 from services.notify.messages import House
+from services.notify.outbox import Kafkaesque, Outbox
 from services.notify.reports import Afterwards
 from services.notify.repository import NotifyRepository
+from services.notify.seats import Seats, Taken
 from services.notify.sending import Away, Handed, Refused, Result, Unanswered
 from services.notify.staff import Staff
 from services.notify.statuses import Reported
@@ -48,44 +50,9 @@ from services.notify.templates import Templates
 from services.notify.transitions import transition_of
 
 log = logger(__name__)
-T = TypeVar("T")
 GROUP: Final = "notify"
-IDLE_SECONDS: Final = 1.0  # how late a message that waits for its time may be
-BUDGET_SECONDS: Final = 8.0
+SEAT_SECONDS: Final = 2.0  # how long what is due waits for a seat before it is left to ``deliver``
 FOLLOW_SECONDS: Final = 2.0
-PUBLISH_LIMIT: Final = 200
-
-
-class Kafkaesque(Protocol):
-    """
-    Publishes in order and returns after Kafka acknowledged.
-    """
-
-    async def publish(self, records: Sequence[Record], /) -> None: ...
-
-
-class Bell:
-    """
-    Wakes one waiting loop; a ring while nobody waits is not lost.
-    """
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        """
-        Wake the loop.
-        """
-        self._rung.set()
-
-    async def wait(self, seconds: float) -> None:
-        """
-        Return at the next ring, or after some time.
-        """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._rung.wait()
-        self._rung.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +111,21 @@ class Notifier:
         self._house = house
         self._rules = rules
         self._partners = partners
-        self.afterwards = Afterwards(repository, senders, rules, clock)
         self._batch = batch
-        self._flights = flights
+        self._seats = Seats(flights * batch)
         self._send_timeout = send_timeout
         self._clock = clock
-        self._due, self._unpublished = Bell(), Bell()
+        self.outbox = Outbox(repository, kafka, clock)
+        self.afterwards = Afterwards(repository, senders, rules, clock, self.outbox)
+        self._due = Bell()
+        self._taking = asyncio.Lock()
 
     # --- from Kafka ---
 
     async def handle(self, batch: Sequence[Delivery]) -> None:
         """
         Write down contacts and persons first, then what is to be told and what was reported. A repeated batch changes
-        nothing.
+        nothing. What is due leaves the house if ``deliver`` runs and has seats.
         """
         now = self._clock()
         contacts = [contact_from(delivery, now) for delivery in batch if delivery.topic == CONTACTS.name]
@@ -176,30 +145,38 @@ class Notifier:
         reported = [Reported.of(event.data) for event in events if isinstance(event.data, DeliveryReported)]
         if reported:
             await self.afterwards.put_down(reported)
-        if wanted or reported:
-            self._unpublished.ring()
-        self._due.ring()
+        if contacts or reported:
+            self._due.ring()
 
     async def _plan(
         self, wanted: Mapping[str, Sequence[tuple[Metadata, Lifecycle | MessageWanted]]], now: datetime
     ) -> None:
         """
-        Write down what is to be told, by the id of the telling.
+        Write down what is to be told, by the id of the telling. What is due and finds a seat is in hand by the same
+        write.
         """
-        known = await self._repository.contacts(
-            event.contact_id for rows in wanted.values() for _, event in rows if event.contact_id
-        )
+        before = await self._repository.tellings(wanted)
+        open_rows = [row for telling in before.values() for row in telling.rows if row.state in domain.OPEN]
+        told = {event.contact_id for rows in wanted.values() for _, event in rows if event.contact_id}
+        contacts = await self._repository.contacts(told | {row.recipient for row in open_rows if row.for_citizen})
 
-        def decide(telling: Telling) -> Telling:
+        def absorb(telling: Telling) -> Telling:
             for meta, event in wanted[telling.request_id]:
-                contact = known.get(event.contact_id or "")
+                contact = contacts.get(event.contact_id or "")
                 if isinstance(event, MessageWanted):
                     telling = planning.absorb_wanted(telling, meta, event, contact, now, self._rules)
                 else:
                     telling = planning.absorb(telling, meta, event, contact, now, self._rules, self._partners)
             return telling
 
-        await self._repository.change(wanted, decide)
+        planned = {key: absorb(telling) for key, telling in before.items()}
+        due = [key for key, one in planned.items() if one is not before[key] and one.due(now) and gathering.apart(one)]
+        async with self._seats.soon(len(due), SEAT_SECONDS) as seats:
+            at_once = {key: planned[key] for key in due[: seats.taken]}
+            written, hands = await self._write(before, absorb, at_once, contacts, now)
+            self._depart(hands, seats)
+        if any(telling.due(now) for telling in written.values()):
+            self._due.ring()
 
     async def _note_calls(self, calls: Sequence[Event], now: datetime) -> None:
         """
@@ -218,71 +195,97 @@ class Notifier:
         """
         For ever: take what is due, send it, put down what became of it. At most ``flights`` × ``batch`` are in hand.
         """
-        seats = asyncio.Semaphore(self._flights)
-        async with asyncio.TaskGroup() as flights:
+        async with self._seats.open():
             while True:
-                await seats.acquire()
-                progress, hands = await _persistently(self.take)
-                if hands:
-                    flight = flights.create_task(self.fly(hands))
-                    flight.add_done_callback(lambda _: seats.release())
-                    continue
-                seats.release()
+                async with self._seats.some(self._batch) as seats:
+                    progress, hands = await persistently(partial(self.take, seats.taken))
+                    self._depart(hands, seats)
                 if not progress:
                     await self._due.wait(IDLE_SECONDS)
 
-    async def take(self) -> tuple[bool, list[Hand]]:
+    def _depart(self, hands: Sequence[Hand], seats: Taken) -> None:
         """
-        Take a batch of due messages into hand. Gives whether anything changed, and what is in hand now.
+        Let what is in hand fly, on these seats.
+        """
+        if hands:
+            self._seats.fly(partial(self.fly, hands), seats, len(hands))
 
-        That a person is told is remembered before it is sent: a repeat sets it again, and the next batch counts it.
+    async def take(self, most: int | None = None) -> tuple[bool, list[Hand]]:
         """
-        now, claim = self._clock(), uuid4().hex
-        due = await self._repository.due(now, self._batch)
+        Take due messages into hand, a batch or ``most``. Gives whether anything changed, and what is in hand now.
+        """
+        now = self._clock()
+        due = await self._repository.due(now, self._batch if most is None else most)
         if not due:
             return False, []
         if await mornings.gather(self._repository, due, now):
             return True, []
-        carried = await mornings.carried_by(self._repository, due)
-        rows = [row for telling in due.values() for row in telling.rows if row.state in domain.OPEN]
-        contacts = await self._reached(rows)
-        citizens = {row.recipient for row in rows if row.for_citizen}
-        crowd = await self._repository.people.behind(contacts[name] for name in citizens if name in contacts)
-
-        def person_of(name: str) -> Person:
-            return crowd.person(contacts[name], now, self._rules)
-
-        def decide(telling: Telling) -> Telling:
-            people = {name: person_of(name) for name in telling.recipients & citizens & contacts.keys()}
-            taken = sending.take(telling, contacts, claim, now, self._rules, people)
-            taken = gathering.keep(taken, claim, carried)
-            if (row := taken.in_hand(claim)) is not None:
-                crowd.tell(contacts[row.recipient], sending.told_of(taken, row, now))
-            return taken
-
-        written = await self._repository.change(due, decide, known=due)
-        self._unpublished.ring()
-        hands = [
-            Hand(telling, row, contacts[row.recipient], person_of(row.recipient).window_open(now, self._rules))
-            for telling in written.values()
-            if (row := telling.in_hand(claim)) is not None
-        ]
-        told = [(hand.contact, sending.told_of(hand.telling, hand.row, now)) for hand in hands]
-        await self._repository.people.note_told(told, crowd, now, self._rules)
+        rows = [row for telling in due.values() for row in telling.rows if row.state in domain.OPEN and row.for_citizen]
+        contacts = await self._repository.contacts(row.recipient for row in rows)
+        written, hands = await self._write(due, lambda telling: telling, due, contacts, now)
         return any(written[key] is not telling for key, telling in due.items()), hands
 
-    async def _reached(self, rows: Iterable[Row]) -> dict[str, Contact]:
+    async def _write(
+        self,
+        before: Mapping[str, Telling],
+        plan: Callable[[Telling], Telling],
+        at_once: Mapping[str, Telling],
+        contacts: Mapping[str, Contact],
+        now: datetime,
+    ) -> tuple[dict[str, Telling], list[Hand]]:
         """
-        How the recipients are reached, as far as they are known: citizens by what has arrived, staff by the file,
-        partners' systems by the senders' own.
+        Write down what is planned on top of ``before``, and take what is due of ``at_once``, as it is planned, into
+        hand by the same write. ``contacts``: the citizens as far as they are known.
+
+        That a person is told is remembered before it is sent: a repeat sets it again, and the next batch counts it.
         """
-        wanted = {row.recipient: row for row in rows}
-        found = await self._repository.contacts(name for name, row in wanted.items() if row.for_citizen)
-        for name, row in wanted.items():
-            if row.for_staff and (person := self._staff.contact(name)) is not None:
-                found[name] = person
-            if row.for_partner and name.removeprefix(PARTNER) in self._partners:
-                found[name] = Contact(name, row.at or self._clock())
+        if not at_once:
+            written = await self._repository.change(before, plan, known=before)
+            self.outbox.hand_over(written.values())
+            return written, []
+        claim = uuid4().hex
+        carried = await mornings.carried_by(self._repository, at_once)
+        reached = dict(contacts)
+        names = {name for telling in at_once.values() for name in telling.recipients} & contacts.keys()
+        async with self._taking:
+            crowd = await self._repository.people.behind(contacts[name] for name in names)
+
+            def person_of(name: str) -> Person:
+                return crowd.person(reached[name], now, self._rules)
+
+            def decide(telling: Telling) -> Telling:
+                planned = plan(telling)
+                if telling.request_id not in at_once:
+                    return planned
+                reached.update(self._of_the_house(planned.rows))
+                people = {name: person_of(name) for name in planned.recipients & names}
+                taken = sending.take(planned, reached, claim, now, self._rules, people)
+                taken = gathering.keep(taken, claim, carried)
+                if (row := taken.in_hand(claim)) is not None:
+                    crowd.tell(reached[row.recipient], sending.told_of(taken, row, now))
+                return taken
+
+            written = await self._repository.change(before, decide, known=before)
+            self.outbox.hand_over(written.values())
+            hands = [
+                Hand(telling, row, reached[row.recipient], person_of(row.recipient).window_open(now, self._rules))
+                for telling in written.values()
+                if (row := telling.in_hand(claim)) is not None
+            ]
+            told = [(hand.contact, sending.told_of(hand.telling, hand.row, now)) for hand in hands]
+            await persistently(lambda: self._repository.people.note_told(told, crowd, now, self._rules))
+        return written, hands
+
+    def _of_the_house(self, rows: Iterable[Row]) -> dict[str, Contact]:
+        """
+        How those recipients are reached whom the house knows: staff by the file, partners' systems by the senders' own.
+        """
+        found = {}
+        for row in rows:
+            if row.for_staff and (person := self._staff.contact(row.recipient)) is not None:
+                found[row.recipient] = person
+            if row.for_partner and row.recipient.removeprefix(PARTNER) in self._partners:
+                found[row.recipient] = Contact(row.recipient, row.at or self._clock())
         return found
 
     async def fly(self, hands: Sequence[Hand]) -> None:
@@ -303,9 +306,9 @@ class Notifier:
             await mornings.told(self._repository, (settled[h.telling.request_id] for h in hands if h.row.carries), now)
             return settled
 
-        written = await _persistently(put_down)
-        self._unpublished.ring()
-        if any(telling.next_at is not None and telling.next_at <= now for telling in written.values()):
+        written = await persistently(put_down)
+        self.outbox.hand_over(written.values())
+        if any(telling.due(now) for telling in written.values()):
             self._due.ring()
 
     async def _send(self, hand: Hand) -> Result:
@@ -338,58 +341,15 @@ class Notifier:
             log.error("a sender is broken", channel=channel, key=key, error=type(error).__name__)
             return Away("internal_error")
 
-    # --- to Kafka ---
-
-    async def publish(self) -> None:
-        """
-        For ever: publish the stored events, in their order, and forget them when Kafka has them.
-        """
-        while True:
-            if not await _persistently(self.publish_once):
-                await self._unpublished.wait(IDLE_SECONDS)
-
-    async def publish_once(self) -> int:
-        """
-        Publish what is there now; gives how many events that was.
-        """
-        waiting = await self._repository.unpublished(self._clock(), PUBLISH_LIMIT)
-        if not waiting:
-            return 0
-        await self._note_phone_only(waiting.values())
-        records = {key: telling.outbox for key, telling in waiting.items()}
-        await self._kafka.publish([record for rows in records.values() for record in rows])
-        await self._repository.change(
-            waiting, lambda telling: sending.acknowledged(telling, records[telling.request_id]), known=waiting
-        )
-        for rows in records.values():
-            for record in rows:
-                _count(record)
-        return sum(map(len, records.values()))
-
-    async def _note_phone_only(self, tellings: Iterable[Telling]) -> None:
-        """
-        Put whoever can only be called on the call-back list, before Kafka hears that they were not written to.
-        """
-        found = [telling for telling in tellings if callbacks.phone_rows(telling)]
-        if not found:
-            return
-        now = self._clock()
-        recipients = {row.recipient for telling in found for row in callbacks.phone_rows(telling)}
-        contacts = (await self._repository.contacts(recipients)).values()
-        for telling in found:
-            for person, told in callbacks.by_phone(telling, contacts, now).items():
-                await self._repository.callbacks.change(
-                    callbacks.callback_id(person), partial(callbacks.with_all_told, told=told), now
-                )
+    # --- afterwards ---
 
     async def follow(self) -> None:
         """
         For ever: ask providers what became of messages, and find the messages of reports that were too early.
         """
         while True:
-            changed = await _persistently(self.afterwards.again)
-            if await _persistently(self.afterwards.ask_once) or changed:
-                self._unpublished.ring()
+            changed = await persistently(self.afterwards.again)
+            if await persistently(self.afterwards.ask_once) or changed:
                 self._due.ring()
                 continue
             await asyncio.sleep(FOLLOW_SECONDS)
@@ -399,28 +359,5 @@ class Notifier:
         For ever: show how many messages wait for their contact.
         """
         while True:
-            metrics.parked.set(await _persistently(self._repository.parked))
+            metrics.parked.set(await persistently(self._repository.parked))
             await asyncio.sleep(5)
-
-
-async def _persistently(call: Callable[[], Awaitable[T]]) -> T:
-    found: list[T] = []
-
-    async def once() -> None:
-        found.append(await call())
-
-    await within_budget(once, BUDGET_SECONDS)
-    return found[-1]
-
-
-def _count(record: Record) -> None:
-    """
-    Count an event that Kafka has taken, and speak up about those that a person should look at.
-    """
-    kind = dict(record.headers)["ce_type"].decode().removeprefix(TYPE_PREFIX).removeprefix("Notification").lower()
-    data = orjson.loads(record.value or b"{}")
-    transition = str(data["transition"]).partition(".")[0]
-    metrics.notifications_total.labels(transition, data.get("channel", "none"), kind).inc()
-    if kind == "failed":
-        who = "staff" if str(data["recipient"]).startswith(domain.STAFF) else "a citizen"
-        log.error(f"{who} was not told", request_id=data["request_id"], transition=transition, reason=data["reason"])

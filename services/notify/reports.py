@@ -16,6 +16,7 @@ from services.common.kit.logs import logger
 from services.notify import statuses
 from services.notify.channels.base import PermanentError, Report, Reports, TemporaryError
 from services.notify.domain import Contact, Rules, Telling
+from services.notify.outbox import Outbox
 from services.notify.repository import NotifyRepository
 from services.notify.statuses import Reported
 
@@ -30,12 +31,18 @@ class Afterwards:
     """
 
     def __init__(
-        self, repository: NotifyRepository, providers: Mapping[NotifyVia, object], rules: Rules, clock: Clock
+        self,
+        repository: NotifyRepository,
+        providers: Mapping[NotifyVia, object],
+        rules: Rules,
+        clock: Clock,
+        outbox: Outbox,
     ) -> None:
         self._repository = repository
         self._providers = {name: one for name, one in providers.items() if isinstance(one, Reports)}
         self._rules = rules
         self._clock = clock
+        self._outbox = outbox
 
     def asks(self, channel: NotifyVia | None) -> bool:
         """
@@ -78,6 +85,7 @@ class Afterwards:
             return telling
 
         written = await self._repository.change(tellings, merged, known=tellings)
+        self._outbox.hand_over(written.values())
         found = [one for one in reports if any(statuses.find(telling, one) for telling in tellings.values())]
         for one in found:
             metrics.reports_total.labels(one.status).inc()
@@ -100,9 +108,10 @@ class Afterwards:
         for channel, wanted in ids.items():
             answers |= await self._ask(channel, wanted)
         contacts = await self._contacts(tellings.values())
-        await self._repository.change(
+        written = await self._repository.change(
             tellings, lambda telling: statuses.asked(telling, answers, contacts, now, self._rules), known=tellings
         )
+        self._outbox.hand_over(written.values())
         return True
 
     async def _ask(self, channel: NotifyVia, provider_ids: Sequence[str]) -> Mapping[str, Report]:

@@ -19,9 +19,11 @@ from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
 from services.notify.callbacks_repository import CallbackRepository
 from services.notify.digest_repository import DigestRepository
 from services.notify.documents import (
+    PARKED,
     contact_from,
     contact_to,
     held_mark,
+    parked_mark,
     report_from,
     report_to,
     telling_from,
@@ -57,7 +59,6 @@ class NotifyRepository:
             [
                 IndexModel("next_at", sparse=True),
                 IndexModel("publish_at", sparse=True),
-                IndexModel("parked_for", sparse=True),
                 IndexModel("ask_at", sparse=True),
                 IndexModel("marks", sparse=True),
                 IndexModel("gone_on", expireAfterSeconds=0),
@@ -104,7 +105,7 @@ class NotifyRepository:
             known = only_duplicates(error)
         if known:
             await self._replace_older(given[key] for key in known)
-        waiting = {"parked_for": {"$in": list(given)}, "rows.state": {"$ne": State.SENDING}}
+        waiting = {"marks": {"$in": list(map(parked_mark, given))}, "rows.state": {"$ne": State.SENDING}}
         await self._tellings.update_many(waiting, {"$set": {"next_at": now}})
 
     async def _replace_older(self, contacts: Iterable[Contact]) -> None:
@@ -143,6 +144,21 @@ class NotifyRepository:
         found = self._tellings.find({"publish_at": {"$lte": now}}).sort("publish_at", 1).limit(limit)
         return {raw["_id"]: telling_from(raw) async for raw in found}
 
+    async def acknowledge(self, published: Iterable[Telling]) -> bool:
+        """
+        Forget the events of these, which Kafka has taken. False if somebody wrote one of them since it was read: of
+        that nothing is forgotten.
+        """
+        ids: dict[int, list[str]] = {}
+        for telling in published:
+            ids.setdefault(telling.rev, []).append(telling.request_id)
+        done = 0
+        for rev, some in ids.items():  # one statement for many is a fraction of a write for each
+            nothing_left = {"$set": {"outbox": []}, "$unset": {"publish_at": ""}, "$inc": {"rev": 1}}
+            answer = await self._tellings.update_many({"_id": {"$in": some}, "rev": rev}, nothing_left)
+            done += answer.matched_count
+        return done == sum(map(len, ids.values()))
+
     async def to_ask(self, now: datetime, limit: int) -> dict[str, Telling]:
         """
         The tellings with messages whose provider has to be asked by now.
@@ -170,7 +186,7 @@ class NotifyRepository:
         """
         How many requests have a message that waits for its contact.
         """
-        return await self._tellings.count_documents({"parked_for": {"$exists": True}})
+        return await self._tellings.count_documents({"marks": PARKED})
 
     async def change(
         self,

@@ -82,8 +82,17 @@ def take(
                     counted=counts,
                     held=None,
                 )
-                return put(telling, taken)
+                return _said_with_its_outcome(put(telling, taken), now, rules)
     return telling
+
+
+def _said_with_its_outcome(telling: Telling, now: datetime, rules: Rules) -> Telling:
+    """
+    Let what need not be published yet wait for what becomes of the message in hand, at most as long as its lease.
+    """
+    if telling.publish_at is None or telling.publish_at <= now:
+        return telling
+    return replace(telling, publish_at=now + rules.lease)
 
 
 def _before(person: Person, telling: Telling, row: Row) -> Person:
@@ -253,8 +262,10 @@ def onward(telling: Telling, row: Row, contact: Contact | None, now: datetime) -
 
 def acknowledged(telling: Telling, records: Iterable[Record]) -> Telling:
     """
-    Forget the events that Kafka has taken.
+    Forget the events that Kafka has taken; the same object comes back if none of them is there.
     """
     done = {record.headers for record in records}
     left = tuple(record for record in telling.outbox if record.headers not in done)
+    if len(left) == len(telling.outbox):
+        return telling
     return replace(telling, outbox=left, publish_at=telling.publish_at if left else None)

@@ -16,7 +16,8 @@ from services.common.kit.worker import Sender as Kafka
 from services.notify.channels.base import Sender
 from services.notify.channels.http import new_client
 from services.notify.digests import digests_of
-from services.notify.handler import BUDGET_SECONDS, GROUP, Notifier
+from services.notify.handler import GROUP, Notifier
+from services.notify.loops import BUDGET_SECONDS
 from services.notify.partners import Partner
 from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
@@ -57,7 +58,7 @@ def worker_spec(
                 )
                 digests = digests_of(settings, http, repository.digests, out[NotifyVia.EMAIL], templates, staff)
                 more = [] if digests is None else [digests.run]
-                loops = (notifier.deliver, notifier.publish, notifier.follow, notifier.watch, *more)
+                loops = (notifier.deliver, notifier.outbox.run, notifier.follow, notifier.watch, *more)
                 async with background(*loops):
                     yield notifier.handle
             finally:

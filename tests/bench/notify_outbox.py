@@ -123,7 +123,7 @@ async def through_the_ledger(stack: Stack, messages: int) -> float:
     )
     records = [lives.delivery(event) for number in range(messages) for event in life(number)]
     try:
-        async with background(notifier.deliver, notifier.publish):
+        async with background(notifier.deliver, notifier.outbox.run):
             began = time.perf_counter()
             for start in range(0, len(records), BATCH):
                 await notifier.handle(records[start : start + BATCH])

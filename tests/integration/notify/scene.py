@@ -125,7 +125,7 @@ class Scene:
             _, hands = await self.notifier.take()
             await self.notifier.fly(hands)
         self.clock.advance(timedelta(seconds=2))
-        while await self.notifier.publish_once():
+        while await self.notifier.outbox.publish_once():
             pass
 
     def outcomes(self, request_id: str = REQUEST) -> dict[str, set[tuple[str, str, bytes]]]:

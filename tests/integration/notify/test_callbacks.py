@@ -177,7 +177,7 @@ async def test_it_is_on_the_list_although_we_died_before_kafka_heard(scene: Scen
     scene.kafka.failing = True
     scene.clock.advance(timedelta(seconds=2))
     with pytest.raises(Exception, match="told to fail"):
-        await scene.notifier.publish_once()
+        await scene.notifier.outbox.publish_once()
     scene.kafka.failing = False
     await scene.run_dry("1" * 13)
     (item,) = (await http.get("/v1/callbacks")).json()["callbacks"]

@@ -87,7 +87,7 @@ async def test_a_lost_answer_of_kafka_repeats_the_same_bytes(house: Scene) -> No
     await house.notifier.handle([delivery(event) for event in (contact(), registered(), assigned())])
     house.kafka.lose = 1
     with pytest.raises(PublishFailed):
-        await house.notifier.publish_once()
+        await house.notifier.outbox.publish_once()
     await house.run_dry()
     assert len(house.kafka.records) > len({record.headers for record in house.kafka.records})
     assert len({record.headers for record in house.kafka.records}) == len(set(house.kafka.records))
@@ -157,7 +157,7 @@ async def test_two_processes_never_have_one_message_in_hand(house: Scene) -> Non
 async def test_the_loops_send_and_publish_by_themselves(client: Client, database: str) -> None:
     house = Scene(client, database)
     await house.repository.prepare()
-    loops = [asyncio.create_task(one()) for one in (house.notifier.deliver, house.notifier.publish)]
+    loops = [asyncio.create_task(one()) for one in (house.notifier.deliver, house.notifier.outbox.run)]
     try:
         await house.notifier.handle([delivery(event) for event in (contact(), registered(), assigned())])
         house.clock.advance(timedelta(seconds=2))
@@ -223,7 +223,7 @@ async def live(house: Scene, steps: list[tuple[str, object]], request_id: str) -
             case ("publish", lost):
                 house.kafka.lose = int(bool(lost))
                 with suppress(PublishFailed):
-                    await house.notifier.publish_once()
+                    await house.notifier.outbox.publish_once()
                 house.kafka.lose = 0
             case ("wait", seconds):
                 house.clock.advance(timedelta(seconds=int(str(seconds))))
