@@ -1,5 +1,5 @@
 """
-The local stack from the command line. Reads STACK, PORT_BASE, BROKERS, RUN_DIR and WIPE from the environment.
+The local stack from the command line. Reads STACK, MONGO, PORT_BASE, BROKERS, RUN_DIR and WIPE from the environment.
 """
 
 import argparse
@@ -40,12 +40,15 @@ def up(*, services: bool = True) -> int:
     if os.environ.get("SECURE") == "1":
         raise StackError("SECURE=1 (TLS and SASL on the local broker) is not there yet")
     began = time.monotonic()
-    stack = Stack(_run_dir(), _number("PORT_BASE", 8000), os.environ.get("STACK", ""), _number("BROKERS", 1), _say)
+    kind, database = os.environ.get("STACK", ""), os.environ.get("MONGO", "")
+    stack = Stack(_run_dir(), _number("PORT_BASE", 8000), kind, _number("BROKERS", 1), _say, database)
     kind, brokers = stack.config.kind, stack.config.brokers
     broker = {"jvm": f"Apache Kafka, {brokers} broker(s)", "docker": "Apache Kafka and MongoDB in containers"}
     _say(f"STACK={kind}: {broker.get(kind, 'noida-db as broker')}")
     if kind == "embedded":
         _say("not durable: development only")
+    if kind != "docker":
+        _say(f"MONGO={stack.config.database}: a stand-in for MongoDB")
     with OUT.status("starting …"):
         started = stack.up(services=services)
     env = stack.env

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 Kind = Literal["jvm", "docker", "embedded"]
+Database = Literal["secantusd-py", "secantusd-rs", "mongod"]
 Health = Literal["kafka", "mongo", "tcp", "http"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 HOST: Final = "127.0.0.1"
+SECANTUS_CRATE: Final = "secantus-mdb@0.5.3-beta.196"
+SECANTUS_RS: Final = ROOT / ".cache" / SECANTUS_CRATE.replace("@", "-") / "bin" / "secantusd-rs"
 MARK: Final = "ILKIM_RUN_DIR"  # in the environment of every process of a stack: says whose it is
 SECRETS: Final = (
     "API_KEY", "PEOPLE_PASSWORD", "TELEPHONY_TOKEN", "INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET",
@@ -71,20 +74,21 @@ PEOPLE: Final[tuple[dict[str, object], ...]] = (  # who can sign in on a develop
 @dataclass(frozen=True, slots=True)
 class Config:
     """
-    One stack: where it keeps its files, from which port it counts, which broker it runs.
+    One stack: where it keeps its files, from which port it counts, which broker and which database it runs.
     """
 
     run_dir: Path
     port_base: int = 8000
     kind: Kind = "jvm"
     brokers: int = 1
+    database: Database = "secantusd-py"
 
     @property
     def data(self) -> Path:
         """
         What must outlive a restart. Apart per kind: a database goes with the broker whose events it has seen.
         """
-        return self.run_dir / "data" / self.kind
+        return self.run_dir / "data" / (f"{self.kind}-rs" if self.database == "secantusd-rs" else self.kind)
 
     def log(self, name: str) -> Path:
         """
@@ -103,13 +107,7 @@ class Config:
         """
         Broker, database and mail sink, with their commands. With docker the first two are containers (docker.py).
         """
-        mongo_port, mail_port = self.port_base + 17, self.port_base + 25
-        bin_dir = Path(sys.executable).parent
-        # Each commit is handed to the kernel, not yet to the disk: what was acknowledged survives `kill -9`, and
-        # it costs a third of a sync (decisions/0003). WiredTiger reads the variable itself.
-        kept = ("env", "WIREDTIGER_CONFIG=transaction_sync=(enabled=true,method=none)")
-        secantus = (*kept, str(bin_dir / "secantusd-py"), "--cache-size", "256M", "--log-level", "WARNING")
-        mongo = (*secantus, "--host", HOST, "--port", str(mongo_port), "--storage-path", str(self.data / "mongo"))
+        mail_port = self.port_base + 25
         mail = (sys.executable, "-m", "deploy.mail_sink", "--port", str(mail_port))
         mail_sink = Process("mail", 25, "tcp", (*mail, "--folder", str(self.run_dir / "mail")), infrastructure=True)
         if self.kind == "docker":
@@ -119,7 +117,7 @@ class Config:
                 Process(f"kafka-{node}", 91 + node, "kafka", self._kafka_command(node), infrastructure=True)
                 for node in range(1, self.brokers + 1)
             ),
-            Process("mongo", 17, "mongo", mongo, infrastructure=True),
+            Process("mongo", 17, "mongo", self._mongo_command(), infrastructure=True),
             mail_sink,
         )
 
@@ -181,6 +179,15 @@ class Config:
             "kafka.Kafka",
             str(self.kafka_properties(node)),
         )
+
+    def _mongo_command(self) -> tuple[str, ...]:
+        # Each commit is handed to the kernel, not yet to the disk: what was acknowledged survives `kill -9`, and
+        # it costs a third of a sync (decisions/0003). WiredTiger reads the variable itself.
+        kept = ("env", "WIREDTIGER_CONFIG=transaction_sync=(enabled=true,method=none)")
+        server = SECANTUS_RS if self.database == "secantusd-rs" else Path(sys.executable).with_name("secantusd-py")
+        kept_in = ("--cache-size", "256M", "--storage-path", str(self.data / "mongo"))
+        listen = ("--log-level", "WARNING", "--host", HOST, "--port", str(self.port_base + 17))
+        return (*kept, str(server), *kept_in, *listen)
 
     def kafka_properties(self, node: int) -> Path:
         """

@@ -28,7 +28,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from deploy import topics
 from deploy.stack import config as plan
-from deploy.stack import docker, jvm
+from deploy.stack import docker, jvm, mongo
 from deploy.stack.config import HOST, MARK, ROOT, SERVICES, Config, Process, StackError
 from deploy.stack.pids import PidFiles
 
@@ -96,7 +96,8 @@ class Stack:
     """
     One local stack in one run folder. Two with different ``run_dir`` and ``port_base`` live side by side.
 
-    ``kind`` is jvm, embedded, docker or auto. A folder that already runs a stack keeps that stack's settings.
+    ``kind`` is jvm, embedded, docker or auto, ``database`` what mongo.py knows. A folder that already runs a stack
+    keeps that stack's settings.
     """
 
     def __init__(
@@ -106,11 +107,12 @@ class Stack:
         kind: str = "auto",
         brokers: int = 1,
         say: Say = lambda _line: None,
+        database: str = "",
     ) -> None:
         self._say = say
         self._socket = socket_path(Path(run_dir).absolute())
-        self.config = self._running_config(Path(run_dir).absolute()) or Config(
-            Path(run_dir).absolute(), port_base, jvm.choose(kind, say), brokers
+        self.config = self._running_config(Path(run_dir).absolute()) or self._chosen(
+            Path(run_dir).absolute(), port_base, kind, brokers, database
         )
         if self.config.kind != "jvm" and self.config.brokers != 1:
             raise StackError(f"the {self.config.kind} stack has one broker; BROKERS=3 needs STACK=jvm")
@@ -124,7 +126,13 @@ class Stack:
         """
         run_dir = Path(run_dir).absolute()
         config = _saved_config(run_dir)
-        return cls(run_dir, config.port_base, config.kind, config.brokers, say) if config else None
+        if config is None:
+            return None
+        return cls(run_dir, config.port_base, config.kind, config.brokers, say, config.database)
+
+    def _chosen(self, run_dir: Path, port_base: int, kind: str, brokers: int, database: str) -> Config:
+        chosen = jvm.choose(kind, self._say)
+        return Config(run_dir, port_base, chosen, brokers, mongo.choose(database, chosen))
 
     def _running_config(self, run_dir: Path) -> Config | None:
         return _saved_config(run_dir) if self.running else None
@@ -319,7 +327,7 @@ class Stack:
         draft.touch(mode=0o600)
         draft.write_text(plan.env_file(plan.environment(self.config, made)))
         draft.replace(run_dir / "env")
-        saved = {name: getattr(self.config, name) for name in ("port_base", "kind", "brokers")}
+        saved = {name: getattr(self.config, name) for name in ("port_base", "kind", "brokers", "database")}
         (run_dir / "stack.json").write_text(json.dumps(saved))
 
     def _start_supervisor(self) -> None:

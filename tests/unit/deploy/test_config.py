@@ -65,8 +65,15 @@ def test_brokers_never_make_topics_by_themselves() -> None:
     assert "auto.create.topics.enable=false\n" in plan.kafka_properties(config(), 1)
 
 
-def test_the_database_syncs_each_commit() -> None:
-    assert "WIREDTIGER_CONFIG=transaction_sync=(enabled=true,method=none)" in config().process("mongo").command
+@pytest.mark.parametrize("database", ["secantusd-py", "secantusd-rs"])
+def test_the_database_hands_each_commit_to_the_kernel(database: str) -> None:
+    command = config(database=database).process("mongo").command
+    assert "WIREDTIGER_CONFIG=transaction_sync=(enabled=true,method=none)" in command
+    assert database in {Path(word).name for word in command}
+
+
+def test_two_database_servers_never_open_the_same_files() -> None:
+    assert config().data != config(database="secantusd-rs").data
 
 
 def test_the_supervisor_restarts_every_process_and_stops_it_gracefully() -> None:
