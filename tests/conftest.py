@@ -1,7 +1,8 @@
 """
 One local stack for the whole run: infrastructure when a test asks for it, services when a journey does.
 
-``STACK=`` chooses the broker (default: the strongest found). With ``CI=true`` only Apache Kafka will do.
+``STACK=`` chooses the broker (default: the strongest found), ``MONGO=`` the database's server. With ``CI=true`` only
+Apache Kafka will do.
 """
 
 import os
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.stack import docker, jvm
+from deploy.stack import docker, jvm, mongo
 from deploy.stack.stack import Stack
 from tests.ports import free_port_base
 
 KIND = os.environ.get("STACK", "auto")
+DATABASE = os.environ.get("MONGO", "")
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 
@@ -25,7 +27,7 @@ def pytest_report_header() -> str:
     """
     kind = jvm.choose(KIND, lambda _line: None)
     broker = "Apache Kafka (jvm)" if kind == "jvm" else "embedded emulator, not durable"
-    database = "SecantusDB (MongoDB protocol stand-in)"
+    database = f"SecantusDB (MongoDB protocol stand-in, {mongo.choose(DATABASE, kind)})"
     if kind == "docker":
         broker, database, containers = "Apache Kafka (container)", "MongoDB (container)", "testcontainers"
     else:
@@ -45,7 +47,7 @@ def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
         stack: Stack = ContainerStack(folder, port_base)
     else:
-        stack = Stack(folder, port_base, KIND)
+        stack = Stack(folder, port_base, KIND, database=DATABASE)
     if os.environ.get("CI") and stack.config.kind != "jvm":
         pytest.fail(f"CI must run on Apache Kafka, this is {stack.config.kind}: Java 17 and Maven are needed")
     try:

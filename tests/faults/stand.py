@@ -23,14 +23,15 @@ def own_stack(
 ) -> Iterator[Stack]:
     """
     A stack that is up, on free ports and in a folder that stays for its logs; stopped in the end. ``STACK``,
-    ``BROKERS`` and ``PORT_BASE`` choose as in the Makefile, unless the run needs one ``kind``. With ``services`` only
-    these of ours are up.
+    ``MONGO``, ``BROKERS`` and ``PORT_BASE`` choose as in the Makefile, unless the run needs one ``kind``. With
+    ``services`` only these of ours are up.
     """
     os.environ["NOTIFY_DIGESTS"] = "false"  # mails are counted, on working mornings too
     folder = Path(tempfile.mkdtemp(prefix=f"ilkim-{name}-"))
     port_base = int(os.environ.get("PORT_BASE") or free_port_base())
-    stack = Stack(folder, port_base, kind or os.environ.get("STACK", "auto"), int(os.environ.get("BROKERS", "1")))
-    console.print(f"stack {stack.config.kind}, {stack.config.brokers} broker(s); logs in {folder / 'logs'}")
+    kind, brokers = kind or os.environ.get("STACK", "auto"), int(os.environ.get("BROKERS", "1"))
+    stack = Stack(folder, port_base, kind, brokers, database=os.environ.get("MONGO", ""))
+    console.print(f"stack {stack.config.kind}, {brokers} broker(s), {stack.config.database}; logs in {folder / 'logs'}")
     try:
         stack.up(services=services is None)
         for one in services or ():
