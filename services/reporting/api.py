@@ -23,6 +23,8 @@ from services.common.kit.people import Tokens
 from services.common.ui import install_pages
 from services.reporting import people_pages, sign_in, views, visits
 from services.reporting.cursors import BadCursor
+from services.reporting.figures.sheets_repository import Sheets
+from services.reporting.figures.snapshot import Snapshot
 from services.reporting.inbox import pages as inbox
 from services.reporting.inbox.room import FORM_LIMIT, room_of
 from services.reporting.lists import page_of
@@ -54,6 +56,7 @@ def create_app(
                 app.state.settings = settings
                 app.state.clock = clock
                 app.state.repository = Repository(client, settings.database)
+                app.state.figures = Snapshot(Sheets(client, settings.database), clock)
                 staff = staff_of(settings, client, http, clock)
                 app.state.staff = staff
                 app.state.inbox = room_of(settings, client, http, staff.repository, app.state.pages, clock)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.clocks import load_calendar
 from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED, UPDATES, department_topic
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
@@ -17,6 +18,9 @@ from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background
+from services.reporting.figures.making import keep_made
+from services.reporting.figures.sheets import form_of
+from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.repository import Repository
 from services.reporting.settings import ProjectorSettings
 
@@ -62,14 +66,16 @@ class Progress:
         return self._as_of
 
 
-def projector(repository: Repository, progress: Progress) -> Handle:
+def projector(repository: Repository, sheets: Sheets, progress: Progress) -> Handle:
     """
-    The handler of a batch: archive first, so that a rebuild misses nothing that was ever projected.
+    The handler of a batch: archive first, so that a rebuild misses nothing that was ever projected; then the documents;
+    then the marks of their days, so that no figure stays behind.
     """
 
     async def handle(batch: Sequence[Delivery]) -> None:
         await repository.keep(batch)
-        await repository.project([delivery.event for delivery in batch])
+        days = await repository.project([delivery.event for delivery in batch])
+        await sheets.mark(sorted(days), min(delivery.event.meta.time for delivery in batch))
         ordered = sorted(batch, key=lambda delivery: delivery.event.meta.time)
         progress.done({f"{one.topic}/{one.partition}": one.event.meta.time for one in ordered})
 
@@ -104,13 +110,20 @@ def _lifespan(
 ) -> Callable[[Sender, Health], AbstractAsyncContextManager[Handle]]:
     @asynccontextmanager
     async def lifespan(_: Sender, health: Health) -> AsyncIterator[Handle]:
+        calendar = load_calendar(settings.calendar_file)
         client = connect(settings.mongo)
         try:
-            repository = Repository(client, settings.database)
+            repository, sheets = Repository(client, settings.database), Sheets(client, settings.database)
             await repository.prepare()
+            await sheets.prepare()
+            marked = await sheets.mark_other_forms(form_of(settings.calendar_file.read_bytes()))
+            if marked:
+                log.info("sheets are made again", days=marked)
             progress = Progress(clock, health, await repository.as_of())
-            async with background(lambda: heartbeat(repository, progress, health, clock)):
-                yield projector(repository, progress)
+            async with background(
+                lambda: heartbeat(repository, progress, health, clock), lambda: keep_made(sheets, calendar)
+            ):
+                yield projector(repository, sheets, progress)
         finally:
             client.close()
 

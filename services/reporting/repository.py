@@ -123,10 +123,13 @@ class Repository:
         except BulkWriteError as error:
             only_duplicates(error)
 
-    async def project(self, events: Sequence[Received]) -> None:
+    async def project(self, events: Sequence[Received]) -> set[str]:
         """
         Fold the events into their documents, then hand what came of a parent to its parts. Each is one read and one
         write, again for those that another process changed meanwhile. Raises ``Retryable`` if that goes on.
+
+        Returns the local days in which these documents stand or ever stood, whether or not anything changed: who died
+        before it told of a change sees the same events again.
 
         Whoever writes a parent looks for its parts afterwards, whoever writes a part looks for its parent afterwards:
         whichever of two processes is the later one sees both, and after a crash the same events come again.
@@ -135,12 +138,13 @@ class Repository:
         for event in filter(tells_something, events):
             waiting[subject_of(event)].append(event)
         if not waiting:
-            return
+            return set()
+        days: set[str] = set()
         families = sorted({event.data.key for event in events if _concerns_parts(event)})
 
         async def own() -> list[Write]:
             known = {row["_id"]: row async for row in self.requests.find({"_id": {"$in": list(waiting)}})}
-            return _folded(known, waiting, self._clock())
+            return _folded(known, waiting, self._clock(), days)
 
         async def inherited() -> list[Write]:
             parts = [row async for row in self.requests.find({"parent_id": {"$in": families}})]
@@ -148,11 +152,12 @@ class Repository:
                 return []
             parents = sorted({row["parent_id"] for row in parts})
             known = {row["_id"]: row async for row in self.requests.find({"_id": {"$in": parents}})}
-            return _inherited(known, parts, self._clock())
+            return _inherited(known, parts, self._clock(), days)
 
         await self._settle(own)
         if families:
             await self._settle(inherited)
+        return days
 
     async def _settle(self, due: Callable[[], Awaitable[list[Write]]]) -> None:
         for _ in range(ATTEMPTS):
@@ -377,26 +382,49 @@ def _concerns_parts(event: Received) -> bool:
     return isinstance(event.data, RequestReceived | RequestRegistered) or subject_of(event) != event.data.key
 
 
-def _folded(known: Mapping[str, Document], waiting: Mapping[str, Sequence[Received]], at: datetime) -> list[Write]:
+def _folded(
+    known: Mapping[str, Document], waiting: Mapping[str, Sequence[Received]], at: datetime, days: set[str]
+) -> list[Write]:
     writes: list[Write] = []
     for request_id, events in waiting.items():
         before = known.get(request_id)
         now = fold(before, *events)
-        if now is None or now == before:
+        if now is None:
             continue
-        first = {"_id": request_id, "rev": 1, **now, "written_at": at}
-        writes.append(InsertOne(first) if before is None else _replaced(now, at))
+        stood_in = _stood_in(before, now)
+        days.update(stood_in)
+        if now != before:
+            first = {"_id": request_id, "rev": 1, **now, "days": stood_in, "written_at": at}
+            writes.append(InsertOne(first) if before is None else _replaced(now, stood_in, at))
     return writes
 
 
-def _inherited(parents: Mapping[str, Document], parts: Sequence[Document], at: datetime) -> list[Write]:
-    found = [(part, inherit(part, parents[part["parent_id"]])) for part in parts if part["parent_id"] in parents]
-    return [_replaced(now, at) for part, now in found if now != part]
+def _inherited(parents: Mapping[str, Document], parts: Sequence[Document], at: datetime, days: set[str]) -> list[Write]:
+    writes: list[Write] = []
+    for part in parts:
+        if part["parent_id"] not in parents:
+            continue
+        now = inherit(part, parents[part["parent_id"]])
+        stood_in = _stood_in(part, now)
+        days.update(stood_in)
+        if now != part:
+            writes.append(_replaced(now, stood_in, at))
+    return writes
 
 
-def _replaced(now: Document, at: datetime) -> Write:
+def _stood_in(before: Document | None, now: Document) -> list[str]:
     """
-    Put a document in the place of the one it was made from, if that is still there. When it is written is no fact of
-    the request: whoever shows it live asks by it.
+    The local days under which a registered document was ever kept: a body that comes late moves it to another.
     """
-    return ReplaceOne({"_id": now["_id"], "rev": now["rev"]}, {**now, "rev": now["rev"] + 1, "written_at": at})
+    found = set(before.get("days", ())) if before else set()
+    found.update(document["received_day"] for document in (before, now) if document and document["registered"])
+    return sorted(day for day in found if day)
+
+
+def _replaced(now: Document, days: Sequence[str], at: datetime) -> Write:
+    """
+    Put a document in the place of the one it was made from, if that is still there. When it is written and under which
+    days it stood are no facts of the request: whoever shows it live, or makes figures of a day, asks by them.
+    """
+    changes = {"rev": now["rev"] + 1, "days": list(days), "written_at": at}
+    return ReplaceOne({"_id": now["_id"], "rev": now["rev"]}, {**now, **changes})

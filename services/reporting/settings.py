@@ -2,11 +2,13 @@
 What reporting reads from the environment.
 """
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.common.contracts.clocks import CALENDAR_FILE
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
 from services.common.ui import Links
 from services.reporting.people import Grant
@@ -14,11 +16,13 @@ from services.reporting.people import Grant
 
 class ProjectorSettings(BaseSettings):
     """
-    The projector and the rebuild (``REPORTING_OPS_PORT``).
+    The projector and the rebuild (``REPORTING_OPS_PORT``). ``calendar_file`` has the city's working time, as
+    routing's has.
     """
 
     model_config = SettingsConfigDict(env_prefix="REPORTING_", frozen=True)
     ops_port: int = 8014
+    calendar_file: Path = CALENDAR_FILE
     database: str = "reporting"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)

@@ -18,6 +18,9 @@ Row = dict[str, Any]
 
 MOMENT: Final = pl.Datetime("ms", "UTC")
 WORD: Final = pl.Categorical()
+MEANING: Final = 1
+"""To be raised when a fact of the same name says something else: all sheets are made again."""
+
 SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "request_id": pl.String(),
     "part": pl.Boolean(),  # a sub-request: work of a department, no request of a citizen
@@ -130,6 +133,11 @@ _AS_THEY_ARE: Final = (
     "decided_by", "emergency", "closed", "paused", "escalated", "on_time", "reopened", "bounced", "followers",
     "rating", "respond_by", "resolve_by", "lat", "lon", "told_public",
 )  # fmt: skip
+NEEDED: Final = (
+    "request_id", "registered", "parent_id", "received_at", "first_response_at", "assigned_at", "pauses", "closings",
+    "legal", "messages", "service_code", "told_received", "told_received_reason", "origin", "bodies", *_AS_THEY_ARE,
+)  # fmt: skip
+"""The fields of a document that its facts are made of."""
 
 
 def frame_of(rows: Iterable[Row]) -> pl.DataFrame:

@@ -1,16 +1,196 @@
 """
-The sheets in MongoDB, and which of them are to be made again.
+The sheets in MongoDB, and the marks of those that are to be made again: the only module of figures that speaks MongoDB.
+
+A mark is set after a day's documents were written and taken away only by whoever wrote the sheet of what it found after
+reading that very mark. A sheet is written only over the one that was there before its documents were read. So whatever
+dies, and however many projectors there are, a sheet without a mark says what the documents say.
 """
 
-from services.common.kit.mongo import Client
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.errors import DuplicateKeyError
+
+from services.common.kit.clock import Clock, system_clock
+from services.common.kit.mongo import Client, aggregate, ensure_indexes
+from services.reporting.figures.facts import NEEDED
+from services.reporting.figures.sheets import digest
+from services.reporting.projections import Document, place_of
+from services.reporting.queries import midnight
+
+OVERLAP: Final = timedelta(seconds=60)
+"""How far clocks may differ, and how long a write may take to be seen, before a changed sheet is overlooked."""
+_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_FORM: Final = "sheets"
+_AT_ONCE: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """
+    A day whose sheet is to be made again. ``since``: what was published from then on may be missing in it; None: it
+    misses nothing, but is of another form.
+    """
+
+    day: str
+    token: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """
+    Which content a day's sheet has, without the content.
+    """
+
+    day: str
+    digest: str
+    written_at: datetime
 
 
 class Sheets:
     """
-    One sheet of facts for each local day.
+    One sheet of facts for each local day (``YYYY-MM-DD``).
     """
 
-    def __init__(self, client: Client, database: str) -> None:
+    def __init__(self, client: Client, database: str, clock: Clock = system_clock) -> None:
+        self._clock = clock
         db = client[database]
         self.sheets = db["sheets"]
         self.marks = db["sheet_marks"]
+        self._requests = db["requests"]
+        self._meta = db["meta"]
+
+    async def prepare(self) -> None:
+        """
+        Create the index that is missing.
+        """
+        await ensure_indexes(self.sheets, [IndexModel([("written_at", ASCENDING)])])
+
+    # --- marks ---
+
+    async def mark(self, days: Iterable[str], since: datetime | None) -> None:
+        """
+        Have the sheets of these days made again; ``since`` as in ``Mark``, the earliest that was ever said counts.
+        """
+        earliest: Mapping[str, Any] = {"$min": {"since": since}} if since else {}
+        marks = [UpdateOne({"_id": day}, {"$set": {"token": uuid4().hex}, **earliest}, upsert=True) for day in days]
+        if marks:
+            await self.marks.bulk_write(marks, ordered=False)
+
+    async def unmark(self, mark: Mark) -> None:
+        """
+        Take a mark away, unless the day was marked again since it was read.
+        """
+        await self.marks.delete_one({"_id": mark.day, "token": mark.token})
+
+    async def marked(self) -> list[Mark]:
+        """
+        All marks, the latest day first.
+        """
+        found = [Mark(row["_id"], row["token"], row.get("since")) async for row in self.marks.find()]
+        return sorted(found, key=lambda mark: mark.day, reverse=True)
+
+    async def mark_other_forms(self, form: str) -> int:
+        """
+        Mark every day that has a document, if the sheets are not of this form. Returns how many days were marked.
+
+        The first time there are no sheets: nothing is claimed of a day then. Documents are all read, once.
+        """
+        known = await self._meta.find_one({"_id": _FORM})
+        if known and known["form"] == form:
+            return 0
+        days = await self._days()
+        for day in days:
+            await self.mark([day], None if known else midnight(date.fromisoformat(day)))
+        await self._meta.update_one({"_id": _FORM}, {"$set": {"form": form}}, upsert=True)
+        return len(days)
+
+    async def mark_all(self) -> int:
+        """
+        Mark every day that has a document or a sheet: the documents were all made again. Returns how many.
+        """
+        days = set(await self._days())
+        days.update([row["_id"] async for row in self.sheets.find({}, {"_id": True})])
+        await self.mark(sorted(days), None)
+        return len(days)
+
+    async def _days(self) -> list[str]:
+        found = await aggregate(
+            self._requests, [{"$match": {"registered": True}}, {"$group": {"_id": "$received_day"}}]
+        )
+        return sorted(row["_id"] for row in found if row["_id"])
+
+    # --- the projector: making sheets ---
+
+    async def documents(self, day: str) -> AsyncIterator[Document]:
+        """
+        The registered requests and parts of a day, with what their facts are made of.
+        """
+        first = midnight(date.fromisoformat(day))
+        span = {"$gte": place_of(first), "$lt": place_of(first + timedelta(days=1))}
+        async for row in self._requests.find({"registered": True, "work": span}, dict.fromkeys(NEEDED, True)):
+            yield row
+
+    async def rev(self, day: str) -> int:
+        """
+        How often a day's sheet was written by now.
+        """
+        row = await self.sheets.find_one({"_id": day}, {"rev": True})
+        return int(row["rev"]) if row else 0
+
+    async def write(self, day: str, rev: int, content: bytes, rows: int) -> bool:
+        """
+        Put a sheet in the place of the one that was written ``rev`` times; False if that is not there any more.
+        """
+        sheet = {
+            "_id": day,
+            "rev": rev + 1,
+            "digest": digest(content),
+            "written_at": self._clock(),
+            "rows": rows,
+            "facts": content,
+        }
+        if rev:
+            result = await self.sheets.replace_one({"_id": day, "rev": rev}, sheet)
+            return result.matched_count == 1
+        try:
+            await self.sheets.insert_one(sheet)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    # --- the api: reading them ---
+
+    async def as_of(self) -> datetime | None:
+        """
+        The moment up to which everything published is in the sheets that are read *after* this. None: none is known.
+        """
+        known = await self._meta.find_one({"_id": _FORM})
+        beat = await self._meta.find_one({"_id": "projector"})
+        if known is None or beat is None or beat["as_of"] is None:
+            return None
+        waiting = [mark.since - timedelta(milliseconds=1) for mark in await self.marked() if mark.since]
+        as_of: datetime = min(beat["as_of"], *waiting) if waiting else beat["as_of"]
+        return as_of
+
+    async def written(self, since: datetime | None) -> list[Sheet]:
+        """
+        The sheets that were written since then, and some that were written shortly before; None: all.
+        """
+        span = {"$gte": since - OVERLAP if since else datetime.fromtimestamp(0, UTC), "$lt": _LATEST}
+        rows = self.sheets.find({"written_at": span}, {"digest": True, "written_at": True})
+        return [Sheet(row["_id"], row["digest"], row["written_at"]) async for row in rows]
+
+    async def contents(self, days: Iterable[str]) -> AsyncIterator[tuple[str, str, bytes]]:
+        """
+        Day, digest and content of these days' sheets, as they are by now.
+        """
+        wanted = sorted(days)
+        for start in range(0, len(wanted), _AT_ONCE):
+            async for row in self.sheets.find({"_id": {"$in": wanted[start : start + _AT_ONCE]}}):
+                yield row["_id"], row["digest"], bytes(row["facts"])

@@ -10,6 +10,7 @@ from services.common.contracts.envelope import Received
 from services.common.kit.clock import system_clock
 from services.common.kit.mongo import Client
 from services.common.kit.ops import Health
+from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.projector import Progress, projector
 from services.reporting.repository import Repository
 from tests.unit.reporting.lives import deliver, documents_of, random_lives
@@ -30,11 +31,11 @@ class Mortal(Repository):
 
     dead = False
 
-    async def project(self, events: Sequence[Received]) -> None:
+    async def project(self, events: Sequence[Received]) -> set[str]:
         if not self.dead:
             self.dead = True
             raise Killed
-        await super().project(events)
+        return await super().project(events)
 
 
 @pytest.fixture
@@ -44,10 +45,12 @@ async def repository(client: Client, database: str) -> Mortal:
     return repository
 
 
-async def test_what_was_archived_before_a_kill_is_folded_when_it_comes_again(repository: Mortal) -> None:
+async def test_what_was_archived_before_a_kill_is_folded_when_it_comes_again(
+    repository: Mortal, client: Client, database: str
+) -> None:
     lives = list(random_lives(6, 20))
     batch = [deliver(event) for life in lives for event in life.events]
-    handle = projector(repository, Progress(system_clock, Health(), None))
+    handle = projector(repository, Sheets(client, database), Progress(system_clock, Health(), None))
 
     with pytest.raises(Killed):
         await handle(batch)

@@ -62,6 +62,7 @@ async def documents(repository: Repository) -> dict[str, dict[str, Any]]:
     found = {row.pop("_id"): row async for row in repository.requests.find()}
     for row in found.values():
         row.pop("rev")
+        row.pop("days", None)
         row.pop("written_at", None)
     return found
 

@@ -11,6 +11,7 @@ import pytest
 from services.common.contracts.catalogue import catalogue
 from services.common.kit.clock import FrozenClock
 from services.common.kit.ops import Health
+from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.projector import GROUP, TOPICS, Progress, projector
 from services.reporting.repository import Repository
 from tests.unit.reporting.lives import START, deliver, random_lives
@@ -129,11 +130,20 @@ def test_the_moment_never_goes_back_nor_ahead_of_the_clock(clock: FrozenClock, h
     assert progress.as_of() == START
 
 
-async def test_the_handler_keeps_the_newest_event_of_each_partition(clock: FrozenClock, health: Health) -> None:
+async def test_the_handler_keeps_the_newest_event_of_each_partition_and_marks_days_by_the_oldest(
+    clock: FrozenClock, health: Health
+) -> None:
     class Store:
         async def keep(self, _: object) -> None: ...
 
-        async def project(self, _: object) -> None: ...
+        async def project(self, _: object) -> set[str]:
+            return {"2026-11-02", "2026-11-01"}
+
+    class Marks:
+        marked: tuple[list[str], datetime] | None = None
+
+        async def mark(self, days: list[str], since: datetime) -> None:
+            self.marked = days, since
 
     events = next(iter(random_lives(1, 1))).events
     batch = [replace(deliver(event), topic="t", partition=number % 2) for number, event in enumerate(events)]
@@ -141,6 +151,8 @@ async def test_the_handler_keeps_the_newest_event_of_each_partition(clock: Froze
     progress = Progress(FrozenClock(max(times)), health, None)
     health.details |= {"behind": {"t/0": 1, "t/1": 1}, "lag_asked_at": max(times).timestamp()}
 
-    await projector(cast(Repository, Store()), progress)(batch)
+    marks = Marks()
+    await projector(cast(Repository, Store()), cast(Sheets, marks), progress)(batch)
 
     assert progress.as_of() == min(max(times[0::2]), max(times[1::2]))
+    assert marks.marked == (["2026-11-01", "2026-11-02"], min(times))

@@ -1,0 +1,102 @@
+"""
+The making of sheets: what is marked is made from the documents of its day, beside the projector.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from time import monotonic
+from typing import Final
+
+import polars as pl
+
+from services.common.contracts.clocks import Calendar
+from services.common.kit.logs import logger
+from services.common.kit.mongo import UNAVAILABLE
+from services.reporting.figures.facts import Row, fact_of, frame_of
+from services.reporting.figures.sheets import encode
+from services.reporting.figures.sheets_repository import Mark, Sheets
+from services.reporting.projections import Document
+
+log = logger(__name__)
+
+SHORTEST_REST: Final = 0.25
+IN_A_ROUND: Final = 8
+_AT_ONCE: Final = 500
+
+
+class CannotMake(Exception):
+    """
+    A document of a day gives no facts: our mistake, that a new version may mend.
+    """
+
+
+async def make(sheets: Sheets, calendar: Calendar, mark: Mark) -> bool:
+    """
+    Write a marked day's sheet and take the mark away. False if somebody else wrote that sheet meanwhile: the mark
+    stays, and the day comes again. Raises ``CannotMake``.
+    """
+    rev = await sheets.rev(mark.day)
+    rows: list[Row] = []
+    async for documents in _pieces(sheets.documents(mark.day)):
+        rows += await asyncio.to_thread(_facts, documents, calendar)
+    content = await asyncio.to_thread(_sheet, rows)
+    if not await sheets.write(mark.day, rev, content, len(rows)):
+        return False
+    await sheets.unmark(mark)
+    return True
+
+
+async def make_all(sheets: Sheets, calendar: Calendar) -> None:
+    """
+    Make whatever is marked, without rest, until nothing is.
+    """
+    while marks := await sheets.marked():
+        for mark in marks:
+            await make(sheets, calendar, mark)
+
+
+async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
+    """
+    Make what is marked, the latest days first, for ever. Rests twice as long as it worked, so that a day of many
+    thousand requests is made less often. A database that is away is waited for; a day that cannot be made keeps its
+    mark, and ``as_of`` stands still; it is tried again when it is marked again.
+    """
+    broken: set[str] = set()
+    while True:
+        began = monotonic()
+        try:
+            marks = [mark for mark in await sheets.marked() if mark.token not in broken]
+            for mark in marks[:IN_A_ROUND]:
+                try:
+                    await make(sheets, calendar, mark)
+                except CannotMake as error:
+                    broken.add(mark.token)
+                    log.error("a sheet cannot be made", day=mark.day, error=type(error.__cause__).__name__)
+        except UNAVAILABLE as error:
+            log.warning("no sheets", error=type(error).__name__)
+        await asyncio.sleep(max(SHORTEST_REST, 2 * (monotonic() - began)))
+
+
+async def _pieces(documents: AsyncIterator[Document]) -> AsyncIterator[list[Document]]:
+    piece: list[Document] = []
+    async for document in documents:
+        piece.append(document)
+        if len(piece) == _AT_ONCE:
+            yield piece
+            piece = []
+    yield piece
+
+
+def _facts(documents: Sequence[Document], calendar: Calendar) -> list[Row]:
+    try:
+        found = [fact_of(document, calendar) for document in documents]
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        raise CannotMake from error
+    return [row for row in found if row is not None]
+
+
+def _sheet(rows: Sequence[Row]) -> bytes:
+    try:
+        return encode(frame_of(rows))
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise CannotMake from error
