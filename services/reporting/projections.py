@@ -49,6 +49,8 @@ from services.common.contracts.vocabulary import (
     Priority,
     Status,
 )
+from services.reporting.history import life
+from services.reporting.history.model import HistoricRequest
 
 Document = dict[str, Any]
 
@@ -125,7 +127,7 @@ def subject_of(event: Received) -> str:
     The request or sub-request that an event of our topics is about. (Its key is the family's.)
     """
     data = event.data
-    return data.request_id if isinstance(data, Lifecycle | Notification) else data.key
+    return data.request_id if isinstance(data, Lifecycle | Notification | HistoricRequest) else data.key
 
 
 def body_of(document: Document) -> Document:
@@ -167,6 +169,9 @@ def _absorb(facts: Document, event: Received) -> bool:
     if isinstance(data, RequestReceived):
         _set(facts["bodies"], safe_key(meta.id), _body(meta.id, data))
         return True
+    if isinstance(data, HistoricRequest):
+        _remember(facts, meta.id, data)
+        return True
     if isinstance(data, FeedbackSubmitted):
         if data.rating is not None:
             _set(facts["feedback"], str(data.closing_seq), _opinion(meta.id, data))
@@ -188,6 +193,15 @@ def _absorb(facts: Document, event: Received) -> bool:
             facts["origin"] = min(origin, facts["origin"] or origin)
         return True
     return False
+
+
+def _remember(facts: Document, event_id: str, data: HistoricRequest) -> None:
+    _set(facts["bodies"], event_id, life.body(event_id, data))
+    for step in life.steps(data):
+        _set(facts["history"], str(step["seq"]), step)
+    if data.rating is not None:
+        _set(facts["feedback"], "1", {"id": event_id, "at": data.closed_at, "rating": data.rating, "comment": None})
+    facts["origin"] = event_id
 
 
 def _set(slots: dict[str, Document], key: str, entry: Document) -> None:
@@ -325,7 +339,8 @@ def derive(facts: Mapping[str, Any]) -> Document:
     Only what is ``registered`` counts anywhere. The body is the one that the registration names; until that body is
     here, the registration's time stands in for ``received_at``. A turn of a need that comes again began when its part
     was registered, weeks after the citizen asked. ``on_time`` is about the last closing, ``closings`` about each: a
-    request that was reopened has the first one there, with the due time that held then.
+    request that was reopened has the first one there, with the due time that held then. A step with an ``on_time`` of
+    its own is one of history: its source's judgement stands, of an open request too.
 
     ``place`` and ``closed_day`` are where requests stand among all, so a part has none; ``work`` is where each stands.
     ``visited_by`` is the department that has it open; what was split is visited in its parts.
@@ -391,7 +406,7 @@ def derive(facts: Mapping[str, Any]) -> Document:
         "closed_day": local_day(closed_at) if is_request else None,
         "closed_hour": local_hour(closed_at) if is_request else None,
         "hours_to_close": _hours(received_at, closed_at),
-        "on_time": closings[-1]["on_time"] if closed else None,
+        "on_time": closings[-1]["on_time"] if closed else last.get("on_time"),
         "closings": closings,
         "outcome": _latest(stretch, "outcome") if closed else None,
         "public_text": _latest(stretch, "public_text"),
@@ -529,7 +544,7 @@ def _closings(entries: list[Document]) -> list[Document]:
                     "status": entry["status"],
                     "outcome": entry.get("outcome"),
                     "resolve_by": resolve_by,
-                    "on_time": judged_at <= resolve_by if resolve_by else None,
+                    "on_time": entry.get("on_time", judged_at <= resolve_by if resolve_by else None),
                 }
             )
         before = closed
