@@ -170,10 +170,15 @@ class Notifier:
             return telling
 
         planned = {key: absorb(telling) for key, telling in before.items()}
+
+        def plan(telling: Telling) -> Telling:
+            as_read = telling is before[telling.request_id]
+            return planned[telling.request_id] if as_read else absorb(telling)
+
         due = [key for key, one in planned.items() if one is not before[key] and one.due(now) and gathering.apart(one)]
         async with self._seats.soon(len(due), SEAT_SECONDS) as seats:
             at_once = {key: planned[key] for key in due[: seats.taken]}
-            written, hands = await self._write(before, absorb, at_once, contacts, now)
+            written, hands = await self._write(before, plan, at_once, contacts, now)
             self._depart(hands, seats)
         if any(telling.due(now) for telling in written.values()):
             self._due.ring()

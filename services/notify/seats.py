@@ -83,7 +83,7 @@ class Seats:
             self._free += seats
             self._freed.set()
 
-    def fly(self, flight: Callable[[], Awaitable[None]], taken: Taken, messages: int) -> None:
+    def fly(self, flight: Callable[[], Awaitable[object]], taken: Taken, messages: int) -> None:
         """
         Let so many messages be on their way; they keep their seats until they are through.
         """
