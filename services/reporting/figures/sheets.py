@@ -10,13 +10,11 @@ import io
 import zlib
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Final
 
 import polars as pl
+from polars import selectors
 
-from services.reporting.figures.facts import MEANING, SCHEMA, WORD
-
-_TEXTS: Final = pl.Schema({name: pl.String() for name, kind in SCHEMA.items() if kind == WORD})
+from services.reporting.figures.facts import MEANING, SCHEMA
 
 
 def encode(frame: pl.DataFrame) -> bytes:
@@ -24,7 +22,7 @@ def encode(frame: pl.DataFrame) -> bytes:
     A frame of ``SCHEMA`` as bytes.
     """
     stream = io.BytesIO()
-    frame.cast(_TEXTS).write_ipc_stream(stream, compression="uncompressed")
+    frame.cast({selectors.categorical(): pl.String()}).write_ipc_stream(stream, compression="uncompressed")
     return zlib.compress(stream.getvalue())
 
 

@@ -41,9 +41,12 @@ class Snapshot:
     The sheets of the database, read again where they changed.
     """
 
-    def __init__(self, sheets: Sheets, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, sheets: Sheets, clock: Clock = system_clock, look_every_seconds: float = LOOK_EVERY_SECONDS
+    ) -> None:
         self._sheets = sheets
         self._clock = clock
+        self._look_every_seconds = look_every_seconds
         self._months: dict[str, pl.DataFrame] = {}
         self._digests: dict[str, str] = {}
         self._newest: datetime | None = None
@@ -53,10 +56,11 @@ class Snapshot:
 
     async def current(self) -> Figures:
         """
-        The facts as they are now, at most half a second old; whoever asks during a look waits for its end. Raises
+        The facts as they are now, at most half a second (``look_every_seconds``) old; whoever asks during a look waits for its end. Raises
         ``kit.mongo.UNAVAILABLE`` as they come.
         """
-        if self._look is None and (self._looked_at is None or monotonic() - self._looked_at >= LOOK_EVERY_SECONDS):
+        looked_at = self._looked_at
+        if self._look is None and (looked_at is None or monotonic() - looked_at >= self._look_every_seconds):
             self._look = asyncio.create_task(self._read())
         if self._look is not None:
             await asyncio.shield(self._look)
