@@ -1,5 +1,5 @@
 """
-``python -m services.reporting projector | api | rebuild | users …``
+``python -m services.reporting projector | api | rebuild | users … | import …``
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from services.common.kit.mongo import connect
 from services.common.kit.worker import run_worker
 from services.reporting import users_cli
 from services.reporting.api import create_app
+from services.reporting.history import import_cli
 from services.reporting.projector import worker
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings, ProjectorSettings
@@ -63,6 +64,8 @@ def main(arguments: list[str]) -> int:
             asyncio.run(rebuild())
         case ["users", *words]:
             return users_cli.main(words)
+        case ["import", *words]:
+            return import_cli.main(words)
         case _:
             print(__doc__, file=sys.stderr)
             return 2
