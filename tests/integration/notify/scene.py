@@ -2,7 +2,7 @@
 A notifier with all its parts at hand, on the real database, for notify's tests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
 from services.common.contracts.envelope import Record, decode
@@ -71,16 +71,21 @@ class AskedProvider(Provider):
 
 class LosingPublisher(FakePublisher):
     """
-    Kafka takes the records but the answer is lost, as often as ``lose`` says.
+    Kafka takes the records but the answer is lost, as often as ``lose`` says. ``meanwhile`` is done once before it is
+    given.
     """
 
     lose = 0
+    meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def publish(self, records: Record | Sequence[Record]) -> None:
         """
         Keep the records; then maybe raise.
         """
         await super().publish(records)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
         if self.lose:
             self.lose -= 1
             raise PublishFailed("the answer was lost")
