@@ -179,15 +179,21 @@ def _search(q: str) -> Match:
         return {"_id": parse_any_id(q)}
     except IllFormedId:
         pass
-    wanted = fold(q)
-    services = [
-        code for code, service in catalogue().services.items() if wanted in fold(f"{code} {service.tr} {service.en}")
-    ]
-    ways: list[Match] = [{"service_code": {"$in": services}}]
+    ways: list[Match] = [{"service_code": {"$in": services_named(q)}}]
     number = q.upper().replace("-", "").replace(" ", "")
     if number and set(number) <= set(ALPHABET):
         ways.append({"_id": {"$regex": f"^{re.escape(number)}"}})
     return {"$or": ways}
+
+
+def services_named(words: str) -> list[str]:
+    """
+    The codes of the services whose code or name has these words in it, with or without Turkish letters.
+    """
+    wanted = fold(words)
+    return [
+        code for code, service in catalogue().services.items() if wanted in fold(f"{code} {service.tr} {service.en}")
+    ]
 
 
 def _sum(condition: object) -> Match:
@@ -389,6 +395,7 @@ __all__ = (
     "match",
     "midnight",
     "order_of",
+    "services_named",
     "summary_pipeline",
     "summary_row",
     "visit_match",
