@@ -1,0 +1,308 @@
+"""
+Sheets on a server that speaks MongoDB's protocol: whatever dies and whoever works at once, they say what the events do.
+"""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from services.common.contracts.clocks import load_calendar
+from services.common.contracts.envelope import Received
+from services.common.kit.clock import FrozenClock, system_clock
+from services.common.kit.mongo import Client, connect
+from services.common.kit.ops import Health
+from services.common.kit.settings import MongoSettings
+from services.reporting.figures.facts import Row, fact_of, frame_of
+from services.reporting.figures.making import keep_made, make, make_all
+from services.reporting.figures.sheets import decode
+from services.reporting.figures.sheets_repository import Sheets
+from services.reporting.figures.snapshot import COLUMNS, Snapshot
+from services.reporting.projections import Document
+from services.reporting.projector import Progress, projector
+from services.reporting.repository import Repository
+from tests.unit.reporting.lives import START, Life, deliver, documents_of, random_lives
+
+pytestmark = pytest.mark.integration
+
+CALENDAR = load_calendar()
+DAY = timedelta(days=1)
+
+
+class Desk:
+    """
+    A projector's database, and what it does.
+    """
+
+    def __init__(self, client: Client, database: str) -> None:
+        self.repository = Repository(client, database)
+        self.sheets = Sheets(client, database)
+        self.handle = projector(self.repository, self.sheets, Progress(system_clock, Health(), None))
+
+    async def prepare(self) -> None:
+        await self.repository.prepare()
+        await self.sheets.prepare()
+        await self.sheets.mark_other_forms("form")
+
+    async def take(self, events: Sequence[Received]) -> None:
+        await self.handle([deliver(event) for event in events])
+
+    async def die_before_the_mark(self, events: Sequence[Received]) -> None:
+        await self.repository.keep([deliver(event) for event in events])
+        await self.repository.project(events)
+
+    async def frames(self) -> dict[str, pl.DataFrame]:
+        days = [row["_id"] async for row in self.sheets.sheets.find({}, {"_id": True})]
+        return {day: decode(content) async for day, _, content in self.sheets.contents(days)}
+
+    async def compare(self, events: Iterable[Received]) -> None:
+        """
+        All sheets are what a naive recomputation gives; a day that is left by all is empty.
+        """
+        expected, found = naive(events), await self.frames()
+        assert expected.keys() <= found.keys()
+        for day, frame in found.items():
+            assert_frame_equal(frame, frame_of(expected.get(day, [])))
+
+
+def naive(events: Iterable[Received]) -> dict[str, list[Row]]:
+    by_day: dict[str, list[Row]] = defaultdict(list)
+    for document in documents_of(events).values():
+        if row := fact_of(document, CALENDAR):
+            by_day[str(row["day"])].append(row)
+    return by_day
+
+
+@pytest.fixture
+async def desk(client: Client, database: str) -> Desk:
+    desk = Desk(client, database)
+    await desk.prepare()
+    return desk
+
+
+def at_night(number: int) -> Life:
+    """
+    Registered on the day after the citizen wrote (in Istanbul), and its body is not the first event.
+    """
+    life = Life(number, at=datetime(2026, 11, 3, 20, 59, 30, tzinfo=UTC)).receive().register().assign()
+    assert {str(row["day"]) for rows in naive(life.events).values() for row in rows} == {"2026-11-03"}
+    assert {str(row["day"]) for rows in naive(life.events[1:]).values() for row in rows} == {"2026-11-04"}
+    return life
+
+
+async def test_a_request_moves_to_another_day_when_its_body_comes_late(desk: Desk) -> None:
+    body, *others = at_night(1).events
+    await desk.take(others)
+    await make_all(desk.sheets, CALENDAR)
+    assert (await desk.frames())["2026-11-04"].height == 1
+
+    await desk.take([body])
+    await make_all(desk.sheets, CALENDAR)
+
+    frames = await desk.frames()
+    assert (frames["2026-11-03"].height, frames["2026-11-04"].height) == (1, 0)
+
+
+async def test_a_projector_that_dies_before_the_mark_marks_both_days_when_the_events_come_again(desk: Desk) -> None:
+    body, *others = at_night(2).events
+    await desk.take(others)
+    await make_all(desk.sheets, CALENDAR)
+
+    await desk.die_before_the_mark([body])
+    await desk.take([body])
+    await make_all(desk.sheets, CALENDAR)
+
+    await desk.compare([body, *others])
+
+
+async def test_what_changes_while_a_sheet_is_made_leaves_the_mark(desk: Desk) -> None:
+    life = Life(3).receive().register().assign()
+    await desk.take(life.events)
+    (mark,) = await desk.sheets.marked()
+    before = len(life.events)
+    await desk.take(life.close().events[before:])
+
+    assert await make(desk.sheets, CALENDAR, mark)
+    (left,) = await desk.sheets.marked()
+    assert left.token != mark.token
+    await make_all(desk.sheets, CALENDAR)
+
+    await desk.compare(life.events)
+
+
+async def test_a_sheet_of_what_was_read_earlier_never_replaces_a_newer_one(
+    desk: Desk, client: Client, database: str
+) -> None:
+    life = Life(4).receive().register().assign()
+    await desk.take(life.events)
+    (mark,) = await desk.sheets.marked()
+
+    class Slow(Sheets):
+        async def write(self, day: str, rev: int, content: bytes, rows: int) -> bool:
+            before = len(life.events)
+            await desk.take(life.close().events[before:])
+            await make_all(desk.sheets, CALENDAR)
+            return await super().write(day, rev, content, rows)
+
+    slow = Slow(client, database)
+
+    assert not await make(slow, CALENDAR, mark)
+    assert await desk.sheets.marked() == []
+    await desk.compare(life.events)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_in_any_order_and_with_any_deaths_the_sheets_are_those_of_a_naive_recomputation(
+    mongo_uri: str, seed: int
+) -> None:
+    async def live() -> None:
+        client = connect(MongoSettings(uri=mongo_uri))
+        database = f"test_sheets_{uuid4().hex[:12]}"
+        desks = Desk(client, database), Desk(client, database)
+        try:
+            await desks[0].prepare()
+            await _any_order(desks, random.Random(seed))
+        finally:
+            await client.drop_database(database)
+            client.close()
+
+    asyncio.run(live())
+
+
+async def _any_order(desks: tuple[Desk, Desk], draw: random.Random) -> None:
+    events = [event for life in random_lives(draw.randrange(2**32), 12, days=4) for event in life.events]
+    waiting = [*events, *draw.sample(events, len(events) // 3)]
+    draw.shuffle(waiting)
+    while waiting:
+        size = draw.randrange(1, 30)
+        batch, waiting = waiting[:size], waiting[size:]
+        match draw.randrange(5):
+            case 0:
+                await desks[0].die_before_the_mark(batch)
+                waiting += batch
+            case 1:
+                half = len(batch) // 2
+                await asyncio.gather(
+                    *(desk.take(part) for desk, part in zip(desks, (batch[:half], batch[half:]), strict=True) if part)
+                )
+            case 2:
+                await asyncio.gather(desks[1].take(batch), *(make_all(desk.sheets, CALENDAR) for desk in desks))
+            case _:
+                await desks[0].take(batch)
+                for mark in (await desks[0].sheets.marked())[: draw.randrange(3)]:
+                    await make(desks[0].sheets, CALENDAR, mark)
+    await asyncio.gather(*(make_all(desk.sheets, CALENDAR) for desk in desks))
+    await desks[0].compare(events)
+
+
+async def test_the_moment_that_a_snapshot_claims_is_one_whose_events_are_all_in_it(desk: Desk) -> None:
+    events = sorted((event for life in random_lives(21, 14, days=5) for event in life.events), key=_time)
+    snapshot = Snapshot(desk.sheets, look_every_seconds=0)
+    draw = random.Random(21)
+    claimed = []
+    for start in range(0, len(events), 9):
+        batch = events[start : start + 9]
+        await desk.take(batch)
+        await desk.repository.beat(batch[-1].meta.time, batch[-1].meta.time, 0)
+        for mark in (await desk.sheets.marked())[: draw.randrange(9)]:
+            await make(desk.sheets, CALENDAR, mark)
+
+        figures = await snapshot.current()
+
+        if figures.as_of is None:
+            continue
+        claimed.append(figures.as_of)
+        assert figures.as_of <= batch[-1].meta.time
+        later = {event.data.key for event in events if event.meta.time > figures.as_of}
+        over = [event for event in events if event.data.key not in later]
+        expected = frame_of(row for rows in naive(over).values() for row in rows).select(COLUMNS)
+        assert expected.join(figures.frame, on=COLUMNS, nulls_equal=True, how="anti").is_empty()
+    assert claimed == sorted(claimed)
+    assert len(set(claimed)) > 5
+
+    await make_all(desk.sheets, CALENDAR)
+    figures = await snapshot.current()
+    assert figures.as_of == _millis(events[-1].meta.time)
+    assert figures.frame.height == sum(len(rows) for rows in naive(events).values())
+
+
+def _millis(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _time(event: Received) -> datetime:
+    return event.meta.time
+
+
+async def test_nothing_is_claimed_of_days_that_had_no_sheet_before_this_code(client: Client, database: str) -> None:
+    desk = Desk(client, database)
+    await desk.repository.prepare()
+    lives = [Life(n, at=START + n * DAY).receive().register().assign() for n in range(3)]
+    await desk.repository.project([event for life in lives for event in life.events])
+    await desk.repository.beat(START + 9 * DAY, START + 9 * DAY, 0)
+    snapshot = Snapshot(desk.sheets, look_every_seconds=0)
+    assert (await snapshot.current()).as_of is None
+
+    await desk.prepare()
+    figures = await snapshot.current()
+    assert figures.frame.is_empty()
+    assert figures.as_of is not None
+    assert figures.as_of < START
+
+    await make_all(desk.sheets, CALENDAR)
+    figures = await snapshot.current()
+    assert (figures.frame.height, figures.as_of) == (3, START + 9 * DAY)
+
+
+async def test_sheets_of_another_form_are_made_again_once_and_the_moment_stands_meanwhile(desk: Desk) -> None:
+    life = Life(5).receive().register().assign()
+    await desk.take(life.events)
+    await make_all(desk.sheets, CALENDAR)
+    await desk.repository.beat(START, START, 0)
+
+    assert await desk.sheets.mark_other_forms("another") == 1
+    assert await desk.sheets.mark_other_forms("another") == 0
+
+    (mark,) = await desk.sheets.marked()
+    assert mark.since is None
+    assert await desk.sheets.as_of() == START
+
+
+async def test_a_day_whose_documents_give_no_facts_stays_marked_and_holds_nobody_up(desk: Desk) -> None:
+    good, bad = Life(6, at=START).receive().register(), Life(7, at=START + DAY).receive().register()
+    await desk.take([*good.events, *bad.events])
+    broken: Document = {"closings": "?"}
+    await desk.repository.requests.update_one({"_id": bad.request_id}, {"$set": broken})
+
+    async def until_one_is_left() -> None:
+        while len(await desk.sheets.marked()) > 1:  # noqa: ASYNC110 - the loop has no event to wait for
+            await asyncio.sleep(0.05)
+
+    loop = asyncio.create_task(keep_made(desk.sheets, CALENDAR))
+    await asyncio.wait_for(until_one_is_left(), 20)
+    assert not loop.done()
+    loop.cancel()
+
+    assert [mark.day for mark in await desk.sheets.marked()] == ["2026-11-03"]
+    assert list(await desk.frames()) == ["2026-11-02"]
+
+
+async def test_a_clock_that_is_slow_hides_no_sheet(client: Client, database: str, desk: Desk) -> None:
+    slow = Sheets(client, database, FrozenClock(START - timedelta(seconds=30)))
+    quick = Sheets(client, database, FrozenClock(START))
+    snapshot = Snapshot(desk.sheets, look_every_seconds=0)
+    for sheets, life in ((quick, Life(8)), (slow, Life(9, at=START + DAY))):
+        await desk.take(life.receive().register().events)
+        await make_all(sheets, CALENDAR)
+        await snapshot.current()
+
+    assert (await snapshot.current()).frame.height == 2
