@@ -21,6 +21,7 @@ from services.common.kit.clock import Clock, system_clock
 from services.common.kit.errors import Retryable
 from services.common.kit.mongo import Client, aggregate, ensure_indexes, only_duplicates
 from services.common.kit.worker import Delivery
+from services.reporting.history.model import HISTORY, restored
 from services.reporting.projections import Document, fold, inherit, of_a_department, subject_of, tells_something
 from services.reporting.public.shown import PublicFilter, public_match, step_of_row, steps_pipeline
 from services.reporting.queries import (
@@ -372,6 +373,8 @@ _OF_THE_BODY: Final = dict.fromkeys(("text", "kind", "channel", "location", "att
 
 
 def _restored(row: Mapping[str, Any]) -> Received:
+    if row["topic"] == HISTORY:
+        return restored(row["value"])
     headers = [(name, text.encode()) for name, text in row["headers"]]
     return decode(row["topic"], row["request_id"].encode(), row["value"].encode(), headers)
 
