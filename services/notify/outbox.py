@@ -5,6 +5,7 @@ What was just written is handed over as it was written; a look into the database
 moment, and what a process that died left behind.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -25,6 +26,7 @@ from services.notify.repository import NotifyRepository
 
 log = logger(__name__)
 LIMIT: Final = 200
+GATHER_SECONDS: Final = 0.1  # between two rounds: many are forgotten in one statement, and that is what costs
 LEFT_FOR: Final = timedelta(seconds=1)  # what whoever wrote it has not published by then, it was left behind
 MOST_HANDED_OVER: Final = 2_000  # tellings; more lie in the database until there is room
 
@@ -69,6 +71,7 @@ class Outbox:
         while True:
             if self._written:
                 await persistently(self._publish_written)
+                await asyncio.sleep(GATHER_SECONDS)
             if monotonic() >= look_at and not await persistently(self._publish_found):
                 look_at = monotonic() + IDLE_SECONDS
             if not self._written:

@@ -20,12 +20,13 @@ from datetime import time as time_of_day
 from typing import Any, Final
 
 from aiohttp import web
+from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
 from deploy.stack.stack import Stack
 from services.common.contracts.envelope import Record, encode
 from services.common.contracts.ids import derived_id, random_request_id
-from services.common.contracts.topics import CONTACTS, LIFECYCLE, NOTIFICATIONS
+from services.common.contracts.topics import CONTACTS, LIFECYCLE
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit.mongo import connect
 from services.common.kit.publisher import KafkaPublisher
@@ -73,21 +74,20 @@ class FiveMilliseconds:
         """
 
 
-class AllAtOnce:
+class AsTheWorker:
     """
     Kafka as the worker has it: many records under way, back when all are acknowledged.
     """
 
-    def __init__(self, kafka: KafkaPublisher) -> None:
-        self._kafka = kafka
-        self.published = 0
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
 
     async def publish(self, records: Sequence[Record], /) -> None:
         """
         Publish them.
         """
-        await asyncio.gather(*(self._kafka.publish(record) for record in records))
-        self.published += len(records)
+        under_way = [await self._producer.send(r.topic, r.value, r.key, headers=list(r.headers)) for r in records]
+        await asyncio.gather(*under_way)
 
 
 def life(number: int) -> tuple[Any, Any]:
@@ -100,15 +100,16 @@ def life(number: int) -> tuple[Any, Any]:
     return lives.contact(**who), lives.closed(request_id=request_id, contact_id=contact_id, occurred_at=now)
 
 
-async def through_the_ledger(stack: Stack, messages: int) -> float:
+async def through_the_ledger(stack: Stack, messages: int) -> tuple[float, float]:
     """
-    Messages a second, from the first record handled until the last outcome is on Kafka.
+    Messages a second, from the first record handled until the last outcome is on Kafka and forgotten here; and how
+    many milliseconds of this process's own work each of them was.
     """
     settings = NotifySettings(quiet_from=MIDNIGHT, quiet_until=MIDNIGHT)
     client = connect(MongoSettings(uri=stack.env["MONGODB_URI"]))
-    kafka = KafkaPublisher(KafkaSettings(bootstrap_servers=stack.env["KAFKA_BOOTSTRAP_SERVERS"]))
-    await kafka.start((NOTIFICATIONS.name,))
-    out, provider, repository = AllAtOnce(kafka), FiveMilliseconds(), NotifyRepository(client, "bench")
+    kafka = AIOKafkaProducer(bootstrap_servers=stack.env["KAFKA_BOOTSTRAP_SERVERS"], acks="all")
+    await kafka.start()
+    out, provider, repository = AsTheWorker(kafka), FiveMilliseconds(), NotifyRepository(client, "bench")
     await repository.prepare()
     notifier = Notifier(
         repository,
@@ -124,14 +125,17 @@ async def through_the_ledger(stack: Stack, messages: int) -> float:
     records = [lives.delivery(event) for number in range(messages) for event in life(number)]
     try:
         async with background(notifier.deliver, notifier.outbox.run):
-            began = time.perf_counter()
+            await asyncio.sleep(0)  # they have begun
+            began, worked = time.perf_counter(), time.process_time()
             for start in range(0, len(records), BATCH):
                 await notifier.handle(records[start : start + BATCH])
-            while provider.taken < messages or out.published < messages:  # noqa: ASYNC110 - the end is a number
-                await asyncio.sleep(0.01)
-            return messages / (time.perf_counter() - began)
+            ever = datetime.max.replace(tzinfo=UTC)
+            while provider.taken < messages or await repository.unpublished(ever, 1):  # noqa: ASYNC110 - it lies there
+                await asyncio.sleep(0.05)
+            worked = time.process_time() - worked
+            return messages / (time.perf_counter() - began), worked / messages * 1000
     finally:
-        await kafka.close()
+        await kafka.stop()
         client.close()
 
 
@@ -209,12 +213,14 @@ def main() -> int:
         with own_stack("notify-outbox", console, services=("notify",)) as stack:
             took = asyncio.run(to_the_door(stack, meta, args.events))
             stack.stop("notify")
-            speed = asyncio.run(through_the_ledger(stack, args.messages))
+            speed, work = asyncio.run(through_the_ledger(stack, args.messages))
     p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
     load = os.getloadavg()[0]
     console.print(f"event to provider at {RATE}/s: p50 {p50:.0f} ms, p99 {p99:.0f} ms, worst {took[-1]:.0f} ms")
     console.print(f"through plan, ledger, a provider of 5 ms and Kafka: {speed:.0f} messages/s of {args.messages}")
-    console.print(f"database: a stand-in for MongoDB; Kafka: {stack.config.kind}; load of the machine {load:.1f}")
+    console.print(f"own work: {work:.2f} ms of processor a message")
+    database = f"{stack.config.database}, a stand-in for MongoDB"
+    console.print(f"database: {database}; Kafka: {stack.config.kind}; load of the machine {load:.1f}")
     return int(speed < GOAL_A_SECOND or p99 > GOAL_P99_MS)
 
 
