@@ -29,7 +29,9 @@ def test_the_compiled_server_is_taken_where_it_is_asked_for_and_built(built: Pat
 
 @pytest.mark.usefixtures("built")
 def test_a_server_that_is_not_built_is_refused_with_the_command_that_builds_it() -> None:
-    with pytest.raises(StackError, match=r"not built here.*cargo install secantus-mdb@\S+ --locked --root \S+"):
+    with pytest.raises(
+        StackError, match=r"not built here.*cargo install secantus-mdb@\S+ --ignore-rust-version --root \S+"
+    ):
         mongo.choose("secantusd-rs", "jvm")
 
 
