@@ -82,6 +82,10 @@ coverage: install ## the same with coverage in the tests' own processes; slower
 bench-desk: up ## how long a suggestion takes at the operator's desk, in Chromium; the limit is 150 ms
 	@$(PY) -m tests.bench.desk_suggest --run-dir "$${RUN_DIR:-.run}"
 
+.PHONY: secantusd-rs
+secantusd-rs: ## build the faster local database once, about 15 minutes (Rust, CMake); MONGO=secantusd-rs then uses it
+	@cargo install secantus-mdb@0.5.3-beta.196 --ignore-rust-version --root .cache/secantus-mdb-0.5.3-beta.196
+
 .PHONY: bench-notify
 bench-notify: install ## how fast messages go through ledger and outbox, and how soon a provider is called
 	@$(PY) -m tests.bench.notify_outbox
