@@ -1,12 +1,10 @@
 """
-The HTTP side of reporting: one request, lists of requests, visit lists, figures. It reads only.
+The HTTP side of reporting: one request, lists of requests, visit lists. It reads only. (Figures: ``figures.api``.)
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,19 +15,20 @@ from services.common.contracts.ids import IllFormedId, parse_any_id
 from services.common.kit.auth import Caller, KeyVerifier
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.guard import DOCUMENTED, Callers, install_guard, scoped
-from services.common.kit.http import FieldError, Problem, install, problems
+from services.common.kit.http import Problem, install, problems
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.common.kit.people import Tokens
 from services.common.ui import install_pages
 from services.reporting import people_pages, sign_in, views, visits
+from services.reporting.asked import filter_of, wrong
 from services.reporting.cursors import BadCursor
+from services.reporting.figures import api as figures
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.figures.snapshot import Snapshot
 from services.reporting.inbox import pages as inbox
 from services.reporting.inbox.room import FORM_LIMIT, room_of
 from services.reporting.lists import page_of
 from services.reporting.public import api as public
-from services.reporting.queries import Filter, TooManyBuckets
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings
 from services.reporting.staff import guard_of, prepare, staff_of
@@ -70,6 +69,7 @@ def create_app(
 
     app = FastAPI(title="İLKİM reporting", version="1", lifespan=lifespan)
     app.include_router(router)
+    app.include_router(figures.router)
     for pages in (sign_in.router, sign_in.pages_router, people_pages.router, inbox.router):
         app.include_router(pages)
     app.include_router(public.router)
@@ -102,23 +102,11 @@ Reader = Annotated[Caller, Depends(scoped("reports:read"))]
 Visitor = Annotated[Caller, Depends(scoped("visits:read"))]
 Store = Annotated[Repository, Depends(_repository)]
 ListQuery = Annotated[views.ListParameters, Query()]
-ReportQuery = Annotated[views.ReportParameters, Query()]
 TextReader = Annotated[Caller, Depends(scoped("texts:read"))]
 SimilarQuery = Annotated[views.SimilarParameters, Query()]
 VisitQuery = Annotated[visits.VisitParameters, Query()]
 
 router = APIRouter(prefix="/v1", responses=problems(401, 403, 422, 503), dependencies=DOCUMENTED)
-
-
-def _wrong(field: str, message: str) -> Problem:
-    return Problem(422, "Some fields are not as they should be.", errors=[FieldError(field=field, message=message)])
-
-
-def _filter(parameters: views.Parameters, caller: Caller) -> Filter:
-    filters = replace(parameters.filter(), within=caller.limited_to)
-    if filters.first_day and filters.last_day and filters.first_day > filters.last_day:
-        raise _wrong("to", "lies before from")
-    return filters
 
 
 @router.get("/requests/{request_id}", response_model=views.RequestDetail, responses=problems(404), tags=["requests"])
@@ -130,7 +118,7 @@ async def get_request(request: Request, request_id: str, caller: Reader, store: 
     try:
         canonical = parse_any_id(request_id)
     except IllFormedId as reason:
-        raise _wrong("request_id", str(reason)) from None
+        raise wrong(("request_id", str(reason))) from None
     document = await store.request(canonical)
     if document is None or not caller.sees(document["department"]):
         raise Problem(404, "No request has this number.")
@@ -144,11 +132,11 @@ async def list_requests(request: Request, caller: Reader, store: Store, paramete
     Requests that fit the filter, newest first. Follow ``next_cursor``; what comes in meanwhile shifts nothing.
     """
     secret, now = request.app.state.settings.cursor_secret.get_secret_value().encode(), request.app.state.clock()
-    filters = _filter(parameters, caller)
+    filters = await filter_of(request, parameters, caller)
     try:
         page, cursor = await page_of(store, secret, filters, now, parameters.limit, parameters.cursor)
     except BadCursor as reason:
-        raise _wrong("cursor", str(reason)) from None
+        raise wrong(("cursor", str(reason))) from None
     return {
         "items": [views.row(document, now) for document in page],
         "next_cursor": cursor,
@@ -179,7 +167,7 @@ async def visit_list(request: Request, caller: Visitor, store: Store, parameters
     key must have the scope visits:read and serve the department.
     """
     if parameters.department is None and parameters.team is None:
-        raise _wrong("team", "name a team or a department")
+        raise wrong(("team", "name a team or a department"))
     departments = None if "*" in caller.scopes else caller.departments
     if parameters.department is not None:
         departments = frozenset({parameters.department})
@@ -199,59 +187,3 @@ async def visit_list(request: Request, caller: Visitor, store: Store, parameters
             answer = Response(listed.model_dump_json(), media_type="application/json")
     answer.headers["Cache-Control"] = "no-store"
     return answer
-
-
-async def _report(
-    request: Request, filters: Filter, ask: Callable[[datetime], Awaitable[list[dict[str, Any]]]]
-) -> dict[str, Any]:
-    """
-    The frame of a report. ``as_of`` is read before the rows, so that it never claims too much.
-    """
-    store, now = _repository(request), request.app.state.clock()
-    as_of = await store.as_of()
-    lag = max(0.0, (now - as_of).total_seconds()) if as_of else None
-    return {"as_of": as_of, "lag_seconds": lag, "filter": filters.as_query(), "rows": await ask(now)}
-
-
-@router.get("/reports/summary", response_model=views.SummaryReport, tags=["reports"])
-async def summary(request: Request, caller: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
-    """
-    One row for everything, or for what was received from ``from`` to ``to``.
-    """
-    filters = _filter(parameters, caller)
-
-    async def rows(now: datetime) -> list[dict[str, Any]]:
-        return [await store.summary(filters, now)]
-
-    return await _report(request, filters, rows)
-
-
-@router.get("/reports/volume", response_model=views.VolumeReport, tags=["reports"])
-async def volume(request: Request, caller: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
-    """
-    Received and closed for each hour, day, week or month.
-    """
-    filters = _filter(parameters, caller)
-    try:
-        report = await _report(request, filters, lambda now: store.volume(filters, now, parameters.interval))
-    except TooManyBuckets as reason:
-        raise _wrong("interval", str(reason)) from None
-    return {**report, "interval": parameters.interval}
-
-
-@router.get("/reports/departments", response_model=views.DepartmentsReport, tags=["reports"])
-async def departments(request: Request, caller: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
-    """
-    A row for each department, by the work it holds or closed: requests and sub-requests.
-    """
-    filters = replace(_filter(parameters, caller), parts=True)
-    return await _report(request, filters, lambda now: store.grouped(filters, now, "department"))
-
-
-@router.get("/reports/channels", response_model=views.ChannelsReport, tags=["reports"])
-async def channels(request: Request, caller: Reader, store: Store, parameters: ReportQuery) -> dict[str, Any]:
-    """
-    A row for each channel.
-    """
-    filters = _filter(parameters, caller)
-    return await _report(request, filters, lambda now: store.grouped(filters, now, "channel"))

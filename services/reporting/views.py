@@ -13,7 +13,7 @@ from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import IllFormedId, grouped, parse_any_id, parse_request_id
 from services.common.contracts.vocabulary import STATUS_LABELS, Channel, Kind, Status
 from services.reporting.projections import Document, body_of, is_overdue
-from services.reporting.queries import Filter, Interval, widened
+from services.reporting.queries import Filter, widened
 
 
 def _split(value: object) -> object:
@@ -68,8 +68,8 @@ def _status(name: str) -> str:
 
 STATUS_WORDS: Final = (*(status.value for status in Status), "open", "closed")
 Department = Annotated[str, AfterValidator(_department), Field(examples=["fen-isleri"])]
-Departments = Annotated[list[Department], BeforeValidator(_split)]
-Services = Annotated[list[Annotated[str, AfterValidator(_service)]], BeforeValidator(_split)]
+Code = Annotated[str, Field(max_length=100), AfterValidator(_visible)]
+Codes = Annotated[list[Code], BeforeValidator(_split)]
 Statuses = Annotated[list[Annotated[str, AfterValidator(_status)]], BeforeValidator(_split)]
 Channels = Annotated[list[Channel], BeforeValidator(_split)]
 Kinds = Annotated[list[Kind], BeforeValidator(_split)]
@@ -87,10 +87,10 @@ class Parameters(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
-    department: Departments = Field(default=[], description="who holds it now: slugs of the catalogue")
+    department: Codes = Field(default=[], description="who holds it now: slugs of the catalogue")
     status: Statuses = Field(default=[], description="states; also open and closed, for all such states")
     channel: Channels = Field(default=[], description="how it came in")
-    service: Services = Field(default=[], description="codes of the catalogue")
+    service: Codes = Field(default=[], description="codes of the catalogue")
     neighbourhood: Texts = Field(default=[], description="mahalle, as written in the request")
     kind: Kinds = Field(default=[], description="what the citizen wants")
     team: Slugs = Field(default=[], description="who of the department goes there", examples=[["vefa-2"]])
@@ -149,14 +149,6 @@ class ListParameters(Parameters):
         The filter that they name; a search for the number of a sub-request finds it.
         """
         return replace(super().filter(), parent=self.parent, parts=self.parts or _is_part(self.q))
-
-
-class ReportParameters(Parameters):
-    """
-    The filter and the width of a bucket.
-    """
-
-    interval: Interval = Field(default=Interval.DAY, description="for volume; the other reports have no buckets")
 
 
 class SimilarParameters(BaseModel):
@@ -370,108 +362,6 @@ class SimilarList(Answer):
     """
 
     items: list[SimilarRow]
-
-
-class Figures(Answer):
-    """
-    Counts of requests. ``assigned``: ever given to a department (triage is one). ``overdue``: open after its due time,
-    and not ``paused``: its clock stands still. ``escalated``: somebody was told, at least once, that time runs out.
-    ``duplicates``: closed as such. ``on_time_share``: of the closed ones with a due time, by their last closing.
-    ``reopened``: requests opened again at least once.
-    """
-
-    received: int
-    assigned: int
-    open: int
-    closed: int
-    overdue: int
-    paused: int
-    escalated: int
-    duplicates: int
-    on_time_share: float | None
-    reopened: int
-    median_hours_to_close: float | None
-    p90_hours_to_close: float | None
-
-
-class SummaryRow(Figures):
-    """
-    Everything in one row. ``told``: requests by what became of the first message (``waiting``: nothing yet;
-    ``no_contact``: those of ``suppressed`` that left no contact). ``messages``: those to citizens, by outcome.
-    """
-
-    by_status: dict[str, int]
-    told: dict[str, int]
-    messages: dict[str, int]
-
-
-class DepartmentRow(Figures):
-    """
-    The work that a department holds or closed, in requests and sub-requests; null: not assigned yet.
-    """
-
-    department: str | None
-
-
-class ChannelRow(Figures):
-    """
-    What came in on a channel; null: known by its registration only, so far.
-    """
-
-    channel: str | None
-
-
-class VolumeRow(Answer):
-    """
-    One bucket, named by its first local day or its local hour. ``closed``: closings that fell into it.
-    """
-
-    bucket: str
-    received: int
-    closed: int
-
-
-class Report(Answer):
-    """
-    ``as_of``: everything published until then is counted. ``filter``: the same on ``GET /v1/requests``.
-    """
-
-    as_of: datetime | None
-    lag_seconds: float | None
-    filter: dict[str, str]
-
-
-class SummaryReport(Report):
-    """
-    One row.
-    """
-
-    rows: list[SummaryRow]
-
-
-class VolumeReport(Report):
-    """
-    A row for each bucket, empty ones too.
-    """
-
-    interval: Interval
-    rows: list[VolumeRow]
-
-
-class DepartmentsReport(Report):
-    """
-    A row for each department that has any.
-    """
-
-    rows: list[DepartmentRow]
-
-
-class ChannelsReport(Report):
-    """
-    A row for each channel that has any.
-    """
-
-    rows: list[ChannelRow]
 
 
 def row(document: Document, now: datetime) -> dict[str, Any]:

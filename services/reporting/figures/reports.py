@@ -7,6 +7,7 @@ decides what is overdue. What a figure means stands in ``definitions.yaml``. A s
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal, cast
 
@@ -65,8 +66,11 @@ def summary(frame: pl.DataFrame, filters: Filter, now: datetime) -> Row:
 
 def grouped(frame: pl.DataFrame, filters: Filter, now: datetime, by: By) -> list[Row]:
     """
-    A row for each value, the largest first; what has no value yet (not assigned) is a row of its own.
+    A row for each value, the largest first; what has no value yet (not assigned) is a row of its own. Departments are
+    counted by their work: requests and parts.
     """
+    if by == "department":
+        filters = replace(filters, parts=True)
     columns = [*_columns(now), pl.col(by)]
     if by == "neighbourhood":
         columns += [pl.col("lat"), pl.col("lon")]

@@ -13,7 +13,9 @@ from pydantic import SecretStr
 from services.common.kit.auth import Caller, KeysUnavailable
 from services.common.kit.settings import MongoSettings
 from services.reporting.api import create_app
+from services.reporting.figures.snapshot import Figures
 from services.reporting.settings import ApiSettings
+from tests.unit.reporting.facts import frame
 
 SECRET = SecretStr("0123456789abcdef")
 NOWHERE = MongoSettings(uri="mongodb://127.0.0.1:1/?directConnection=true&serverSelectionTimeoutMS=50")
@@ -32,6 +34,15 @@ class Keys:
         return Caller(key, frozenset(scopes[key]), departments) if key in scopes else None
 
 
+class Nothing:
+    """
+    The figures of a city in which nobody ever asked for anything.
+    """
+
+    async def current(self) -> Figures:
+        return Figures(frame(), "0", None)
+
+
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
     return create_app(ApiSettings(cursor_secret=SECRET, token_secret=SECRET, mongo=NOWHERE), callers=Keys())
@@ -43,14 +54,19 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
     ):
+        app.state.figures = Nothing()
         client.headers["X-API-Key"] = "reader"
         yield client
 
 
+REPORTS = (
+    "summary", "volume", "channels", "departments", "services", "neighbourhoods", "sla", "backlog", "satisfaction",
+    "heatmap",
+)  # fmt: skip
 PATHS = (
     "/v1/requests/7XK29MQ4T3BDM",
     "/v1/requests",
-    *(f"/v1/reports/{name}" for name in ("summary", "volume", "departments", "channels")),
+    *(f"/v1/reports/{name}" for name in REPORTS),
 )
 VISITS = "/v1/visits?department=zabita"
 SIMILAR = "/v1/similar?service=yol-cukur&neighbourhood=Kale"
@@ -147,7 +163,7 @@ async def test_a_visit_list_needs_its_scope_and_its_department(
 
 
 async def test_a_database_that_is_away_is_a_503_and_not_ready(client: httpx.AsyncClient) -> None:
-    paths = ("/v1/reports/summary", "/readyz", "/healthz")
+    paths = ("/v1/requests", "/readyz", "/healthz")
 
     answers = await asyncio.gather(*map(client.get, paths))
 

@@ -12,6 +12,7 @@ from services.common.contracts.ids import random_request_id
 from services.common.contracts.text import fold
 from services.common.contracts.vocabulary import CLOSED, Status
 from services.reporting.cursors import BadCursor, seal, unseal
+from services.reporting.figures.views import ReportParameters
 from services.reporting.projections import place_of
 from services.reporting.queries import (
     Filter,
@@ -23,7 +24,7 @@ from services.reporting.queries import (
     volume_rows,
     widened,
 )
-from services.reporting.views import ListParameters, ReportParameters
+from services.reporting.views import ListParameters
 
 SECRET = b"a secret of some length"
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

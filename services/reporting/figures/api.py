@@ -1,0 +1,199 @@
+"""
+The reports: figures of the sheets in memory, by the filter of lists.
+
+An answer has a weak ETag: it stays the same while no request changes, the same is asked by who sees the same, and the
+minute goes on; what is overdue changes by itself.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from hashlib import blake2b
+from typing import Annotated, Any, Final
+
+import polars as pl
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.common.kit.auth import Caller
+from services.common.kit.guard import DOCUMENTED, scoped
+from services.common.kit.http import problems
+from services.reporting.asked import filter_of, wrong
+from services.reporting.figures import reports, series, service_levels, views
+from services.reporting.figures.snapshot import Figures
+from services.reporting.figures.spans import before
+from services.reporting.figures.spread import EDGES
+from services.reporting.projections import ISTANBUL
+from services.reporting.queries import Filter, TooManyBuckets
+
+Reader = Annotated[Caller, Depends(scoped("reports:read"))]
+ReportQuery = Annotated[views.ReportParameters, Query()]
+VolumeQuery = Annotated[views.VolumeParameters, Query()]
+SatisfactionQuery = Annotated[views.SatisfactionParameters, Query()]
+Ask = Callable[[pl.DataFrame, Filter, datetime], dict[str, Any]]
+
+_SAME: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "the same as If-None-Match says"}}
+router = APIRouter(
+    prefix="/v1/reports", responses={**problems(401, 403, 422, 503), **_SAME}, dependencies=DOCUMENTED, tags=["reports"]
+)
+
+
+@router.get("/summary", response_model=views.SummaryReport)
+async def summary(request: Request, response: Response, caller: Reader, asked: ReportQuery) -> Any:
+    """
+    One row for everything, or for what was received from ``from`` to ``to``.
+    """
+    return await _report(request, response, caller, asked, lambda *given: {"rows": [reports.summary(*given)]})
+
+
+@router.get("/volume", response_model=views.VolumeReport)
+async def volume(request: Request, response: Response, caller: Reader, asked: VolumeQuery) -> Any:
+    """
+    Received and closed for each hour, day, week or month.
+    """
+
+    def ask(frame: pl.DataFrame, filters: Filter, now: datetime) -> dict[str, Any]:
+        rows = series.volume(frame, filters, now, asked.interval, asked.by)
+        return {"rows": rows, "interval": asked.interval, "by": asked.by}
+
+    return await _report(request, response, caller, asked, ask)
+
+
+@router.get("/channels", response_model=views.ChannelsReport)
+async def channels(request: Request, response: Response, caller: Reader, asked: ReportQuery) -> Any:
+    """
+    A row for each channel.
+    """
+    return await _report(request, response, caller, asked, _grouped("channel"))
+
+
+@router.get("/departments", response_model=views.DepartmentsReport)
+async def departments(request: Request, response: Response, caller: Reader, asked: ReportQuery) -> Any:
+    """
+    A row for each department, by the work it holds or closed: requests and sub-requests.
+    """
+    return await _report(request, response, caller, asked, _grouped("department"), work=True)
+
+
+@router.get("/services", response_model=views.ServicesReport)
+async def services(request: Request, response: Response, caller: Reader, asked: ReportQuery) -> Any:
+    """
+    A row for each service.
+    """
+    return await _report(request, response, caller, asked, _grouped("service"))
+
+
+@router.get("/neighbourhoods", response_model=views.NeighbourhoodsReport)
+async def neighbourhoods(request: Request, response: Response, caller: Reader, asked: ReportQuery) -> Any:
+    """
+    A row for each neighbourhood, and where it lies.
+    """
+    return await _report(request, response, caller, asked, _grouped("neighbourhood"))
+
+
+@router.get("/sla", response_model=views.SlaReport)
+async def sla(request: Request, response: Response, caller: Reader, asked: ReportQuery) -> Any:
+    """
+    What was promised and kept, by department and priority, in requests and sub-requests.
+    """
+
+    def ask(*given: Any) -> dict[str, Any]:
+        return {"rows": service_levels.sla(*given), "edges": EDGES}
+
+    return await _report(request, response, caller, asked, ask, work=True)
+
+
+@router.get("/backlog", response_model=views.BacklogReport)
+async def backlog(request: Request, response: Response, caller: Reader, asked: ReportQuery) -> Any:
+    """
+    What is open now by its age, and how much was open at the end of each bucket from ``from`` to ``to`` (else of the
+    last 90 days), in requests and sub-requests.
+    """
+
+    def ask(frame: pl.DataFrame, filters: Filter, now: datetime) -> dict[str, Any]:
+        points = series.backlog_series(frame, filters, now, asked.interval)
+        return {"rows": series.backlog(frame, filters, now), "series": points, "interval": asked.interval}
+
+    return await _report(request, response, caller, asked, ask, work=True)
+
+
+@router.get("/satisfaction", response_model=views.SatisfactionReport)
+async def satisfaction(request: Request, response: Response, caller: Reader, asked: SatisfactionQuery) -> Any:
+    """
+    How those who rated are satisfied.
+    """
+
+    def ask(frame: pl.DataFrame, filters: Filter, now: datetime) -> dict[str, Any]:
+        return {"rows": service_levels.satisfaction(frame, filters, now, asked.by), "by": asked.by}
+
+    return await _report(request, response, caller, asked, ask)
+
+
+@router.get("/heatmap", response_model=views.HeatmapReport)
+async def heatmap(request: Request, response: Response, caller: Reader, asked: ReportQuery) -> Any:
+    """
+    When requests come in: by weekday and hour, and by day.
+    """
+
+    def ask(*given: Any) -> dict[str, Any]:
+        rows, days = series.heatmap(*given)
+        return {"rows": rows, "days": days}
+
+    return await _report(request, response, caller, asked, ask)
+
+
+def _grouped(by: reports.By) -> Ask:
+    return lambda frame, filters, now: {"rows": reports.grouped(frame, filters, now, by)}
+
+
+async def _report(
+    request: Request, response: Response, caller: Caller, asked: views.ReportParameters, ask: Ask, *, work: bool = False
+) -> dict[str, Any] | Response:
+    """
+    The frame of a report. ``work``: it counts parts too.
+    """
+    filters, now = await filter_of(request, asked, caller), request.app.state.clock()
+    if work:
+        filters = replace(filters, parts=True)
+    earlier = _earlier(filters, now) if asked.compare else None
+    figures: Figures = await request.app.state.figures.current()
+    headers = {"ETag": _tag(request, figures, filters, now), "Cache-Control": "private, no-cache"}
+    if _has(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    try:
+        found = await asyncio.to_thread(ask, figures.frame, filters, now)
+        rows = (await asyncio.to_thread(ask, figures.frame, earlier, now))["rows"] if earlier else None
+    except TooManyBuckets as reason:
+        raise wrong(("interval", str(reason))) from None
+    return {
+        "as_of": figures.as_of,
+        "lag_seconds": max(0.0, (now - figures.as_of).total_seconds()) if figures.as_of else None,
+        "filter": filters.as_query(),
+        **found,
+        "previous": {"from": earlier.first_day, "to": earlier.last_day, "rows": rows} if earlier else None,
+    }
+
+
+def _earlier(filters: Filter, now: datetime) -> Filter:
+    """
+    The same filter for the period before. Raises ``Problem``.
+    """
+    last = filters.last_day or now.astimezone(ISTANBUL).date()
+    if filters.first_day is None:
+        raise wrong(("from", "is needed to compare with the period before"))
+    if filters.first_day > last:
+        raise wrong(("from", "lies after today"))
+    first_day, last_day = before(filters.first_day, last)
+    return replace(filters, first_day=first_day, last_day=last_day)
+
+
+def _tag(request: Request, figures: Figures, filters: Filter, now: datetime) -> str:
+    within = sorted(filters.within) if filters.within is not None else None
+    parts = (figures.version, request.url.path, request.url.query, within, now.strftime("%Y-%m-%dT%H:%M"))
+    return f'W/"{blake2b(repr(parts).encode(), digest_size=12).hexdigest()}"'
+
+
+def _has(request: Request, tag: str) -> bool:
+    held = {part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")}
+    return tag.removeprefix("W/") in held or "*" in held

@@ -1,0 +1,17 @@
+"""
+Spans of days that are compared. Pure.
+"""
+
+from datetime import date, timedelta
+
+
+def before(first: date, last: date) -> tuple[date, date]:
+    """
+    The span right before, of as many days; of whole months, of as many whole months.
+    """
+    day_before = first - timedelta(days=1)
+    if first.day == 1 and (last + timedelta(days=1)).day == 1:
+        months = (last.year - first.year) * 12 + last.month - first.month + 1
+        place = first.year * 12 + first.month - 1 - months
+        return date(place // 12, place % 12 + 1, 1), day_before
+    return first - timedelta(days=(last - first).days + 1), day_before
