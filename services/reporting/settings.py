@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.contracts.clocks import CALENDAR_FILE
+from services.common.kit.limits import Rate
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
 from services.common.ui import Links
 from services.reporting.people import Grant
@@ -77,8 +78,10 @@ class ApiSettings(BaseSettings):
     those who work here; all processes of the api share both. To change the latter put the old one into
     ``REPORTING_TOKEN_SECRET_BEFORE`` for a day. ``public_url``, ``intake_public_url`` and, if there is one,
     ``notify_public_url`` are where browsers see the services with pages: under the same host name, since the cookie of
-    the sign-in goes to one host. ``tile_url``: the
-    tiles of the inbox's map, ``https://tiles.example.org/{z}/{x}/{y}.png``; without it the ground is plain.
+    the sign-in goes to one host. ``open_rate``: how much open data one address, or one key, may ask for, as JSON
+    ``{"per_second": 0.5, "at_once": 30}``; ``per_second`` 0 is no limit. ``trusted_proxies``: addresses whose
+    ``X-Forwarded-For`` is believed, as a JSON list. ``tile_url``: the tiles of the inbox's map,
+    ``https://tiles.example.org/{z}/{x}/{y}.png``; without it the ground is plain.
     """
 
     model_config = SettingsConfigDict(env_prefix="REPORTING_", frozen=True)
@@ -93,6 +96,10 @@ class ApiSettings(BaseSettings):
     token_secret: SecretStr = Field(min_length=16)
     token_secret_before: SecretStr | None = Field(default=None, min_length=16)
     local_accounts: bool = True
+    open_rate: Rate = Rate(per_second=0.5, at_once=30)
+    trusted_proxies: frozenset[str] = frozenset()
+    municipality_tr: str = "İlkadım Belediyesi"
+    municipality_en: str = "İlkadım Municipality"
     tile_url: str | None = None
     tile_attribution: str = ""
     database: str = "reporting"

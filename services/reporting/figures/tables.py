@@ -38,6 +38,12 @@ class Writer(Protocol):
     Makes one file of frames that have the same columns, in order. What it gave stays given: it keeps no rows.
     """
 
+    @property
+    def media_type(self) -> str:
+        """
+        What the file is.
+        """
+
     def begin(self) -> bytes:
         """
         What stands before the first row.

@@ -43,27 +43,27 @@ def _column(name: str, tr: str, en: str) -> Documented:
 
 
 REQUESTS: Final = (
-    _column("month", "Başvurunun geldiği ay (YYYY-AA)", "month in which it was received (YYYY-MM)"),
-    _column("received_day", "geldiği gün", "day on which it was received"),
-    _column("closed_day", "kapandığı gün; boşsa açık", "day on which it was closed; empty: open"),
-    _column("department", "sorumlu müdürlük (kod); diger: seyrek", "responsible department (code); diger: rare"),
-    _column("department_name", "müdürlüğün adı", "name of the department"),
-    _column("service", "hizmet (kod); diger: seyrek veya gizli", "service (code); diger: rare or not public"),
-    _column("service_name", "hizmetin adı", "name of the service"),
-    _column("neighbourhood", "mahalle; seyrekse boş", "neighbourhood; empty where rare"),
-    _column("channel", "başvurunun geldiği kanal", "channel through which it came"),
-    _column("outcome", "sonuç; boşsa açık", "outcome; empty: open"),
-    _column("on_time", "süresinde kapandı mı (true/false)", "whether it was closed on time"),
-    _column("lat", "enlem, yaklaşık (yapı adası)", "latitude, to the block"),
-    _column("lon", "boylam, yaklaşık (yapı adası)", "longitude, to the block"),
+    _column("month", "Geldiği ay (YYYY-AA)", "Month of receipt (YYYY-MM)"),
+    _column("received_day", "Geldiği gün", "Day of receipt"),
+    _column("closed_day", "Kapandığı gün; boşsa açık", "Day of closing; empty: open"),
+    _column("department", "Sorumlu müdürlük, kod; “diger”: seyrek", "Responsible department, code; “diger”: rare"),
+    _column("department_name", "Müdürlüğün adı", "Name of the department"),
+    _column("service", "Hizmet, kod; “diger”: seyrek veya gizli", "Service, code; “diger”: rare or not public"),
+    _column("service_name", "Hizmetin adı", "Name of the service"),
+    _column("neighbourhood", "Mahalle; seyrekse boş", "Neighbourhood; empty where rare"),
+    _column("channel", "Geldiği kanal: phone, whatsapp, web …", "Channel: phone, whatsapp, web …"),
+    _column("outcome", "Sonuç: resolved, referred …; boşsa açık", "Outcome: resolved, referred …; empty: open"),
+    _column("on_time", "Süresinde kapandı mı: true, false", "Whether it was closed on time: true, false"),
+    _column("lat", "Enlem, yapı adasına yuvarlanmış", "Latitude, rounded to the block"),
+    _column("lon", "Boylam, yapı adasına yuvarlanmış", "Longitude, rounded to the block"),
 )
 COUNTS: Final = (
-    _column("month", "ay (YYYY-AA)", "month (YYYY-MM)"),
-    _column("department", "sorumlu müdürlük (kod)", "responsible department (code)"),
-    _column("department_name", "müdürlüğün adı", "name of the department"),
-    _column("service", "hizmet (kod); diger: gizli", "service (code); diger: not public"),
-    _column("service_name", "hizmetin adı", "name of the service"),
-    _column("received", "gelen başvuru sayısı; 1–4 yerine <5", "requests received; <5 stands for 1 to 4"),
+    _column("month", "Ay (YYYY-AA)", "Month (YYYY-MM)"),
+    _column("department", "Sorumlu müdürlük, kod", "Responsible department, code"),
+    _column("department_name", "Müdürlüğün adı", "Name of the department"),
+    _column("service", "Hizmet, kod; “diger”: gizli", "Service, code; “diger”: not public"),
+    _column("service_name", "Hizmetin adı", "Name of the service"),
+    _column("received", "Gelen başvuru sayısı; “<5”: 1–4", "Requests received; “<5”: 1 to 4"),
 )
 
 

@@ -1,0 +1,30 @@
+"""
+A file that is made while it is sent.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import polars as pl
+from starlette.responses import StreamingResponse
+
+from services.reporting.figures.tables import Writer
+
+
+def download(writer: Writer, frames: AsyncIterator[pl.DataFrame], name: str, **headers: str) -> StreamingResponse:
+    """
+    The frames as a file called ``name``. Nothing is kept: when the reader goes, no further frame is asked for.
+    """
+    return StreamingResponse(
+        _pieces(writer, frames),
+        media_type=writer.media_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"', **headers},
+    )
+
+
+async def _pieces(writer: Writer, frames: AsyncIterator[pl.DataFrame]) -> AsyncIterator[bytes]:
+    yield await asyncio.to_thread(writer.begin)
+    async for frame in frames:
+        if piece := await asyncio.to_thread(writer.rows, frame):
+            yield piece
+    yield await asyncio.to_thread(writer.end)
