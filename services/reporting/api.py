@@ -16,6 +16,7 @@ from services.common.kit.auth import Caller, KeyVerifier
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.guard import DOCUMENTED, Callers, install_guard, scoped
 from services.common.kit.http import Problem, install, problems
+from services.common.kit.limits import RateLimit
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.common.kit.people import Tokens
 from services.common.ui import install_pages
@@ -23,12 +24,14 @@ from services.reporting import people_pages, sign_in, views, visits
 from services.reporting.asked import filter_of, wrong
 from services.reporting.cursors import BadCursor
 from services.reporting.figures import api as figures
+from services.reporting.figures import exports_api
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.figures.snapshot import Snapshot
 from services.reporting.inbox import pages as inbox
 from services.reporting.inbox.room import FORM_LIMIT, room_of
 from services.reporting.lists import page_of
 from services.reporting.public import api as public
+from services.reporting.public import open_pages
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings
 from services.reporting.staff import guard_of, prepare, staff_of
@@ -55,7 +58,10 @@ def create_app(
                 app.state.settings = settings
                 app.state.clock = clock
                 app.state.repository = Repository(client, settings.database)
-                app.state.figures = Snapshot(Sheets(client, settings.database), clock)
+                app.state.sheets = Sheets(client, settings.database)
+                app.state.figures = Snapshot(app.state.sheets, clock)
+                app.state.press = open_pages.Press()
+                app.state.open_limits = open_pages.limits(settings.open_rate, settings.trusted_proxies)
                 staff = staff_of(settings, client, http, clock)
                 app.state.staff = staff
                 app.state.inbox = room_of(settings, client, http, staff.repository, app.state.pages, clock)
@@ -72,7 +78,8 @@ def create_app(
     app.include_router(figures.router)
     for pages in (sign_in.router, sign_in.pages_router, people_pages.router, inbox.router):
         app.include_router(pages)
-    app.include_router(public.router)
+    for files in (public.router, open_pages.router, open_pages.pages_router, exports_api.router):
+        app.include_router(files)
 
     async def ready() -> dict[str, object]:
         repository: Repository = app.state.repository
@@ -87,6 +94,7 @@ def create_app(
 
     install(app, ready=ready, larger={"/department/": FORM_LIMIT})
     install_guard(app)
+    app.add_middleware(RateLimit, limits=open_pages.limits_of, owner=open_pages.owner_of)
     install_pages(app, templates=PAGES, static=PAGES / "static", links=settings.links, now=clock)
     for error in UNAVAILABLE:
         app.add_exception_handler(error, away)
