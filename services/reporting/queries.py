@@ -160,7 +160,8 @@ def _match(filters: Filter, now: datetime) -> Match:
         if values:
             found[field] = values[0] if len(values) == 1 else {"$in": list(values)}
     if filters.within is not None:
-        found["department"] = {"$in": sorted(filters.within.intersection(filters.department or filters.within))}
+        shown = sorted(filters.within.intersection(filters.department or filters.within))
+        found["department"] = shown[0] if len(shown) == 1 else {"$in": shown}
     for name in ("paused", "escalated", "emergency", "on_time"):
         if (flag := getattr(filters, name)) is not None:
             found[name] = flag

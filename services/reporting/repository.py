@@ -22,6 +22,7 @@ from services.common.kit.errors import Retryable
 from services.common.kit.mongo import Client, aggregate, ensure_indexes, only_duplicates
 from services.common.kit.worker import Delivery
 from services.reporting.history.model import HISTORY, restored
+from services.reporting.lists import staged, windows
 from services.reporting.projections import Document, fold, inherit, of_a_department, subject_of, tells_something
 from services.reporting.public.shown import PublicFilter, public_match, step_of_row, steps_pipeline
 from services.reporting.queries import (
@@ -239,10 +240,19 @@ class Repository:
         """
         At most ``limit`` requests, newest first, after the place ``since``; without texts and histories.
         """
-        query: Match = after(filters, now, since) if since else match(filters, now)
-        return [
-            row async for row in self.requests.find(query, _HIDDEN).sort(order_of(filters), DESCENDING).limit(limit)
-        ]
+        query, order = after(filters, now, since) if since else match(filters, now), order_of(filters)
+        return await self._newest(query, order, now, limit, _HIDDEN)
+
+    async def _newest(
+        self, query: Match, order: str, now: datetime, limit: int, hidden: Mapping[str, bool]
+    ) -> list[Document]:
+        found: list[Document] = []
+        for span in windows(query[order], now):
+            stages = staged({**query, order: span}, order, DESCENDING, limit - len(found), hidden)
+            found += await aggregate(self.requests, stages)
+            if len(found) == limit:
+                break
+        return found
 
     async def public_count(self, wanted: PublicFilter) -> int:
         """
@@ -270,8 +280,10 @@ class Repository:
         At most ``limit`` rows of a department's work, behind the place ``since``; with texts, without histories.
         """
         name, way = order_in(sort)
-        found = self.requests.find(work_match(work, now, sort, since), _WITHOUT_LIFE)
-        return [row async for row in found.sort(name, way).limit(limit)]
+        query = work_match(work, now, sort, since)
+        if sort is Sort.NEWEST:
+            return await self._newest(query, name, now, limit, _WITHOUT_LIFE)
+        return await aggregate(self.requests, staged(query, name, way, limit, _WITHOUT_LIFE))
 
     async def inbox_counts(self, work: Work, now: datetime) -> dict[View, int]:
         """
