@@ -17,6 +17,7 @@ import polars as pl
 
 from services.common.kit.clock import Clock, system_clock
 from services.reporting.figures.facts import SCHEMA, frame_of
+from services.reporting.figures.flags import with_flags
 from services.reporting.figures.sheets import decode
 from services.reporting.figures.sheets_repository import Sheets
 
@@ -27,8 +28,8 @@ COLUMNS: Final = tuple(name for name in SCHEMA if name != "request_id")
 @dataclass(frozen=True, slots=True)
 class Figures:
     """
-    The facts of all requests at one moment, by ``facts.SCHEMA`` without the number. ``version`` changes when they do.
-    ``as_of``: all that was published until then is in; None while nobody knows.
+    The facts of all requests at one moment, by ``facts.SCHEMA`` without the number, and their ``flags``. ``version``
+    changes when they do. ``as_of``: all that was published until then is in; None while nobody knows.
     """
 
     frame: pl.DataFrame
@@ -50,14 +51,14 @@ class Snapshot:
         self._months: dict[str, pl.DataFrame] = {}
         self._digests: dict[str, str] = {}
         self._newest: datetime | None = None
-        self._figures = Figures(frame_of([]).select(COLUMNS), _version({}), None)
+        self._figures = Figures(with_flags(frame_of([]).select(COLUMNS)), _version({}), None)
         self._looked_at: float | None = None
         self._look: asyncio.Task[None] | None = None
 
     async def current(self) -> Figures:
         """
-        The facts as they are now, at most half a second (``look_every_seconds``) old; whoever asks during a look waits for its end. Raises
-        ``kit.mongo.UNAVAILABLE`` as they come.
+        The facts as they are now, at most half a second (``look_every_seconds``) old; whoever asks during a look waits
+        for its end. Raises ``kit.mongo.UNAVAILABLE`` as they come.
         """
         looked_at = self._looked_at
         if self._look is None and (looked_at is None or monotonic() - looked_at >= self._look_every_seconds):
@@ -106,7 +107,8 @@ def _merged(month: pl.DataFrame | None, contents: Mapping[str, bytes]) -> pl.Dat
     """
     days = [date.fromisoformat(day) for day in contents]
     kept = [month.filter(~pl.col("day").is_in(days))] if month is not None else []
-    return pl.concat([*kept, *(decode(contents[day], COLUMNS) for day in sorted(contents))], rechunk=True)
+    read = [decode(contents[day], COLUMNS) for day in sorted(contents)]
+    return pl.concat([*kept, *([with_flags(pl.concat(read))] if read else [])], rechunk=True)
 
 
 def _version(digests: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from services.common.contracts.clocks import load_calendar
 from services.common.kit.clock import FrozenClock
 from services.reporting.figures.facts import NEEDED, SCHEMA, Row, fact_of
+from services.reporting.figures.flags import PACKED, with_flags
 from services.reporting.figures.sheets import decode, digest, encode, form_of
 from services.reporting.figures.sheets_repository import Sheet, Sheets
 from services.reporting.figures.snapshot import COLUMNS, Snapshot
@@ -131,7 +132,7 @@ async def test_a_snapshot_has_the_rows_of_all_sheets_and_no_numbers(shelf: Shelf
 
     figures = await snapshot_of(shelf).current()
 
-    expected = frame(*rows.values()).select(COLUMNS)
+    expected = with_flags(frame(*rows.values()).select(COLUMNS))
     assert_frame_equal(figures.frame.sort("received_at"), expected)
     assert "request_id" not in figures.frame.columns
 
@@ -139,7 +140,8 @@ async def test_a_snapshot_has_the_rows_of_all_sheets_and_no_numbers(shelf: Shelf
 async def test_without_sheets_there_are_columns_but_no_rows(shelf: Shelf) -> None:
     figures = await snapshot_of(shelf).current()
 
-    assert figures.frame.shape == (0, len(COLUMNS))
+    assert figures.frame.columns == [*COLUMNS, PACKED]
+    assert figures.frame.is_empty()
     assert figures.as_of is None
 
 
