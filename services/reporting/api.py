@@ -23,13 +23,15 @@ from services.common.ui import install_pages
 from services.reporting import people_pages, sign_in, views, visits
 from services.reporting.asked import filter_of, wrong
 from services.reporting.cursors import BadCursor
+from services.reporting.dashboard import pages as dashboard
+from services.reporting.dashboard.live import Board
 from services.reporting.figures import api as figures
 from services.reporting.figures import exports_api
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.figures.snapshot import Snapshot
 from services.reporting.inbox import pages as inbox
 from services.reporting.inbox.room import FORM_LIMIT, room_of
-from services.reporting.lists import page_of
+from services.reporting.paging import page_of
 from services.reporting.public import api as public
 from services.reporting.public import open_pages
 from services.reporting.repository import Repository
@@ -60,6 +62,7 @@ def create_app(
                 app.state.repository = Repository(client, settings.database)
                 app.state.sheets = Sheets(client, settings.database)
                 app.state.figures = Snapshot(app.state.sheets, clock)
+                app.state.board = Board(app.state.figures, clock)
                 app.state.press = open_pages.Press()
                 app.state.open_limits = open_pages.limits(settings.open_rate, settings.trusted_proxies)
                 staff = staff_of(settings, client, http, clock)
@@ -76,7 +79,8 @@ def create_app(
     app = FastAPI(title="İLKİM reporting", version="1", lifespan=lifespan)
     app.include_router(router)
     app.include_router(figures.router)
-    for pages in (sign_in.router, sign_in.pages_router, people_pages.router, inbox.router):
+    app.include_router(dashboard.stream_router)
+    for pages in (sign_in.router, sign_in.pages_router, people_pages.router, inbox.router, dashboard.router):
         app.include_router(pages)
     for files in (public.router, open_pages.router, open_pages.pages_router, exports_api.router):
         app.include_router(files)

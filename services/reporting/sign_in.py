@@ -11,12 +11,15 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
-from services.common.kit.guard import CSRF_FIELD, foreign, people_of, same_secret
+from services.common.contracts.roles import Role
+from services.common.kit.guard import CSRF_FIELD, foreign, people_of, same_secret, signed_in
 from services.common.kit.http import Problem, StrictRoute, problems
 from services.common.kit.logs import logger
 from services.common.kit.people import EXCHANGE_PATH, JWKS_PATH, LIFETIME, SESSION_COOKIE, TOKEN_COOKIE
 from services.common.ui import Pages, PagesOf
 from services.reporting.accounts import SignInRefused
+from services.reporting.dashboard.pages import panel_page
+from services.reporting.inbox.room import RoomOf
 from services.reporting.oidc import ProviderFailed
 from services.reporting.people import Account, BadAccount, NoRole, Session, granted, provider_name
 from services.reporting.sessions import hashed
@@ -119,10 +122,13 @@ async def renew(request: Request, staff: StaffOf, next: Next = None) -> Response
 
 
 @pages_router.get("/")
-async def home(request: Request, staff: StaffOf) -> Response:
+async def home(request: Request, staff: StaffOf, pages: PagesOf, room: RoomOf) -> Response:
     """
-    Where the work of whoever is signed in begins.
+    The dashboard, for those who lead; for others the page where their work begins.
     """
+    person = await signed_in(request)
+    if person is not None and person.has(Role.MANAGER):
+        return panel_page(request, person, pages, room)
     return await _go_on(request, staff, "/") or _to_sign_in("/")
 
 

@@ -63,7 +63,7 @@ def navigation(person: Person | None, links: Links) -> tuple[Item, ...]:
         items.append(Item("inbox", title, "inbox", inner=boxes))
     if person.has(Role.OPERATOR):
         items.append(callbacks)
-    if person.has(Role.MANAGER):
+    if person.has(Role.OPERATOR, Role.DEPARTMENT, Role.MANAGER):
         items.append(panel)
     if person.has(Role.ADMIN):
         items += [users, audit]

@@ -13,8 +13,8 @@ from services.common.ui import Links, navigation
 from tests.unit.ui.guide import LINKS, OPERATOR
 
 TABLE = {
-    (Role.OPERATOR,): ["desk", "triage", "inbox", "callbacks"],
-    (Role.DEPARTMENT,): ["inbox"],
+    (Role.OPERATOR,): ["desk", "triage", "inbox", "callbacks", "panel"],
+    (Role.DEPARTMENT,): ["inbox", "panel"],
     (Role.MANAGER,): ["panel"],
     (Role.ADMIN,): ["users", "audit"],
     (Role.OPERATOR, Role.MANAGER): ["desk", "triage", "inbox", "callbacks", "panel"],
@@ -50,7 +50,7 @@ def test_an_operators_inbox_is_the_desks() -> None:
 
 def test_several_departments_are_a_menu_by_name() -> None:
     person = replace(OPERATOR, roles=frozenset({Role.DEPARTMENT}), departments=frozenset({"zabita", "fen-isleri"}))
-    (inbox,) = navigation(person, LINKS)
+    inbox, _ = navigation(person, LINKS)
     assert not inbox.href
     assert [(item.key, item.words.tr) for item in inbox.inner] == [
         ("inbox:fen-isleri", "Fen İşleri Müdürlüğü"),
@@ -60,7 +60,7 @@ def test_several_departments_are_a_menu_by_name() -> None:
 
 def test_every_department_of_the_catalogue_has_a_short_name_in_both_languages() -> None:
     person = replace(OPERATOR, roles=frozenset({Role.DEPARTMENT}), departments=frozenset(catalogue().departments))
-    (inbox,) = navigation(person, LINKS)
+    inbox, _ = navigation(person, LINKS)
     for item in inbox.inner:
         assert item.words.tr
         assert item.words.en

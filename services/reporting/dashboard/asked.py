@@ -1,0 +1,98 @@
+"""
+What the address of one of these pages asks for: the parameters of ``GET /v1/requests``, and a few of the page's own.
+Pure.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from pydantic import ValidationError
+
+from services.common.contracts.ids import grouped
+from services.common.ui import formats
+from services.common.ui.formats import Language
+from services.common.ui.words import Words
+from services.reporting.asked import wrong
+from services.reporting.dashboard.names import name
+from services.reporting.views import ListParameters
+
+OF_THE_PAGE: Final = frozenset({"lang", "theme", "period", "compare", "interval", "wall"})
+_MANY: Final = frozenset(
+    {"department", "status", "channel", "service", "neighbourhood", "kind", "team", "crisis"},
+)
+LABELS: Final[Mapping[str, Words]] = {
+    "q": Words("Aranan", "Search"),
+    "from": Words("Geldiği gün, en erken", "Received from"),
+    "to": Words("Geldiği gün, en geç", "Received until"),
+    "status": Words("Durum", "Status"),
+    "department": Words("Birim", "Department"),
+    "service": Words("Hizmet", "Service"),
+    "neighbourhood": Words("Mahalle", "Neighbourhood"),
+    "channel": Words("Kanal", "Channel"),
+    "kind": Words("Tür", "Kind"),
+    "emergency": Words("Acil durum", "Emergency"),
+    "overdue": Words("Geciken", "Overdue"),
+    "paused": Words("Süresi duran", "Clock stands still"),
+    "on_time": Words("Zamanında kapanan", "Closed on time"),
+    "escalated": Words("Üste bildirilen", "Escalated"),
+    "team": Words("Ekip", "Team"),
+    "crisis": Words("Kriz", "Crisis"),
+    "legal_due_before": Words("Yasal süresi bundan önce", "Legal term before"),
+    "parent": Words("Parçaları", "Parts of"),
+    "parts": Words("Parçalar da", "Parts too"),
+}
+_STATES: Final[Mapping[str, Words]] = {"open": Words("Açık", "Open"), "closed": Words("Kapanmış", "Closed")}
+_ANSWERS: Final[Mapping[str, Words]] = {"true": Words("Evet", "Yes"), "false": Words("Hayır", "No")}
+
+
+def parameters(query: Iterable[tuple[str, str]]) -> ListParameters:
+    """
+    The list that an address asks for. Raises ``Problem`` 422 that names the field.
+    """
+    given: dict[str, list[str]] = {}
+    for key, value in query:
+        if key not in OF_THE_PAGE and value:
+            given.setdefault(key, []).append(value)
+    read: dict[str, Any] = {key: values if key in _MANY else values[-1] for key, values in given.items()}
+    try:
+        return ListParameters.model_validate(read)
+    except ValidationError as error:
+        raise wrong(*((str(row["loc"][0]), row["msg"]) for row in error.errors())) from None
+
+
+def chips(query: Sequence[tuple[str, str]], path: str, language: Language) -> list[tuple[str, str, str]]:
+    """
+    What narrows the list, in words: (label, value, the address of the list without it).
+    """
+    kept = [(key, value) for key, value in query if key not in OF_THE_PAGE | {"cursor", "limit"} and value]
+    return [
+        (
+            _in(LABELS[key], language) if key in LABELS else key,
+            ", ".join(_value(key, one, language) for one in (value.split(",") if key in _MANY else [value])),
+            address(path, [pair for pair in kept if pair != (key, value)]),
+        )
+        for key, value in kept
+    ]
+
+
+def address(path: str, query: Sequence[tuple[str, str]]) -> str:
+    """
+    A page with its parameters.
+    """
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _value(key: str, value: str, language: Language) -> str:
+    if value in _ANSWERS:
+        return _in(_ANSWERS[value], language)
+    if key == "status" and value in _STATES:
+        return _in(_STATES[value], language)
+    if key in ("from", "to", "legal_due_before"):
+        return formats.day(date.fromisoformat(value), language)
+    return grouped(value) if key == "parent" else name(key, value, language)
+
+
+def _in(words: Words, language: Language) -> str:
+    return words.tr if language == "tr" else words.en
