@@ -15,10 +15,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from services.common.contracts.roles import Role
 from services.common.kit.auth import Caller
 from services.common.kit.guard import DOCUMENTED, page_person, scoped
-from services.common.kit.http import FieldError, Problem, problems
+from services.common.kit.http import problems
 from services.common.kit.people import Person
 from services.common.ui import PagesOf
 from services.common.ui.formats import Language
+from services.reporting.asked import wrong
 from services.reporting.figures.snapshot import Figures
 from services.reporting.settings import ApiSettings
 from services.reporting.statement.models import Statement
@@ -98,14 +99,10 @@ def _asked(text: str, now: datetime) -> Month:
     try:
         month = Month.parse(text)
     except ValueError as reason:
-        raise _wrong(str(reason)) from None
-    if month.start > now:
-        raise _wrong("this month has not begun")
+        raise wrong(("month", str(reason))) from None
+    if month.start >= now:
+        raise wrong(("month", "has not begun"))
     return month
-
-
-def _wrong(message: str) -> Problem:
-    return Problem(422, "Some fields are not as they should be.", errors=[FieldError(field="month", message=message)])
 
 
 async def _figures(request: Request) -> Figures:

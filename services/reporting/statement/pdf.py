@@ -1,7 +1,7 @@
 """
 A statement on one sheet of A4, set by typst in this process.
 
-Fonts are those in ``fonts`` and those that typst brings: the same everywhere. Equal statements give equal bytes.
+Fonts are those of the page and those that typst brings: the same everywhere. Equal statements give equal bytes.
 """
 
 import json
@@ -16,13 +16,14 @@ import typst
 from services.reporting.statement.shown import Shown
 
 HERE: Final = Path(__file__).parent
+FONTS: Final = HERE.parent / "pages" / "static" / "fonts"
 _one_at_a_time: Final = Lock()  # it takes a core for a while
 
 
 @cache
 def _compiler() -> typst.Compiler:
     return typst.Compiler(
-        HERE / "sheet.typ", root=HERE, font_paths=typst.Fonts(font_paths=[HERE / "fonts"], include_system_fonts=False)
+        HERE / "sheet.typ", root=HERE, font_paths=typst.Fonts(font_paths=[FONTS], include_system_fonts=False)
     )
 
 

@@ -6,7 +6,7 @@ The sheet of paper and the page draw what stands here and decide nothing themsel
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
@@ -16,14 +16,15 @@ from services.common.ui.formats import Language
 from services.common.ui.words import STATUSES, Words
 from services.reporting.statement import writing
 from services.reporting.statement.models import Group, Statement
+from services.reporting.statement.month import Month
 from services.reporting.statement.statement import name_of
-from services.reporting.statement.tiles import Tile, tiles_of
+from services.reporting.statement.texts import BUSIEST, COMPARED, LIKE_FOR_LIKE, NOTES, TITLE, WORDS
+from services.reporting.statement.tiles import Fact, Tile, facts_of, tiles_of
 from services.reporting.statement.writing import Delta, delta, in_days, month_name, shortened
 
 ROWS: Final = 10
 FEW_ROWS: Final = 8
 NAME_LENGTH: Final = 38
-TITLE: Final = Words("Aylık Başvuru Raporu", "Monthly Statement of Requests")
 SUFFIX: Final = " Müdürlüğü"  # every name of the column ends so
 
 
@@ -84,17 +85,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """
-    A small figure with what it counts.
-    """
-
-    label: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class Shown:
     """
     Everything that stands on the sheet. ``words`` are its fixed texts by name.
@@ -145,11 +135,8 @@ class _Writer:
     def number(self, value: float, digits: int = 0) -> str:
         return formats.number(value, self.language, digits)
 
-    def percent(self, share: float | None, digits: int = 1) -> str:
-        return "–" if share is None else formats.percent(share, self.language, digits)
-
     def written(self, municipality: str, as_of: datetime | None) -> Shown:
-        of, top_day, top_month = self.statement, self._top_day, self._top_month
+        of, top_month = self.statement, self._top_month
         return Shown(
             lang=self.language,
             municipality=municipality,
@@ -160,8 +147,8 @@ class _Writer:
             provisional=self._provisional(),
             lede=self._lede(),
             tiles=tiles_of(of, self.language),
-            facts=self._facts(),
-            days=[self._day(n, top_day) for n in range(len(of.days))],
+            facts=facts_of(of, self.language),
+            days=self._days(),
             busiest=self._busiest(),
             months=[self._month(n, top_month) for n in range(len(of.months))],
             channels=self._bars("channel", of.by_channel, FEW_ROWS),
@@ -206,7 +193,7 @@ class _Writer:
         if not numbers.received:
             return self.say(f"{name} ayında başvuru gelmedi.", f"No requests came in during {name}.")
         came, closed, still = (self.number(n) for n in (numbers.received, standing.closed, standing.open))
-        share = self.percent(standing.closed / numbers.received)
+        share = writing.share(standing.closed / numbers.received, self.language)
         return self.say(
             f"{name} ayında {came} başvuru geldi. Bunlardan bugüne kadar {closed} tanesi ({share}) sonuçlandı, "
             f"{still} tanesi sürüyor.",
@@ -214,53 +201,25 @@ class _Writer:
             f"{still} are still open.",
         )
 
-    def _facts(self) -> list[Fact]:
-        of = self.statement.numbers
-        answered = in_days(of.emergency_median_hours_to_respond, self.language)
-        concluded = of.concluded or None
-
-        def share(n: int, of: int | None) -> str:
-            return self.percent(n / of) if of else "–"
-
-        emergency = self.say(f"ilk yanıt ortanca {answered}", f"median first answer {answered}")
-        of_received, of_concluded = (
-            self.say("gelenler içinde {}", "{} of received"),
-            self.say("sonuçlananlar içinde {}", "{} of concluded"),
-        )
-        return [
-            Fact(self.say("Acil durum", "Emergencies"), self.number(of.emergencies), emergency),
-            Fact(
-                self.say("İlk görüşmede yanıt", "At first contact"),
-                self.number(of.at_first_contact),
-                of_received.format(share(of.at_first_contact, of.received)),
-            ),
-            Fact(
-                self.say("Yeniden açılmış olan", "Once reopened"),
-                self.number(of.reopened),
-                of_concluded.format(share(of.reopened, concluded)),
-            ),
-            Fact(
-                self.say("İlk yanıt zamanında", "First answer on time"),
-                self.percent(of.responded_on_time_share),
-                self.say("verilen ilk yanıtların", "of first answers given"),
-            ),
-            Fact(
-                self.say("30 günden eski açık", "Open over 30 days"),
-                self.number(of.open_over_30_days),
-                self.say("açıklar içinde {}", "{} of open").format(share(of.open_over_30_days, of.open_at_end or None)),
-            ),
-        ]
-
     def _busiest(self) -> str:
         if not self._top_day:
             return ""
         day = next(one.day for one in self.statement.days if one.received == self._top_day)
         return self.say(*BUSIEST).format(writing.day_name(day, self.language), self.number(self._top_day))
 
-    def _day(self, n: int, top: int) -> DayBar:
-        one = self.statement.days[n]
-        text = f"{formats.day(one.day, self.language)}: {self.number(one.received)}"
-        return DayBar(str(one.day.day), text, one.received / top if top else 0.0, one.day.weekday() > 4)
+    def _days(self) -> list[DayBar]:
+        """
+        All days of the month: those that are to come are empty.
+        """
+        month, top = Month.parse(self.statement.month), self._top_day
+        counts = {one.day: one.received for one in self.statement.days}
+        bars = []
+        for n in range(month.last_day.day):
+            day = month.first_day + timedelta(days=n)
+            received = counts.get(day)
+            title = f"{formats.day(day, self.language)}: {'–' if received is None else self.number(received)}"
+            bars.append(DayBar(str(day.day), title, (received or 0) / top if top else 0.0, day.weekday() > 4))
+        return bars
 
     def _month(self, n: int, top: int) -> MonthBar:
         one = self.statement.months[n]
@@ -302,7 +261,7 @@ class _Writer:
                 ratio=group.received / top if top else 0.0,
                 delta=delta(group.received, group.received_before, self.language),
                 concluded=self.number(group.concluded),
-                on_time=self.percent(group.on_time_share, 0),
+                on_time=writing.whole_share(group.on_time_share, self.language),
                 median=in_days(group.median_hours_to_close, self.language),
                 open=self.number(group.open_at_end),
             )
@@ -341,48 +300,3 @@ class _Writer:
             return ""
         moment = formats.moment(at, self.language)
         return self.say(f"Veriler {moment} itibarıyladır.", f"Figures as of {moment}.")
-
-
-BUSIEST: Final = Words("en yoğun gün {}: {}", "busiest day {}: {}")
-NOTES: Final = (
-    Words(
-        "Gelen: o ay alınan başvurular. Sonuçlanan: ne zaman gelmiş olursa olsun, son kapanışı o aya düşenler; çözüm "
-        "oranı, zamanında, süre ve memnuniyet bunlara aittir. Zamanında: söz verilen süre içinde kapanan.",
-        "Received: requests taken in the month. Concluded: those whose last closing lies in the month, whenever they "
-        "came in; shares, times and satisfaction are theirs. On time: closed within the time promised.",
-    ),
-    Words(
-        "Ortanca: yarısı daha kısa, yarısı daha uzun sürdü (takvim saatiyle). Memnuniyet: 5 üzerinden 4 ve 5 verenler. "
-        "Birimler işi sayar: bölünen başvuru birden çok birimde görünür.",
-        "Median: half took less, half took longer (by the calendar). Satisfaction: 4 or 5 out of 5. Departments count "
-        "work: a request that was split stands with several.",
-    ),
-)
-COMPARED: Final = Words(
-    "▲▼ geçen aya ve geçen yılın aynı ayına göre: yüzde olarak, oranlarda puan olarak. Yeşil iyi, kırmızı kötü yönde.",
-    "▲▼ against the month before and the same month of last year: in per cent, shares in points. Green is the better.",
-)
-LIKE_FOR_LIKE: Final = Words(
-    "▲▼ ay bitmediği için geçen ayın ve geçen yılın yalnızca aynı gün ve saate kadarki bölümüyle karşılaştırılmıştır.",
-    "▲▼ the month is not over: it is compared with the same stretch of the month before and of last year.",
-)
-WORDS: Final[dict[str, Words]] = {
-    "days": Words("Günlere göre gelen", "Received by day"),
-    "months": Words("Son 13 ay", "The last 13 months"),
-    "received": Words("Gelen", "Received"),
-    "concluded": Words("Sonuçlanan", "Concluded"),
-    "channels": Words("Kanallar", "Channels"),
-    "kinds": Words("Başvuru türü", "Kinds of request"),
-    "outcomes": Words("Nasıl sonuçlandı", "How they were concluded"),
-    "neighbourhoods": Words("En çok başvuru gelen mahalleler", "Neighbourhoods with most requests"),
-    "departments": Words("Birimler", "Departments"),
-    "department": Words("Müdürlük", "Department"),
-    "services": Words("En çok istenen hizmetler", "Services most asked for"),
-    "on_time": Words("Zamanında", "On time"),
-    "median": Words("Ortanca süre", "Median time"),
-    "open": Words("Açık", "Open"),
-    "change": Words("Değişim", "Change"),
-    "weekend": Words("hafta sonu", "weekend"),
-    "nothing": Words("Bu ayda kayıt yok.", "Nothing in this month."),
-    "made_by": Words("İLKİM raporlama servisinin ürünüdür.", "Made by İLKİM's reporting service."),
-}

@@ -10,7 +10,7 @@ from services.common.ui import formats
 from services.common.ui.formats import Language
 from services.common.ui.words import Words
 from services.reporting.statement.models import Numbers, Statement
-from services.reporting.statement.writing import Delta, delta, length
+from services.reporting.statement.writing import Delta, delta, in_days, length, share
 
 NONE: Final = "–"
 
@@ -28,6 +28,17 @@ class Tile:
     note: str
     deltas: Sequence[Delta]
     spark: Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """
+    A small figure with what it counts.
+    """
+
+    label: str
+    value: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +94,69 @@ def tiles_of(statement: Statement, language: Language) -> list[Tile]:
     return [_tile(kind, statement, language) for kind in _TILES]
 
 
+def facts_of(statement: Statement, language: Language) -> list[Fact]:
+    """
+    The smaller figures below them.
+    """
+    of = statement.numbers
+    answered = in_days(of.emergency_median_hours_to_respond, language)
+    at_first = share(of.at_first_contact / of.received if of.received else None, language)
+    again = share(of.reopened / of.concluded if of.concluded else None, language)
+    old = share(of.open_over_30_days / of.open_at_end if of.open_at_end else None, language)
+
+    def count(value: int) -> str:
+        return formats.number(value, language, 0)
+
+    def fact(label: Words, value: str, note: Words) -> Fact:
+        return Fact(_say(label, language), value, _say(note, language))
+
+    return [
+        fact(
+            Words("Acil durum", "Emergencies"),
+            count(of.emergencies),
+            Words(f"ilk yanıt ortanca {answered}", f"median first answer {answered}"),
+        ),
+        fact(
+            Words("İlk görüşmede yanıt", "At first contact"),
+            count(of.at_first_contact),
+            Words(f"gelenler içinde {at_first}", f"{at_first} of received"),
+        ),
+        fact(
+            Words("Yeniden açılmış olan", "Once reopened"),
+            count(of.reopened),
+            Words(f"sonuçlananlar içinde {again}", f"{again} of concluded"),
+        ),
+        fact(
+            Words("İlk yanıt zamanında", "First answer on time"),
+            share(of.responded_on_time_share, language),
+            Words("verilen ilk yanıtlar içinde", "of first answers given"),
+        ),
+        fact(
+            Words("30 günden eski açık", "Open over 30 days"),
+            count(of.open_over_30_days),
+            Words(f"açıklar içinde {old}", f"{old} of open"),
+        ),
+    ]
+
+
 def _tile(kind: _Kind, statement: Statement, language: Language) -> Tile:
     def of(numbers: Numbers) -> float | None:
         found: float | None = getattr(numbers, kind.field)
         return found
-
-    def say(words: Words) -> str:
-        return words.tr if language == "tr" else words.en
 
     value, unit = _written(of(statement.numbers), kind.form, language)
     now_open = kind.field == "open_at_end" and statement.provisional
     changes = [
         delta(
             of(statement.numbers), of(before), language,
-            better=kind.better, points=kind.form == "share", against=say(against),
+            better=kind.better, points=kind.form == "share", against=_say(against, language),
         )
         for before, against in ((statement.previous, _BEFORE), (statement.year_before, _YEAR_BEFORE))
         if before is not None
     ]  # fmt: skip
     return Tile(
         id=kind.field,
-        label=say(_OPEN_NOW if now_open else kind.label),
+        label=_say(_OPEN_NOW if now_open else kind.label, language),
         value=value,
         unit=unit,
         note=kind.note(statement.numbers, language),
@@ -112,12 +165,16 @@ def _tile(kind: _Kind, statement: Statement, language: Language) -> Tile:
     )
 
 
+def _say(words: Words, language: Language) -> str:
+    return words.tr if language == "tr" else words.en
+
+
 def _written(value: float | None, form: str, language: Language) -> tuple[str, str]:
     if value is None:
         return NONE, ""
     if form == "hours":
         return length(value, language)
-    return (formats.percent(value, language) if form == "share" else formats.number(value, language, 0)), ""
+    return (share(value, language) if form == "share" else formats.number(value, language, 0)), ""
 
 
 def _spark(values: Sequence[float | None]) -> list[float | None]:

@@ -75,6 +75,13 @@ def _first(month: str) -> date:
     return Month.parse(month).first_day
 
 
+def whole_share(of: float | None, language: Language) -> str:
+    """
+    A share without digits after the comma: ``%86``.
+    """
+    return "–" if of is None else formats.percent(of, language, 0)
+
+
 def length(hours: float, language: Language) -> tuple[str, str]:
     """
     A length of time and its unit: ``(38, dk)``, ``(23,9, saat)``, ``(2,6, gün)``.
@@ -83,8 +90,12 @@ def length(hours: float, language: Language) -> tuple[str, str]:
     if hours < 1:
         return formats.number(round(hours * 60), language, 0), minutes
     if hours < 48:
-        return formats.number(round(hours, 1), language), hour
-    return formats.number(round(hours / 24, 1), language), days
+        return _tenths(hours, language), hour
+    return _tenths(hours / 24, language), days
+
+
+def _tenths(value: float, language: Language) -> str:
+    return format_decimal(value, "#,##0.0", locale=language)
 
 
 def in_days(hours: float | None, language: Language) -> str:
@@ -122,7 +133,7 @@ def delta(
     if not change:
         return Delta("=", {"tr": "aynı", "en": "same"}[language], "neutral", against)
     size = abs(change)
-    text = f"{format_decimal(size, '#,##0.0', locale=language)} {POINTS[language]}" if points else share(size, language)
+    text = f"{_tenths(size, language)} {POINTS[language]}" if points else share(size, language)
     up = change > 0
     tone: Tone = "neutral" if not better else "good" if up == (better > 0) else "bad"
     return Delta("▲" if up else "▼", f"{'+' if up else MINUS}{text}", tone, against)
