@@ -2,9 +2,7 @@
 Dead letters, looked at and sent back: ``python -m deploy.dlq list|show|mend|replay <group>``.
 
 A replay sends the original bytes to the topic they came from, a mend sends a corrected copy; both say in a header from
-which letter it is. What was sent back is noted behind it, as a record on the dead-letter topic itself (key
-``dlq-note``), so that nothing is sent back twice and the note is kept exactly as long as its letter. A tool that dies
-between sending and noting sends again next time: the same ce_id, which has one effect.
+which letter it is, and are noted behind it (``services/common/kit/letters.py``).
 """
 
 import argparse
@@ -14,132 +12,22 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deploy.terminal import ToolError, bootstrap_servers, no_broker, reader, safe, safe_json
-from services.common.contracts.envelope import ContractError, Headers, Record, decode, rfc3339
+from deploy.terminal import ToolError, bootstrap_servers, safe, safe_json
+from services.common.contracts.envelope import Record
 from services.common.contracts.topics import GROUPS, TOPICS_BY_NAME, dlq_of
-from services.common.kit.dead_letters import AT, DETAIL, ORIGIN, REASON
+from services.common.kit.letters import REPLAYED, Letter, LettersError, read, refused_by_contracts, send_back
 from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.common.kit.settings import KafkaSettings
 
-NOTE_KEY: Final = b"dlq-note"
-NOTE_OF: Final = "dlq-offset"
-REPLAYED: Final = "dlq-replayed-from"
 MENDED: Final = "dlq-mended-from"
 PRIVATE: Final = "It may hold personal data: do not paste it into tickets or chats."
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """
-    A dead letter: its place, why and from where it came, and the original as bytes.
-    """
-
-    topic: str
-    offset: int
-    at: str
-    origin: str
-    reason: str
-    detail: str
-    key: bytes
-    value: bytes | None
-    headers: Headers
-    sent_back: str = ""
-
-    @property
-    def origin_topic(self) -> str:
-        """
-        The topic to send it back to. Raises ``ToolError`` if that is none of ours.
-        """
-        name = self.origin.rsplit("/", 2)[0]
-        if name not in TOPICS_BY_NAME or name.endswith(".dlq"):
-            raise ToolError(f"letter {self.offset} comes from {safe(name)!r}, which is none of our topics")
-        return name
-
-    def matches(self, text: str | None, first: int, last: int | None) -> bool:
-        """
-        Whether it lies in the range, and the text in its reason or detail.
-        """
-        said = f"{self.reason} {self.detail}".casefold()
-        in_range = first <= self.offset and (last is None or self.offset <= last)
-        return in_range and (text is None or text.casefold() in said)
-
-    def original(self, how: str) -> Record:
-        """
-        The original record, with a header that says from which letter it is.
-        """
-        return Record(
-            self.origin_topic, self.key, self.value, (*self.headers, (how, f"{self.topic}/{self.offset}".encode()))
-        )
-
-
-def letters_of(records: Iterable[Any]) -> list[Letter]:
-    """
-    The dead letters among the records of a dead-letter topic, each knowing whether it was sent back.
-    """
-    letters, sent = [], {}
-    for record in records:
-        headers = tuple(record.headers or ())
-        ours = {name: (raw or b"").decode("utf-8", "replace") for name, raw in headers if name.startswith("dlq-")}
-        if record.key == NOTE_KEY and NOTE_OF in ours:
-            sent[ours[NOTE_OF]] = f"{ours.get('dlq-how', 'sent back')} {ours.get(AT, '')[:19]}".strip()
-            continue
-        kept = tuple((name, raw) for name, raw in headers if not name.startswith("dlq-"))
-        letters.append(
-            Letter(
-                topic=record.topic,
-                offset=record.offset,
-                at=ours.get(AT, ""),
-                origin=ours.get(ORIGIN, "?"),
-                reason=ours.get(REASON, "?"),
-                detail=ours.get(DETAIL, ""),
-                key=record.key or b"",
-                value=record.value,
-                headers=kept,
-            )
-        )
-    return [replace(one, sent_back=sent.get(str(one.offset), "")) for one in letters]
-
-
-def read(servers: str, group: str) -> list[Letter]:
-    """
-    Every dead letter of the group that the broker still keeps. Raises ``ToolError``.
-    """
-    consumer, place = reader(servers, dlq_of(group).name)
-    try:
-        end = consumer.end_offsets([place])[place]
-        consumer.seek_to_beginning(place)
-        found: list[Any] = []
-        while consumer.position(place) < end:
-            for batch in consumer.poll(timeout_ms=500).values():
-                found += batch
-        return letters_of(found)
-    except (KafkaError, OSError):
-        raise no_broker(servers) from None
-    finally:
-        with suppress(KafkaError, OSError):
-            consumer.close()
-
-
-def refused_by_contracts(record: Record) -> str:
-    """
-    Why the contracts do not take the record; empty if they do.
-    """
-    try:
-        decode(record.topic, record.key, record.value, record.headers)
-    except ContractError as reason:
-        return str(reason)
-    return ""
 
 
 def mended(
@@ -188,15 +76,7 @@ def _place(payload: dict[str, Any], name: str, *, make: bool = False) -> dict[st
     return payload
 
 
-def note(letter: Letter, how: str) -> Record:
-    """
-    The record that remembers that this letter was sent back.
-    """
-    headers = {NOTE_OF: str(letter.offset), "dlq-how": how, AT: rfc3339(datetime.now(UTC))}
-    return Record(letter.topic, NOTE_KEY, None, tuple((name, text.encode()) for name, text in headers.items()))
-
-
-def send_back(servers: str, pairs: Iterable[tuple[Letter, Record]], how: str) -> Iterator[Letter]:
+def send_all_back(servers: str, pairs: Iterable[tuple[Letter, Record]], how: str) -> Iterator[Letter]:
     """
     Send each record and note it, in order; gives each letter that is done. Raises ``ToolError`` at the first error.
     """
@@ -205,8 +85,7 @@ def send_back(servers: str, pairs: Iterable[tuple[Letter, Record]], how: str) ->
         try:
             for letter, record in pairs:
                 try:
-                    runner.run(publisher.publish(record))
-                    runner.run(publisher.publish(note(letter, how)))
+                    runner.run(send_back(publisher, letter, record, how))
                 except PublishFailed as error:
                     raise ToolError(f"stopped at letter {letter.offset}: {error}; run it again to go on") from None
                 yield letter
@@ -271,7 +150,7 @@ def mend(group: str, arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         print(f"would send letter {letter.offset} to {record.topic}; the contracts take it")
         return 0
-    for _ in send_back(bootstrap_servers(), [(letter, record)], "mended"):
+    for _ in send_all_back(bootstrap_servers(), [(letter, record)], "mended"):
         print(f"letter {letter.offset} mended and sent to {record.topic}")
     return 0
 
@@ -293,7 +172,7 @@ def replay(group: str, arguments: argparse.Namespace) -> int:
             says = f"would be refused again: {safe(why)}" if why else "the contracts take it"
             print(f"would send letter {letter.offset} to {record.topic}; {says}")
     else:
-        for letter in send_back(bootstrap_servers(), pairs, "replayed"):
+        for letter in send_all_back(bootstrap_servers(), pairs, "replayed"):
             print(f"letter {letter.offset} replayed to {letter.origin_topic}")
     left = len(waiting) - len(pairs)
     print(f"{len(pairs)} {'would be ' if arguments.dry_run else ''}replayed, {left} left by --max {arguments.max}")
@@ -383,7 +262,7 @@ def main() -> int:
     command = {"list": list_, "show": show, "mend": mend, "replay": replay}[arguments.command]
     try:
         return command(arguments.group, arguments)
-    except (ToolError, OSError) as error:
+    except (ToolError, LettersError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
 from deploy.stack.config import ROOT, read_env_file
+from services.common.kit import letters
 
 _VISIBLE: Final = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 _UNSEEN: Final = re.compile(
@@ -51,21 +51,9 @@ def reader(servers: str, topic: str) -> tuple[KafkaConsumer, TopicPartition]:
     A consumer without a group on a topic of one partition, placed nowhere yet. Raises ``ToolError``.
     """
     try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=servers.split(","),
-            bootstrap_timeout_ms=5_000,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4_194_304,
-        )
-    except (KafkaError, OSError):
-        raise no_broker(servers) from None
-    if not consumer.partitions_for_topic(topic):
-        consumer.close()
-        raise ToolError(f"the broker has no topic {topic}: `python -m deploy.topics apply` makes it")
-    place = TopicPartition(topic, 0)
-    consumer.assign([place])
-    return consumer, place
+        return letters.reader(servers, topic)
+    except letters.LettersError as reason:
+        raise ToolError(str(reason)) from None
 
 
 def safe(text: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any, Final
 import httpx
 from kafka.errors import KafkaError
 
-from deploy import dlq
 from deploy.demo.agreement import (
     CRISIS,
     TEAM,
@@ -38,6 +37,7 @@ from services.common.contracts.envelope import Record
 from services.common.contracts.events import Lifecycle, NotificationSent, UpdateRefused
 from services.common.contracts.ids import family_of
 from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED
+from services.common.kit import letters
 from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.common.kit.settings import KafkaSettings
 
@@ -273,7 +273,7 @@ class Run:
         journal's checks.
         """
         for group in READ_BY:
-            for letter in dlq.read(self._servers, group):
+            for letter in letters.read(self._servers, group):
                 if letter.key == self._bad_key and letter.value == BAD_RECORD:
                     self._result.dead_letters[group] = f"{letter.reason}: {letter.detail}"
         return {

@@ -15,11 +15,11 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.partitioner import murmur2
 
-from deploy import dlq
 from deploy.stack.stack import Stack
 from services.common.contracts import events, topics
 from services.common.contracts.envelope import Headers, Record, encode
 from services.common.contracts.ids import derived_id, random_request_id
+from services.common.kit import letters
 from tests.builders import meta_of, parking_over, request, update
 from tests.waiting import eventually
 
@@ -127,7 +127,7 @@ class Aftermath:
         self.env = stack.env
         self.servers = stack.env["KAFKA_BOOTSTRAP_SERVERS"]
         self.http = httpx.Client(headers={"X-API-Key": self.env["API_KEY"]}, timeout=15)
-        self.letters: dict[tuple[str, str], dlq.Letter] = {}
+        self.letters: dict[tuple[str, str], letters.Letter] = {}
         with KafkaProducer(bootstrap_servers=self.servers, max_request_size=2_097_152) as producer:
             self.cases = {(topic, kind): self._send(producer, topic, kind) for topic in READERS for kind in KINDS}
             producer.flush()
@@ -151,9 +151,9 @@ class Aftermath:
             assert name != topic or sent.get(timeout=30).partition == lies.partition
         return Case(junk, lies.partition, lies.offset, request_id)
 
-    def letter(self, group: str, origin: str) -> dlq.Letter | None:
+    def letter(self, group: str, origin: str) -> letters.Letter | None:
         if (group, origin) not in self.letters:
-            self.letters |= {(group, letter.origin): letter for letter in dlq.read(self.servers, group)}
+            self.letters |= {(group, letter.origin): letter for letter in letters.read(self.servers, group)}
         return self.letters.get((group, origin))
 
     def get(self, service: str, path: str) -> dict[str, Any]:

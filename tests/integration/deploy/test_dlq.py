@@ -17,6 +17,7 @@ from deploy.stack.stack import Stack
 from services.common.contracts.envelope import Record, encode
 from services.common.contracts.topics import RECEIVED
 from services.common.kit.dead_letters import dead_letter
+from services.common.kit.letters import Letter, read
 from services.common.kit.worker import Delivery
 from tests.builders import meta_of, request
 from tests.waiting import eventually
@@ -63,8 +64,8 @@ def event(**fields: Any) -> tuple[str, Record]:
     return data.request_id, encode(RECEIVED, meta_of(data), data)
 
 
-def letter_of(stack: Stack, group: str, request_id: str) -> dlq.Letter | None:
-    letters = dlq.read(stack.env["KAFKA_BOOTSTRAP_SERVERS"], group)
+def letter_of(stack: Stack, group: str, request_id: str) -> Letter | None:
+    letters = read(stack.env["KAFKA_BOOTSTRAP_SERVERS"], group)
     return next((one for one in letters if one.key == request_id.encode()), None)
 
 
