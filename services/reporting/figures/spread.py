@@ -49,9 +49,9 @@ class Spread:
         ranks = np.stack((np.floor(positions), np.ceil(positions))).astype(np.intp)
         places = (total.cumsum() - total)[:, None] + ranks  # among all rows that have hours
         bins = np.searchsorted(until, places, side="right").clip(max=known.size - 1)
-        found = self._rows_of(bins[:, total > 0])
-        if not len(found):
+        if not total.any():
             return np.full(positions.shape, np.nan)
+        found = self._rows_of(bins[:, total > 0])
         at = np.searchsorted(found, bins.astype(np.uint64) << 32) + places - (until - known.ravel())[bins]
         low, high = _hours_of(found[at.clip(max=len(found) - 1)])
         return np.where(total[:, None] > 0, low + (high - low) * (positions - ranks[0]), np.nan)
