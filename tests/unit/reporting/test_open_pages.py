@@ -14,7 +14,7 @@ from services.common.kit.limits import Rate
 from services.reporting.figures.facts import frame_of
 from services.reporting.public.open_data import COUNTS, REQUESTS
 from tests.unit.reporting.facts import RECEIVED_AT, fact
-from tests.unit.reporting.files import NOW, FiguresOf, app_of, client_of
+from tests.unit.reporting.files import NOW, UNLIMITED, FiguresOf, app_of, client_of
 
 SIX = [
     fact(
@@ -89,7 +89,7 @@ async def test_while_there_is_nothing_the_page_says_when_there_will_be_and_the_f
 
 
 async def test_a_publication_stays_for_its_hour_and_is_made_anew_in_the_next() -> None:
-    app = app_of()
+    app = app_of(UNLIMITED)
     async with client_of(SIX) as (client, _):
         assert len(rows_of(await client.get(FILES[0]))) == 6
         app.state.figures = FiguresOf(frame_of([*SIX, *SIX]))
