@@ -188,6 +188,16 @@ class NotifyRepository:
         """
         return await self._tellings.count_documents({"marks": PARKED})
 
+    async def waiting(self, now: datetime) -> dict[str, int]:
+        """
+        How many requests have a message that is due, one that waits for its time, and news that Kafka has not taken.
+        """
+        return {
+            "due": await self._tellings.count_documents({"next_at": {"$lte": now}}),
+            "later": await self._tellings.count_documents({"next_at": {"$gt": now}}),
+            "unpublished": await self._tellings.count_documents({"publish_at": {"$lte": now}}),
+        }
+
     async def change(
         self,
         ids: Iterable[str],

@@ -23,6 +23,7 @@ from services.notify.repository import NotifyRepository
 from services.notify.settings import NotifySettings
 from services.notify.staff import Staff
 from services.notify.templates import Templates
+from services.notify.watching import watch
 
 TOPICS = (CONTACTS, MESSAGES_IN, LIFECYCLE, CALLS, MESSAGES_OUT)
 Senders = Callable[[NotifySettings, Mapping[str, Partner], httpx.AsyncClient], Mapping[NotifyVia, Sender]]
@@ -59,7 +60,7 @@ def worker_spec(
                 digests = digests_of(settings, http, repository.digests, out[NotifyVia.EMAIL], templates, staff)
                 more = [] if digests is None else [digests.run]
                 loops = (notifier.deliver, notifier.outbox.run, notifier.follow, notifier.watch, *more)
-                async with background(*loops):
+                async with background(*loops, lambda: watch(repository, out, health)):
                     yield notifier.handle
             finally:
                 for sender in out.values():

@@ -43,6 +43,17 @@ class Pace:
     at_once: int = 16
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """
+    How a provider is: ``down`` since when, if it is left alone because it fails, and of what kind its last failure was.
+    """
+
+    down: datetime | None = None
+    last_error: str | None = None
+    last_error_at: datetime | None = None
+
+
 class Gate:
     """
     A sender with its gate. Whatever the gate itself refuses has not been sent: ``TemporaryError`` busy or breaker_open.
@@ -65,6 +76,7 @@ class Gate:
         self._bucket = Bucket.full(pace.rate, clock())
         self._seats = asyncio.Semaphore(pace.at_once)
         self._circuit = Circuit()
+        self._last: tuple[str, datetime] | None = None
         self._alarm = alarm
         self._clock = clock
         self._sleep = sleep
@@ -72,6 +84,14 @@ class Gate:
         self._said: dict[str, datetime] = {}
         self._alarms: set[asyncio.Task[None]] = set()
         metrics.notify_provider_up.labels(channel).set(1)
+
+    @property
+    def state(self) -> State:
+        """
+        How the provider is now.
+        """
+        code, at = self._last or (None, None)
+        return State(self._circuit.since if self._circuit.open else None, code, at)
 
     async def send(self, letter: Letter, /) -> str | None:
         """
@@ -108,6 +128,7 @@ class Gate:
             elif probe:
                 self._circuit = self._circuit.unasked()
             if error.alert:
+                self._last = (str(error), self._clock())
                 self._say_once(str(error))
             raise
         except TemporaryError as error:
@@ -140,6 +161,7 @@ class Gate:
     def _failed(self, code: str, probe: bool, after: timedelta | None = None, *, urgent: bool = False) -> None:
         now = self._clock()
         self._circuit = self._circuit.failed(now, probe, after)
+        self._last = (code, now)
         since = self._circuit.since or now
         if self._circuit.open:
             metrics.notify_provider_up.labels(self._channel).set(0)

@@ -66,6 +66,13 @@ class PartnersSender:
     def __init__(self, partners: Mapping[str, Sender]) -> None:
         self._partners = partners
 
+    @property
+    def partners(self) -> Mapping[str, Sender]:
+        """
+        What stands behind, by the partners' names.
+        """
+        return self._partners
+
     async def send(self, letter: Letter, /) -> str | None:
         """
         Tell the partner. Raises ``PermanentError`` for one that is not in the file any more.
