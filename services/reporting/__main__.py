@@ -5,14 +5,18 @@
 import asyncio
 import sys
 
+from services.common.contracts.clocks import load_calendar
 from services.common.kit.http import serve
 from services.common.kit.logs import configure
 from services.common.kit.mongo import connect
 from services.common.kit.worker import run_worker
 from services.reporting import users_cli
 from services.reporting.api import create_app
+from services.reporting.figures.making import make_all
+from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.history import import_cli
 from services.reporting.projector import worker
+from services.reporting.rebuilding import Overtaken, Rebuild
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings, ProjectorSettings
 
@@ -35,20 +39,27 @@ def api() -> None:
     serve(create_app(settings), settings.host, settings.api_port, settings.logs)
 
 
-async def rebuild() -> None:
+async def rebuild() -> int:
     """
-    Make all request documents again from the archive, showing how far it is.
+    Make all request documents again from the archive and then all sheets, showing how far it is.
     """
     settings = ProjectorSettings()
+    calendar = load_calendar(settings.calendar_file)
     client = connect(settings.mongo)
     try:
-        repository = Repository(client, settings.database)
-        total = await repository.archived_count()
-        async for done in repository.rebuild():
+        total = await Repository(client, settings.database).archived_count()
+        async for done in Rebuild(client, settings.database).run():
             print(f"\r{done:,} of {total:,} events", end="", flush=True)
         print()
+        sheets = Sheets(client, settings.database)
+        print(f"{await sheets.mark_all():,} sheets", flush=True)
+        await make_all(sheets, calendar)
+    except Overtaken as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
     finally:
         client.close()
+    return 0
 
 
 def main(arguments: list[str]) -> int:
@@ -61,7 +72,7 @@ def main(arguments: list[str]) -> int:
         case ["api"]:
             api()
         case ["rebuild"]:
-            asyncio.run(rebuild())
+            return asyncio.run(rebuild())
         case ["users", *words]:
             return users_cli.main(words)
         case ["import", *words]:

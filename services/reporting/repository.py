@@ -5,25 +5,23 @@ Reporting's database: the only module here that speaks MongoDB.
 per sub-request and can be made again from it, ``meta`` says how far the projector is.
 """
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import BulkWriteError
 
-from services.common.contracts.envelope import Received, decode
-from services.common.contracts.events import Lifecycle, RequestReceived, RequestRegistered
+from services.common.contracts.envelope import Received
+from services.common.contracts.events import Lifecycle
 from services.common.contracts.ids import derived_id
 from services.common.contracts.public import PublicStep
 from services.common.kit.clock import Clock, system_clock
-from services.common.kit.errors import Retryable
 from services.common.kit.mongo import Client, aggregate, ensure_indexes, only_duplicates
 from services.common.kit.worker import Delivery
-from services.reporting.history.model import HISTORY, restored
+from services.reporting.folding import project
 from services.reporting.lists import staged, windows
-from services.reporting.projections import Document, fold, inherit, of_a_department, subject_of, tells_something
+from services.reporting.projections import Document, of_a_department, tells_something
 from services.reporting.public.shown import PublicFilter, public_match, step_of_row, steps_pipeline
 from services.reporting.queries import (
     Filter,
@@ -57,9 +55,10 @@ from services.reporting.work import (
     work_match,
 )
 
-ATTEMPTS: Final = 10
+REQUESTS: Final = "requests"
+BUILDING: Final = "requests_next"
+REBUILD: Final = "rebuild"
 PROJECTOR: Final = "projector"
-_REBUILD_BATCH: Final = 500
 FILTERED: Final = ("department", "status", "channel", "service_code", "neighbourhood", "kind")
 REQUEST_INDEXES: Final = tuple(
     IndexModel(list(fields))
@@ -77,7 +76,6 @@ REQUEST_INDEXES: Final = tuple(
         ("registered", "changed_at"),
     )
 )
-Write = InsertOne[Document] | ReplaceOne[Document]
 ARCHIVE_INDEXES: Final = (IndexModel([("request_id", ASCENDING)]),)
 
 
@@ -91,7 +89,8 @@ class Repository:
         self._clock = clock
         db = client[database]
         self.archive = db["archive"]
-        self.requests = db["requests"]
+        self.requests = db[REQUESTS]
+        self.building = db[BUILDING]
         self.meta = db["meta"]
 
     async def prepare(self) -> None:
@@ -127,57 +126,14 @@ class Repository:
 
     async def project(self, events: Sequence[Received]) -> set[str]:
         """
-        Fold the events into their documents, then hand what came of a parent to its parts. Each is one read and one
-        write, again for those that another process changed meanwhile. Raises ``Retryable`` if that goes on.
-
-        Returns the local days in which these documents stand or ever stood, whether or not anything changed: who died
-        before it told of a change sees the same events again.
-
-        Whoever writes a parent looks for its parts afterwards, whoever writes a part looks for its parent afterwards:
-        whichever of two processes is the later one sees both, and after a crash the same events come again.
+        Fold the events into the documents, as ``folding.project`` does; while a rebuild is running, first into those
+        that it makes. Whether one is running is read after these events were archived: a rebuild that began later
+        finds them there.
         """
-        waiting: dict[str, list[Received]] = defaultdict(list)
-        for event in filter(tells_something, events):
-            waiting[subject_of(event)].append(event)
-        if not waiting:
-            return set()
-        days: set[str] = set()
-        families = sorted({event.data.key for event in events if _concerns_parts(event)})
-
-        async def own() -> list[Write]:
-            known = {row["_id"]: row async for row in self.requests.find({"_id": {"$in": list(waiting)}})}
-            return _folded(known, waiting, self._clock(), days)
-
-        async def inherited() -> list[Write]:
-            parts = [row async for row in self.requests.find({"parent_id": {"$in": families}})]
-            if not parts:
-                return []
-            parents = sorted({row["parent_id"] for row in parts})
-            known = {row["_id"]: row async for row in self.requests.find({"_id": {"$in": parents}})}
-            return _inherited(known, parts, self._clock(), days)
-
-        await self._settle(own)
-        if families:
-            await self._settle(inherited)
-        return days
-
-    async def _settle(self, due: Callable[[], Awaitable[list[Write]]]) -> None:
-        for _ in range(ATTEMPTS):
-            writes = await due()
-            if not writes or await self._write(writes):
-                return
-        raise Retryable("another process keeps changing these requests")
-
-    async def _write(self, writes: Sequence[Write]) -> bool:
-        """
-        Whether every write met the document it was made for.
-        """
-        try:
-            result = await self.requests.bulk_write(list(writes), ordered=False)
-        except BulkWriteError as error:
-            only_duplicates(error)
-            return False
-        return result.inserted_count + result.matched_count == len(writes)
+        building = await self.meta.find_one({"_id": REBUILD})
+        if building and building["until"] > self._clock():
+            await project(self.building, events, self._clock, building["first_rev"])
+        return await project(self.requests, events, self._clock)
 
     async def beat(self, now: datetime, as_of: datetime | None, backlog: object) -> None:
         """
@@ -193,33 +149,11 @@ class Repository:
         row = await self.meta.find_one({"_id": PROJECTOR})
         return row["as_of"] if row else None
 
-    # --- the rebuild ---
-
     async def archived_count(self) -> int:
         """
         How many events the archive holds.
         """
         return await self.archive.estimated_document_count()
-
-    async def rebuild(self) -> AsyncIterator[int]:
-        """
-        Drop the requests and fold the archive again, yielding how many events are done.
-
-        Safe beside a running projector: it archives before it folds, and folding is commutative.
-        """
-        await self.requests.drop()
-        await self.prepare()
-        batch: list[Received] = []
-        done = 0
-        async for row in self.archive.find().sort("request_id", ASCENDING):
-            batch.append(_restored(row))
-            if len(batch) >= _REBUILD_BATCH:
-                await self.project(batch)
-                done += len(batch)
-                batch = []
-                yield done
-        await self.project(batch)
-        yield done + len(batch)
 
     # --- the api ---
 
@@ -382,64 +316,3 @@ def _public(delivery: Delivery) -> str:
 
 
 _OF_THE_BODY: Final = dict.fromkeys(("text", "kind", "channel", "location", "attributes", "attachments"))
-
-
-def _restored(row: Mapping[str, Any]) -> Received:
-    if row["topic"] == HISTORY:
-        return restored(row["value"])
-    headers = [(name, text.encode()) for name, text in row["headers"]]
-    return decode(row["topic"], row["request_id"].encode(), row["value"].encode(), headers)
-
-
-def _concerns_parts(event: Received) -> bool:
-    if of_a_department(event):
-        return False
-    return isinstance(event.data, RequestReceived | RequestRegistered) or subject_of(event) != event.data.key
-
-
-def _folded(
-    known: Mapping[str, Document], waiting: Mapping[str, Sequence[Received]], at: datetime, days: set[str]
-) -> list[Write]:
-    writes: list[Write] = []
-    for request_id, events in waiting.items():
-        before = known.get(request_id)
-        now = fold(before, *events)
-        if now is None:
-            continue
-        stood_in = _stood_in(before, now)
-        days.update(stood_in)
-        if now != before:
-            first = {"_id": request_id, "rev": 1, **now, "days": stood_in, "written_at": at}
-            writes.append(InsertOne(first) if before is None else _replaced(now, stood_in, at))
-    return writes
-
-
-def _inherited(parents: Mapping[str, Document], parts: Sequence[Document], at: datetime, days: set[str]) -> list[Write]:
-    writes: list[Write] = []
-    for part in parts:
-        if part["parent_id"] not in parents:
-            continue
-        now = inherit(part, parents[part["parent_id"]])
-        stood_in = _stood_in(part, now)
-        days.update(stood_in)
-        if now != part:
-            writes.append(_replaced(now, stood_in, at))
-    return writes
-
-
-def _stood_in(before: Document | None, now: Document) -> list[str]:
-    """
-    The local days under which a registered document was ever kept: a body that comes late moves it to another.
-    """
-    found = set(before.get("days", ())) if before else set()
-    found.update(document["received_day"] for document in (before, now) if document and document["registered"])
-    return sorted(day for day in found if day)
-
-
-def _replaced(now: Document, days: Sequence[str], at: datetime) -> Write:
-    """
-    Put a document in the place of the one it was made from, if that is still there. When it is written and under which
-    days it stood are no facts of the request: whoever shows it live, or makes figures of a day, asks by them.
-    """
-    changes = {"rev": now["rev"] + 1, "days": list(days), "written_at": at}
-    return ReplaceOne({"_id": now["_id"], "rev": now["rev"]}, {**now, **changes})

@@ -3,10 +3,8 @@ Archive, projection and figures on a server that speaks MongoDB's protocol.
 """
 
 import asyncio
-import os
 import random
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -167,43 +165,6 @@ async def test_a_repeated_batch_writes_nothing(repository: Repository) -> None:
 
     assert await repository.requests.find_one() == before
     assert await repository.archive.count_documents({}) == len(received)
-
-
-async def test_a_rebuild_beside_a_running_projector_gives_the_same_documents(repository: Repository) -> None:
-    lives = list(random_lives(3, 60))
-    received = [event for life in lives for event in life.events]
-    half = len(received) // 2
-    await take(repository, received[:half])
-
-    async def rest() -> None:
-        for start in range(half, len(received), 10):
-            await take(repository, received[start : start + 10])
-
-    async def again() -> list[int]:
-        return [done async for done in repository.rebuild()]
-
-    _, progress = await asyncio.gather(rest(), again())
-
-    assert progress == sorted(progress)
-    assert await documents(repository) == documents_of(event for life in lives for event in life.events)
-
-
-async def test_the_rebuild_command_gives_the_same_numbers(
-    repository: Repository, mongo_uri: str, database: str
-) -> None:
-    await take(repository, [event for life in random_lives(7, 30) for event in life.events])
-    before = await repository.summary(Filter(), NOW), await documents(repository)
-    await repository.requests.delete_one({"registered": True})
-
-    environment = {**os.environ, "MONGODB_URI": mongo_uri, "REPORTING_DATABASE": database}
-    command = (sys.executable, "-m", "services.reporting", "rebuild")
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
-    shown, _ = await process.communicate()
-
-    assert process.returncode == 0
-    archived = await repository.archived_count()
-    assert f"{archived:,} of {archived:,} events" in shown.decode()
-    assert (await repository.summary(Filter(), NOW), await documents(repository)) == before
 
 
 @pytest.mark.parametrize(

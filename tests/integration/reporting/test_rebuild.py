@@ -1,0 +1,201 @@
+"""
+Everything made again from the archive, beside whoever reads and writes meanwhile.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from services.common.contracts.clocks import load_calendar
+from services.common.contracts.envelope import Received
+from services.common.contracts.ids import ALPHABET
+from services.common.kit.clock import FrozenClock, system_clock
+from services.common.kit.mongo import Client
+from services.reporting.figures.making import make_all
+from services.reporting.figures.sheets import decode
+from services.reporting.figures.sheets_repository import Sheets
+from services.reporting.rebuilding import LEASE, Overtaken, Rebuild, spans
+from services.reporting.repository import BUILDING, REBUILD, Repository
+from tests.unit.reporting.lives import Life, deliver, documents_of, random_lives
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def repository(client: Client, database: str) -> Repository:
+    repository = Repository(client, database)
+    await repository.prepare()
+    return repository
+
+
+async def take(repository: Repository, received: Sequence[Received]) -> None:
+    await repository.keep([deliver(event) for event in received])
+    await repository.project(received)
+
+
+async def documents(repository: Repository) -> dict[str, dict[str, Any]]:
+    found = {row["_id"]: row async for row in repository.requests.find()}
+    ours = ("_id", "rev", "days", "written_at")
+    return {name: {field: row[field] for field in row if field not in ours} for name, row in found.items()}
+
+
+async def run(rebuild: Rebuild) -> list[int]:
+    return [done async for done in rebuild.run()]
+
+
+async def test_what_is_made_again_is_what_was_there_whatever_the_old_documents_say(
+    repository: Repository, client: Client, database: str
+) -> None:
+    received = [event for life in random_lives(3, 60) for event in life.events]
+    await take(repository, received)
+    await repository.requests.update_many({}, {"$set": {"status": "wrong"}})
+    await repository.requests.delete_one({"registered": True})
+
+    progress = await run(Rebuild(client, database))
+
+    assert progress[-1] == await repository.archived_count()
+    assert await documents(repository) == documents_of(received)
+    indexes = {tuple(index["key"]) async for index in repository.requests.list_indexes()}
+    assert ("registered", "work") in indexes
+    assert BUILDING not in await client[database].list_collection_names()
+
+
+async def test_beside_a_running_projector_readers_never_see_less_and_nothing_is_missing(
+    repository: Repository, client: Client, database: str
+) -> None:
+    lives = list(random_lives(4, 90))
+    received = [event for life in lives for event in life.events]
+    half = len(received) // 2
+    await take(repository, received[:half])
+    over = asyncio.Event()
+
+    async def project_the_rest() -> None:
+        for start in range(half, len(received), 10):
+            await take(repository, received[start : start + 10])
+
+    async def look() -> list[int]:
+        seen = [await repository.requests.count_documents({"registered": True})]
+        while not over.is_set():
+            seen.append(await repository.requests.count_documents({"registered": True}))
+        return seen
+
+    async def make_again() -> None:
+        await run(Rebuild(client, database))
+        over.set()
+
+    seen, _, _ = await asyncio.gather(look(), project_the_rest(), make_again())
+
+    assert seen == sorted(seen)
+    assert await documents(repository) == documents_of(received)
+
+
+async def test_a_part_that_comes_before_its_request_is_made_again_inherits_from_it(
+    repository: Repository, client: Client, database: str
+) -> None:
+    life = Life().receive().register().assign()
+    await take(repository, life.events)
+    before = len(life.events)
+    life.split(2)
+
+    class Splitting(Rebuild):
+        async def _fold(self, span: Any) -> int:
+            await take(repository, life.events[before:])
+            await repository.archive.delete_many({"ce_id": {"$in": [one.meta.id for one in life.events[before:]]}})
+            return await super()._fold(span)
+
+    await run(Splitting(client, database))
+
+    assert await documents(repository) == documents_of(life.events)
+
+
+async def test_who_read_an_old_document_writes_over_no_new_one(
+    repository: Repository, client: Client, database: str
+) -> None:
+    life = Life().receive().register().assign()
+    await take(repository, life.events)
+    old = await repository.requests.find_one({})
+    assert old is not None
+
+    await run(Rebuild(client, database))
+
+    new = await repository.requests.find_one({})
+    assert new is not None
+    assert new["rev"] > old["rev"] + 1_000_000
+
+
+async def test_a_rebuild_that_dies_leaves_everything_as_it_was_and_the_next_waits_for_its_lease(
+    repository: Repository, client: Client, database: str
+) -> None:
+    received = [event for life in random_lives(5, 10) for event in life.events]
+    await take(repository, received)
+    clock = FrozenClock(system_clock())
+    until = {"until": clock() + LEASE, "first_rev": 1}
+    await repository.meta.update_one({"_id": REBUILD}, {"$set": until}, upsert=True)
+    before = await documents(repository)
+
+    with pytest.raises(Overtaken, match="another rebuild"):
+        await run(Rebuild(client, database, clock))
+    assert await documents(repository) == before
+
+    clock.advance(LEASE + timedelta(seconds=1))
+    await run(Rebuild(client, database, clock))
+    assert await documents(repository) == documents_of(received)
+
+
+async def test_a_rebuild_that_could_not_say_that_it_lives_does_not_take_over(
+    repository: Repository, client: Client, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await take(repository, Life().receive().register().events)
+    await repository.requests.update_many({}, {"$set": {"status": "old"}})
+    monkeypatch.setattr("services.reporting.rebuilding._TRUSTED_SECONDS", 0.0)
+
+    with pytest.raises(Overtaken, match="did not answer"):
+        await run(Rebuild(client, database))
+
+    assert await repository.requests.count_documents({"status": "old"}) == 1
+    assert await repository.meta.find_one({"_id": REBUILD}) is None
+
+
+@pytest.mark.parametrize("events", [0, 3_000, 3_001, 2_000_000])
+def test_every_number_is_in_one_range(events: int) -> None:
+    ranges = list(spans(events))
+
+    for number in ("0000000000000", "9ZZZZZZZZZZZZ", "ZZZZZZZZZZZZZ", "A", *(Life(n).request_id for n in range(200))):
+        assert sum(one["$gte"] <= number < one["$lt"] for one in ranges) == 1
+    assert events / len(ranges) <= 3_000
+    assert len(ranges) <= max(1, len(ALPHABET) * events / 3_000)
+
+
+async def test_the_command_makes_documents_and_sheets_again(
+    repository: Repository, client: Client, mongo_uri: str, database: str
+) -> None:
+    received = [event for life in random_lives(7, 30) for event in life.events]
+    await take(repository, received)
+    sheets, calendar = Sheets(client, database), load_calendar()
+    await sheets.mark_other_forms("form")
+    await make_all(sheets, calendar)
+    days = [row["_id"] async for row in sheets.sheets.find()]
+    before = {day: decode(content) async for day, _, content in sheets.contents(days)}
+    await repository.requests.delete_one({"registered": True})
+    await sheets.sheets.delete_one({"_id": days[0]})
+
+    environment = {**os.environ, "MONGODB_URI": mongo_uri, "REPORTING_DATABASE": database}
+    command = (sys.executable, "-m", "services.reporting", "rebuild")
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
+    shown, _ = await process.communicate()
+
+    assert process.returncode == 0
+    archived = await repository.archived_count()
+    assert f"{archived:,} of {archived:,} events" in shown.decode()
+    assert await documents(repository) == documents_of(received)
+    after = {day: decode(content) async for day, _, content in sheets.contents(days)}
+    assert after.keys() == before.keys()
+    for day, frame in before.items():
+        assert_frame_equal(after[day], frame)
+    assert len(after) > 5
