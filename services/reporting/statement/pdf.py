@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Final, Literal
+from typing import Any, Final
 
 import typst
 
@@ -29,18 +29,28 @@ def _compiler() -> typst.Compiler:
 
 def pdf_of(statement: Shown) -> bytes:
     """
-    The sheet as PDF. It takes some hundred milliseconds: call it in a thread.
+    The sheet as PDF, for the archive and for readers aloud (PDF/A-2a, PDF/UA-1). It takes some hundred milliseconds:
+    call it in a thread.
+
+    Those standards refuse a letter that no font has; with one in a name it is a plain PDF with a box for the letter.
     """
-    return drawn(statement, "pdf")
+    try:
+        return _compiled(statement, format="pdf", pdf_standards=["a-2a", "ua-1"])
+    except typst.TypstError:
+        return _compiled(statement, format="pdf")
 
 
-def drawn(statement: Shown, form: Literal["pdf", "png"], ppi: float = 144.0) -> bytes:
+def picture_of(statement: Shown, ppi: float) -> bytes:
     """
-    The sheet as PDF or as a picture of so many dots an inch.
+    The sheet as a picture (PNG) of so many dots an inch.
     """
+    return _compiled(statement, format="png", ppi=ppi)
+
+
+def _compiled(statement: Shown, **options: Any) -> bytes:
     inputs = {"statement": json.dumps(asdict(statement), ensure_ascii=False)}
     with _one_at_a_time:
-        made = _compiler().compile(format=form, ppi=ppi, sys_inputs=inputs, timestamp=0, pdf_standards=["a-2a", "ua-1"])
+        made = _compiler().compile(sys_inputs=inputs, timestamp=0, **options)
     if not isinstance(made, bytes):
         raise TypeError("a statement must fit on one sheet")
     return made
