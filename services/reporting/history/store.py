@@ -1,9 +1,9 @@
 """
 Taking historic requests into reporting's database: the only module of history that speaks MongoDB.
 
-Each request is one row of the archive, from which a rebuild makes its document again, and its document. The archive is
-written first, then the documents, then the days are marked; whoever dies in between begins again, and what is there
-already stays as it is.
+Each request is a document, and a row of the archive, from which a rebuild makes its document again. The archive is
+written first, then the documents, then the days are marked: whoever dies in between begins again. What is archived
+already stays as it is, whatever the file or the mapping says now.
 """
 
 import secrets
@@ -14,11 +14,12 @@ from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError
 
 from services.common.kit.clock import Clock, system_clock
-from services.common.kit.mongo import Client, Collection, only_duplicates
+from services.common.kit.mongo import Client, only_duplicates
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.history.mapping import CityMapping, Label
-from services.reporting.history.model import HISTORY, HistoricRequest, event_of
-from services.reporting.projections import Document, fold
+from services.reporting.history.model import HISTORY, HistoricRequest, event_of, restored
+from services.reporting.projections import Document
+from services.reporting.repository import Repository
 
 NAMES: Final = "names"
 _NUMBERS: Final = "history"
@@ -30,11 +31,10 @@ class HistoryStore:
     """
 
     def __init__(self, client: Client, database: str, clock: Clock = system_clock) -> None:
-        self._clock = clock
         self._sheets = Sheets(client, database, clock)
+        self._repository = Repository(client, database, clock)
         db = client[database]
         self._archive = db["archive"]
-        self._requests = db["requests"]
         self._meta = db["meta"]
 
     async def secret(self) -> bytes:
@@ -51,16 +51,23 @@ class HistoryStore:
         """
         Keep and project these requests; returns how many of them were not here yet.
         """
-        documents = {request.request_id: document_of(request) for request in requests}
-        found = self._requests.find({"_id": {"$in": list(documents)}}, {"_id": True})
-        known = {row["_id"] async for row in found}
-        missing = [request for request in requests if request.request_id not in known]
-        await _insert(self._archive, [_archived(request) for request in missing])
-        at = self._clock()
-        rows = [{"_id": name, "rev": 1, **document, "written_at": at} for name, document in documents.items()]
-        await _insert(self._requests, [row for row in rows if row["_id"] not in known])
-        await self._sheets.mark(sorted({document["received_day"] for document in documents.values()}), None)
-        return len(missing)
+        events = {event.meta.id: event for event in map(event_of, requests)}
+        known = await self._keep([_archived(request) for request in requests])
+        async for row in self._archive.find({"_id": {"$in": known}}, {"value": True}):
+            events[row["_id"]] = restored(row["value"])
+        days = await self._repository.project(list(events.values()))
+        await self._sheets.mark(sorted(days), None)
+        return len(requests) - len(known)
+
+    async def _keep(self, rows: list[Document]) -> list[str]:
+        """
+        Put rows into the archive; returns those that were there already, which stay as they are.
+        """
+        try:
+            await self._archive.insert_many(rows, ordered=False)
+        except BulkWriteError as error:
+            return only_duplicates(error)
+        return []
 
     async def name(self, mapping: CityMapping, found: Mapping[str, Mapping[str, str]]) -> None:
         """
@@ -71,16 +78,6 @@ class HistoryStore:
             labels = {code: Label(tr=text, en=text) for code, text in found[field].items()} | dict(given)
             names |= {f"{field}s.{code}": label.model_dump() for code, label in labels.items()}
         await self._meta.update_one({"_id": NAMES}, {"$set": names}, upsert=True)
-
-
-def document_of(request: HistoricRequest) -> Document:
-    """
-    The document of a request that nothing else is known of.
-    """
-    document = fold(None, event_of(request))
-    if document is None:
-        raise AssertionError("a historic request says all about its state")
-    return document
 
 
 def _archived(request: HistoricRequest) -> Document:
@@ -95,11 +92,3 @@ def _archived(request: HistoricRequest) -> Document:
         "headers": [],
         "value": request.model_dump_json(exclude_none=True),
     }
-
-
-async def _insert(rows: Collection, documents: Sequence[Document]) -> None:
-    try:
-        if documents:
-            await rows.insert_many(list(documents), ordered=False)
-    except BulkWriteError as error:
-        only_duplicates(error)

@@ -21,8 +21,7 @@ from services.reporting.history.importing import RefusalList, take_over
 from services.reporting.history.mapping import BadValue, BrokenMapping, Column, Times, load_mapping, slug_of
 from services.reporting.history.model import HISTORY, HistoricRequest, event_of, restored
 from services.reporting.history.reading import Reader, Refusal, Table, UnreadableFile
-from services.reporting.history.store import document_of
-from services.reporting.projections import ISTANBUL, body_of, fold
+from services.reporting.projections import ISTANBUL, Document, body_of, fold
 
 MAPPING: Mapping[str, Any] = {
     "source": "eski",
@@ -62,6 +61,12 @@ def read(folder: Path, text: str, **changes: Any) -> list[HistoricRequest | Refu
 def request(**changes: Any) -> HistoricRequest:
     given = {"source": "eski", "request_id": "7XK29MQ4T3BDM", "received_at": RECEIVED_AT, "channel": "phone"}
     return HistoricRequest.model_validate(given | changes)
+
+
+def document_of(data: HistoricRequest) -> Document:
+    document = fold(None, event_of(data))
+    assert document is not None
+    return document
 
 
 @pytest.mark.parametrize(
