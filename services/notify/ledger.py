@@ -29,14 +29,18 @@ def key_of(request_id: str, row: Row) -> str:
     """
     The key under which a provider gets the message: the same for ever, so that a repeat can be recognised.
     """
-    return derived_id("notify", request_id, row.transition, row.recipient, str(row.attempt))
+    return _key(request_id, row, row.attempt)
 
 
 def told_key(request_id: str, row: Row) -> str:
     """
     The key under which it is remembered that a person was told: one for all attempts.
     """
-    return key_of(request_id, replace(row, attempt=1))
+    return _key(request_id, row, 1)
+
+
+def _key(request_id: str, row: Row, attempt: int) -> str:
+    return derived_id("notify", request_id, row.transition, row.recipient, str(attempt))
 
 
 def thread_of(telling: Telling, row: Row) -> tuple[str, ...]:

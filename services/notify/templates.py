@@ -5,6 +5,7 @@ The templates of ``templates/``: checked when they are read, filled with nothing
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -137,15 +138,22 @@ def template_for(row: Row) -> str:
     return f"{RECEIVED}_assigned" if kind == RECEIVED and facts.department else kind
 
 
+@lru_cache(maxsize=256)  # all templates
+def _lines_of(text: str) -> tuple[tuple[Template, tuple[str, ...]], ...]:
+    """
+    The lines of a template, each with its placeholders.
+    """
+    lines = [Template(line) for line in text.splitlines()]
+    return tuple((line, tuple(line.get_identifiers())) for line in lines)
+
+
 def _fill(text: str, words: Mapping[str, str]) -> str:
     """
     The template filled. A line of it whose placeholders are all empty is left out, and no blank line stands twice.
     """
-    lines = []
-    for line in text.splitlines():
-        names = Template(line).get_identifiers()
-        if not names or any(words[name] for name in names):
-            lines.append(Template(line).substitute(words))
+    lines = [
+        line.substitute(words) for line, names in _lines_of(text) if not names or any(words[name] for name in names)
+    ]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
@@ -156,8 +164,11 @@ def _shorten(text: str, words: Mapping[str, str]) -> str:
     """
     template, lined = Template(text), {name: one_line(word) for name, word in words.items()}
     for name in ("answer", "body", "list", "question"):
-        over = len(one_line(template.substitute(lined))) - SHORT_LIMIT
-        if over > 0 and lined.get(name):
+        short = one_line(template.substitute(lined))
+        over = len(short) - SHORT_LIMIT
+        if over <= 0:
+            return short
+        if lined.get(name):
             kept = lined[name][: max(0, len(lined[name]) - over - 1)].rstrip()
             lined[name] = f"{kept}…" if kept else ""
     return one_line(template.substitute(lined))
