@@ -37,6 +37,7 @@ from services.reporting.public import open_pages
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings
 from services.reporting.staff import guard_of, prepare, staff_of
+from services.reporting.statement import api as statement
 
 PAGES: Final = Path(__file__).with_name("pages")
 
@@ -78,7 +79,8 @@ def create_app(
 
     app = FastAPI(title="İLKİM reporting", version="1", lifespan=lifespan)
     app.include_router(router)
-    app.include_router(figures.router)
+    for reports in (figures.router, statement.router, statement.pages_router):
+        app.include_router(reports)
     app.include_router(dashboard.stream_router)
     for pages in (sign_in.router, sign_in.pages_router, people_pages.router, inbox.router, dashboard.router):
         app.include_router(pages)
