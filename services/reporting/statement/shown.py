@@ -24,6 +24,7 @@ from services.reporting.statement.writing import Delta, delta, in_days, month_na
 
 ROWS: Final = 10
 FEW_ROWS: Final = 8
+KINDS_SHOWN: Final = 5
 NAME_LENGTH: Final = 38
 SUFFIX: Final = " Müdürlüğü"  # every name of the column ends so
 
@@ -152,7 +153,7 @@ class _Writer:
             busiest=self._busiest(),
             months=[self._month(n, top_month) for n in range(len(of.months))],
             channels=self._bars("channel", of.by_channel, FEW_ROWS),
-            kinds=self._bars("kind", of.by_kind, FEW_ROWS),
+            kinds=self._bars("kind", of.by_kind, KINDS_SHOWN),
             outcomes=self._outcomes(),
             neighbourhoods=self._bars("neighbourhood", of.by_neighbourhood, ROWS),
             neighbourhoods_rest=self._rest(of.by_neighbourhood, ROWS, Words("mahalle", "neighbourhoods")),
@@ -275,7 +276,11 @@ class _Writer:
         rest = [group.received for group in groups if group.received and group.value is not None][most:]
         count, received = self.number(len(rest)), self.number(sum(rest))
         more = self.say(f"{count} {unit.tr} daha: {received}", f"{count} more {unit.en}: {received}")
-        nowhere = [f"{self._name(group)}: {self.number(group.received)}" for group in groups if group.value is None]
+        nowhere = [
+            f"{self._name(group)}: {self.number(group.received)}"
+            for group in groups
+            if group.value is None and group.received
+        ]
         return " · ".join([*([more] if rest else []), *nowhere])
 
     def _outcomes(self) -> list[Bar]:
