@@ -60,7 +60,7 @@ SERVICES: Final = (
     _service("projector", 14, "services.reporting", "projector"),
     _service("reporting-api", 1, "services.reporting", "api"),
 )
-
+WORKERS: Final = ("intake-worker", "intake-mail", "routing", "notify", "projector")  # with a loopback port for health
 
 PEOPLE: Final[tuple[dict[str, object], ...]] = (  # who can sign in on a development stack, all with PEOPLE_PASSWORD
     {"user": "operator", "name": "Elif Demir", "roles": ["operator"]},
@@ -250,6 +250,9 @@ def environment(config: Config, secrets: Mapping[str, str]) -> dict[str, str]:
         "REPORTING_INTAKE_PUBLIC_URL": intake,
         "REPORTING_NOTIFY_URL": notify,
         "REPORTING_NOTIFY_PUBLIC_URL": notify,
+        "REPORTING_OPS_URLS": json.dumps(
+            {name: f"http://{HOST}:{config.port(name)}" for name in WORKERS}, separators=(",", ":")
+        ),
         **{name: secrets[name] for name in SECRETS},
     }
 

@@ -42,6 +42,7 @@ WHAT: Final[dict[str, Words]] = {
     "user_enabled": Words("Kullanıcı açıldı", "User enabled"),
     "roles_changed": Words("Yetki değişti", "Roles changed"),
     "sessions_ended": Words("Oturumlar kapatıldı", "Sessions ended"),
+    "letters_sent_back": Words("İşlenemeyen kayıtlar geri gönderildi", "Dead letters sent back"),
     "contact_view": Words("İletişim bilgisi görüldü", "Contact viewed"),
 }
 _PURPOSES: Final[dict[str, Words]] = {

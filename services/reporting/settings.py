@@ -82,6 +82,10 @@ class ApiSettings(BaseSettings):
     ``{"per_second": 0.5, "at_once": 30}``; ``per_second`` 0 is no limit. ``trusted_proxies``: addresses whose
     ``X-Forwarded-For`` is believed, as a JSON list. ``tile_url``: the tiles of the inbox's map,
     ``https://tiles.example.org/{z}/{x}/{y}.png``; without it the ground is plain.
+
+    For the page of health: ``ops_urls``, the workers' loopback ports by name as JSON
+    ``{"routing": "http://127.0.0.1:8012", …}`` (without them they are not asked, and nothing is known of senders);
+    Kafka, which nothing else here needs; ``untouched_days``, after which an open request counts as left lying.
     """
 
     model_config = SettingsConfigDict(env_prefix="REPORTING_", frozen=True)
@@ -102,7 +106,10 @@ class ApiSettings(BaseSettings):
     municipality_en: str = "İlkadım Municipality"
     tile_url: str | None = None
     tile_attribution: str = ""
+    ops_urls: dict[str, str] = Field(default_factory=dict)
+    untouched_days: int = Field(default=14, ge=1)
     database: str = "reporting"
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     oidc: OidcSettings = Field(default_factory=OidcSettings)

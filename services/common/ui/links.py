@@ -69,6 +69,13 @@ class Links:
         return f"{self.reporting}/audit"
 
     @property
+    def health(self) -> str:
+        """
+        How the system is.
+        """
+        return f"{self.reporting}/health"
+
+    @property
     def previews(self) -> str | None:
         """
         All messages as their readers see them.

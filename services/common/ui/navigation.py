@@ -51,6 +51,7 @@ def navigation(person: Person | None, links: Links) -> tuple[Item, ...]:
     panel = Item("panel", Words("Panel", "Dashboard"), "chart", links.panel, "g p")
     users = Item("users", Words("Kullanıcılar", "Users"), "people", links.users, "g k")
     audit = Item("audit", Words("Denetim", "Audit"), "eye", links.audit, "g d")
+    health = Item("health", Words("Sistem", "System"), "tool", links.health, "g h")
 
     items: list[Item] = []
     if person.has(Role.OPERATOR):
@@ -66,7 +67,7 @@ def navigation(person: Person | None, links: Links) -> tuple[Item, ...]:
     if person.has(Role.OPERATOR, Role.DEPARTMENT, Role.MANAGER):
         items.append(panel)
     if person.has(Role.ADMIN):
-        items += [users, audit]
+        items += [users, audit, health]
     if links.previews and person.has(Role.OPERATOR, Role.MANAGER, Role.ADMIN):
         items.append(Item("previews", Words("Mesajlar", "Messages"), "chat", links.previews, "g s"))
     return tuple(items)

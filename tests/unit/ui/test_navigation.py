@@ -16,7 +16,7 @@ TABLE = {
     (Role.OPERATOR,): ["desk", "triage", "inbox", "callbacks", "panel"],
     (Role.DEPARTMENT,): ["inbox", "panel"],
     (Role.MANAGER,): ["panel"],
-    (Role.ADMIN,): ["users", "audit"],
+    (Role.ADMIN,): ["users", "audit", "health"],
     (Role.OPERATOR, Role.MANAGER): ["desk", "triage", "inbox", "callbacks", "panel"],
     (): [],
 }
