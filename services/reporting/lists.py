@@ -22,10 +22,7 @@ NOTHING_BEFORE: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _SERVED: Final = (
     ("_id",),
     ("parent_id", "registered", "work"),
-    *(
-        ("registered", field, "place")
-        for field in ("department", "service_code", "neighbourhood", "status", "channel", "kind")
-    ),
+    *(("registered", field, "place") for field in ("department", "service_code", "neighbourhood", "status", "channel")),
     ("registered", "department", "work"),
     ("department", "closed", "due_place"),
     ("registered", "place"),

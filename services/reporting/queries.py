@@ -1,15 +1,12 @@
 """
-What a reader asks for, as MongoDB filters and pipelines, and rows made of the answers. Pure.
+What a reader asks for, as a filter and as MongoDB's query, and the buckets of time. Pure.
 
-Every figure is about *registered* requests. What citizens asked is counted in requests, whatever became of it; only
-what departments have to do is counted in requests and their parts. ``from`` and ``to`` are local days
-(Europe/Istanbul), both included, and mean the day a request was received; only ``volume`` counts closings by the day
-of the closing. ``now`` decides what is overdue: open, past its due time, and its clock does not stand still.
+Only *registered* requests are shown. ``from`` and ``to`` are local days (Europe/Istanbul), both included, and mean the
+day a request was received. ``now`` decides what is overdue: open, past its due time, and its clock runs.
 """
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -26,7 +23,6 @@ Row = dict[str, Any]
 Pipeline = list[dict[str, Any]]
 
 MAX_BUCKETS: Final = 5_000
-PERCENTILES: Final = [0.5, 0.9]
 
 
 class Interval(StrEnum):
@@ -128,15 +124,6 @@ def after(filters: Filter, now: datetime, place: str) -> Match:
     return {**found, order: {**found[order], "$lt": place}}
 
 
-def closed_match(filters: Filter, now: datetime) -> Match:
-    """
-    The same, but the days are those of the closing, and only requests are meant.
-    """
-    first = filters.first_day.isoformat() if filters.first_day else "0"
-    last = filters.last_day.isoformat() if filters.last_day else "9"
-    return {**_match(filters, now), "closed_day": {"$gte": first, "$lte": last}}
-
-
 def visit_match(departments: Collection[str] | None) -> Match:
     """
     What these departments have open; None: all of them.
@@ -197,148 +184,6 @@ def services_named(words: str) -> list[str]:
     ]
 
 
-def _sum(condition: object) -> Match:
-    return {"$sum": {"$cond": [condition, 1, 0]}}
-
-
-def _counts(now: datetime) -> Match:
-    past_due = {"$and": [{"$ne": ["$resolve_by", None]}, {"$lt": ["$resolve_by", now]}]}
-    return {
-        "received": {"$sum": 1},
-        "assigned": _sum({"$ne": ["$assigned_at", None]}),
-        "closed": _sum("$closed"),
-        "overdue": _sum({"$and": [{"$not": ["$closed"]}, {"$not": ["$paused"]}, past_due]}),
-        "paused": _sum("$paused"),
-        "escalated": _sum("$escalated"),
-        "duplicates": _sum({"$eq": ["$status", Status.DUPLICATE.value]}),
-        "on_time": _sum({"$eq": ["$on_time", True]}),
-        "late": _sum({"$eq": ["$on_time", False]}),
-        "reopened": _sum({"$gt": ["$reopened", 0]}),
-    }
-
-
-_HOURS: Final[Match] = {
-    "hours": {"$percentile": {"input": "$hours_to_close", "p": PERCENTILES, "method": "approximate"}}
-}
-
-
-def summary_pipeline(filters: Filter, now: datetime) -> Pipeline:
-    """
-    Counts for each status and each outcome of the first message.
-    """
-    parts = {"status": "$status", "told": "$told_received", "reason": "$told_received_reason"}
-    messages = {
-        f"messages_{name}": {"$sum": f"$messages.{name}"} for name in ("sent", "suppressed", "failed", "queued")
-    }
-    return [{"$match": match(filters, now)}, {"$group": {"_id": parts, **_counts(now), **messages}}]
-
-
-def hours_pipeline(filters: Filter, now: datetime) -> Pipeline:
-    """
-    Median and 90th percentile of the hours from received to closed.
-    """
-    return [{"$match": match(filters, now)}, {"$group": {"_id": None, **_HOURS}}]
-
-
-def summary_row(groups: Sequence[Row], hours: Sequence[Row]) -> Row:
-    """
-    The one row of ``summary``.
-    """
-    totals: Counter[str] = Counter()
-    by_status: Counter[str] = Counter({status.value: 0 for status in Status})
-    told: Counter[str] = Counter(sent=0, suppressed=0, failed=0, queued=0, no_contact=0, waiting=0)
-    for group in groups:
-        parts = group["_id"]
-        totals.update({name: value for name, value in group.items() if name != "_id"})
-        by_status[parts["status"]] += group["received"]
-        told[parts["told"] or "waiting"] += group["received"]
-        told["no_contact"] += group["received"] if parts.get("reason") == "no_contact" else 0
-    messages = {name: totals[f"messages_{name}"] for name in ("sent", "suppressed", "failed", "queued")}
-    return {
-        **figures(totals),
-        "by_status": dict(by_status),
-        "told": dict(told),
-        "messages": messages,
-        **_spread(hours[0] if hours else {}),
-    }
-
-
-_COUNTED: Final = (
-    "received", "assigned", "closed", "overdue", "paused", "escalated", "duplicates", "reopened",
-)  # fmt: skip
-
-
-def figures(totals: Mapping[str, Any]) -> Row:
-    """
-    The counts that every group has, and what follows from them. A share of nothing is None.
-    """
-    judged = totals.get("on_time", 0) + totals.get("late", 0)
-    return {
-        **{name: totals.get(name, 0) for name in _COUNTED},
-        "open": totals.get("received", 0) - totals.get("closed", 0),
-        "on_time_share": round(totals["on_time"] / judged, 4) if judged else None,
-    }
-
-
-def _spread(group: Mapping[str, Any]) -> Row:
-    median, p90 = (group.get("hours") or [None, None])[:2]
-    return {
-        "median_hours_to_close": round(median, 2) if median is not None else None,
-        "p90_hours_to_close": round(p90, 2) if p90 is not None else None,
-    }
-
-
-def grouped_pipeline(filters: Filter, now: datetime, field: str) -> Pipeline:
-    """
-    Counts and times to close for each value of a field.
-    """
-    return [{"$match": match(filters, now)}, {"$group": {"_id": f"${field}", **_counts(now), **_HOURS}}]
-
-
-def grouped_rows(groups: Iterable[Row], name: str) -> list[Row]:
-    """
-    A row for each group, the largest first; what has no value yet (not assigned) is a row of its own.
-    """
-    rows = [{name: group["_id"], **figures(group), **_spread(group)} for group in groups]
-    return sorted(rows, key=lambda row: (-row["received"], row[name] or ""))
-
-
-def volume_pipelines(filters: Filter, now: datetime, interval: Interval) -> tuple[Pipeline, Pipeline]:
-    """
-    Received and closed for each local day or hour.
-    """
-    unit = "hour" if interval is Interval.HOUR else "day"
-    return (
-        [{"$match": match(filters, now)}, {"$group": {"_id": f"$received_{unit}", "n": {"$sum": 1}}}],
-        [{"$match": closed_match(filters, now)}, {"$group": {"_id": f"$closed_{unit}", "n": {"$sum": 1}}}],
-    )
-
-
-def volume_rows(filters: Filter, interval: Interval, received: Iterable[Row], closed: Iterable[Row]) -> list[Row]:
-    """
-    A row for each bucket from ``from`` to ``to``, empty ones too; without them, from the first event to the last.
-
-    Raises ``TooManyBuckets``.
-    """
-    counts = {"received": _by_bucket(received, interval), "closed": _by_bucket(closed, interval)}
-    seen = sorted(counts["received"].keys() | counts["closed"].keys())
-    first = filters.first_day or (date.fromisoformat(seen[0][:10]) if seen else None)
-    last = filters.last_day or (date.fromisoformat(seen[-1][:10]) if seen else None)
-    if first is None or last is None:
-        return []
-    return [
-        {"bucket": bucket, "received": counts["received"][bucket], "closed": counts["closed"][bucket]}
-        for bucket in buckets(first, last, interval)
-    ]
-
-
-def _by_bucket(groups: Iterable[Row], interval: Interval) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for group in groups:
-        found[bucket_of(group["_id"], interval)] += group["n"]
-    return found
-
-
 def bucket_of(moment: str, interval: Interval) -> str:
     """
     The bucket of a local day or hour, named by its first day (``YYYY-MM-DD``) or its hour (``YYYY-MM-DDTHH``).
@@ -389,18 +234,10 @@ __all__ = (
     "TooManyBuckets",
     "after",
     "buckets",
-    "closed_match",
-    "grouped_pipeline",
-    "grouped_rows",
-    "hours_pipeline",
     "match",
     "midnight",
     "order_of",
     "services_named",
-    "summary_pipeline",
-    "summary_row",
     "visit_match",
-    "volume_pipelines",
-    "volume_rows",
     "widened",
 )

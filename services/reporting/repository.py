@@ -23,23 +23,7 @@ from services.reporting.folding import project
 from services.reporting.lists import staged, windows
 from services.reporting.projections import Document, of_a_department, tells_something
 from services.reporting.public.shown import PublicFilter, public_match, step_of_row, steps_pipeline
-from services.reporting.queries import (
-    Filter,
-    Interval,
-    Match,
-    Row,
-    after,
-    grouped_pipeline,
-    grouped_rows,
-    hours_pipeline,
-    match,
-    order_of,
-    summary_pipeline,
-    summary_row,
-    visit_match,
-    volume_pipelines,
-    volume_rows,
-)
+from services.reporting.queries import Filter, Match, Pipeline, after, match, order_of, visit_match
 from services.reporting.work import (
     ALIKE_LOOKED_AT,
     OVERLAP,
@@ -59,12 +43,11 @@ REQUESTS: Final = "requests"
 BUILDING: Final = "requests_next"
 REBUILD: Final = "rebuild"
 PROJECTOR: Final = "projector"
-FILTERED: Final = ("department", "status", "channel", "service_code", "neighbourhood", "kind")
+FILTERED: Final = ("department", "status", "channel", "service_code", "neighbourhood")
 REQUEST_INDEXES: Final = tuple(
     IndexModel(list(fields))
     for fields in (
         ("registered", "place"),
-        ("registered", "closed_day"),
         *(("registered", field, "place") for field in FILTERED),
         ("registered", "work"),
         ("registered", "department", "work"),
@@ -76,6 +59,7 @@ REQUEST_INDEXES: Final = tuple(
         ("registered", "changed_at"),
     )
 )
+_NEEDED_NO_MORE: Final = ("registered_1_closed_day_1", "registered_1_kind_1_place_1")
 ARCHIVE_INDEXES: Final = (IndexModel([("request_id", ASCENDING)]),)
 
 
@@ -95,9 +79,11 @@ class Repository:
 
     async def prepare(self) -> None:
         """
-        Create the indexes that are missing.
+        Create the indexes that are missing, and drop those that only cost.
         """
         await ensure_indexes(self.requests, REQUEST_INDEXES)
+        for name in (await self.requests.index_information()).keys() & set(_NEEDED_NO_MORE):
+            await self.requests.drop_index(name)
         await ensure_indexes(self.archive, ARCHIVE_INDEXES)
 
     async def ping(self) -> None:
@@ -230,11 +216,12 @@ class Repository:
         What was written since then of all that these departments hold or ever held, and some of what was written
         shortly before: a write may be seen later than it was stamped. Who asks knows it by its ``rev``.
         """
-        query = {"held_by": {"$in": sorted(departments)}, "written_at": {"$gte": moment - OVERLAP}}
-        rows = self.requests.find(query, {"rev": True, "department": True, "written_at": True, "held_by": True})
+        lately, theirs = {"written_at": {"$gte": moment - OVERLAP}}, {"held_by": {"$in": sorted(departments)}}
+        shown = {"rev": True, "department": True, "written_at": True, "held_by": True}
+        stages: Pipeline = [{"$match": lately}, {"$match": theirs}, {"$project": shown}]
         return [
             Change(row["_id"], row["rev"], row["department"], row["written_at"], tuple(row["held_by"]))
-            async for row in rows
+            for row in await aggregate(self.requests, stages)
         ]
 
     async def similar(
@@ -260,28 +247,6 @@ class Repository:
         What these departments (None: all) have open; in no order, without histories.
         """
         return [row async for row in self.requests.find(visit_match(departments), _WITHOUT_LIFE)]
-
-    async def summary(self, filters: Filter, now: datetime) -> Row:
-        """
-        The row of ``summary``; ``now`` decides what is overdue.
-        """
-        groups = await aggregate(self.requests, summary_pipeline(filters, now))
-        return summary_row(groups, await aggregate(self.requests, hours_pipeline(filters, now)))
-
-    async def grouped(self, filters: Filter, now: datetime, field: str) -> list[Row]:
-        """
-        The rows of ``departments`` and ``channels``.
-        """
-        return grouped_rows(await aggregate(self.requests, grouped_pipeline(filters, now, field)), field)
-
-    async def volume(self, filters: Filter, now: datetime, interval: Interval) -> list[Row]:
-        """
-        The rows of ``volume``. Raises ``TooManyBuckets``.
-        """
-        received, closed = volume_pipelines(filters, now, interval)
-        return volume_rows(
-            filters, interval, await aggregate(self.requests, received), await aggregate(self.requests, closed)
-        )
 
 
 _WITHOUT_LIFE: Final = dict.fromkeys(("history", "told", "inner", "search"), False)

@@ -151,8 +151,8 @@ def work_match(work: Work, now: datetime, sort: Sort = Sort.DUE, since: str | No
     """
     name, way = _ORDER[sort]
     found: Match = {"department": work.department, **_view(work.view, now, work.person_id)}
-    if name == "work":
-        found["registered"] = True  # as the index has it; the other places are there for what is registered alone
+    if name == "work" or work.view is View.ALL:
+        found |= {"registered": True, "work": {"$gt": ""}}  # as the index has it; every place says as much
     behind = {"$gt" if way > 0 else "$lt": since} if since is not None else {}
     found[name] = {"$gt": "", **found.get(name, {}), **behind}
     if narrowed := _narrowed(work.filters):

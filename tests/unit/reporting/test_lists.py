@@ -50,7 +50,7 @@ def test_what_lies_ahead_of_the_clock_is_in_the_first_window() -> None:
     [
         (Filter(), {"registered", "place"}),
         (Filter(channel=("web",), kind=("complaint",)), {"registered", "channel", "place"}),
-        (Filter(channel=("web", "phone"), kind=("complaint",)), {"registered", "kind", "place"}),
+        (Filter(channel=("web", "phone"), kind=("complaint",)), {"registered", "place"}),
         (Filter(within=frozenset({"zabita"}), overdue=True), {"registered", "department", "place"}),
         (Filter(department=("zabita", "fen-isleri"), escalated=True, q="yol"), {"registered", "place"}),
         (Filter(parts=True, department=("zabita",), paused=False), {"registered", "department", "work"}),

@@ -21,32 +21,12 @@ from services.reporting.queries import (
     TooManyBuckets,
     buckets,
     match,
-    volume_rows,
     widened,
 )
 from services.reporting.views import ListParameters
 
 SECRET = b"a secret of some length"
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
-
-
-def test_days_without_events_are_there_with_zero() -> None:
-    filters = Filter(first_day=date(2026, 11, 1), last_day=date(2026, 11, 3))
-
-    rows = volume_rows(filters, Interval.DAY, [{"_id": "2026-11-02", "n": 4}], [])
-
-    assert [(row["bucket"], row["received"]) for row in rows] == [
-        ("2026-11-01", 0),
-        ("2026-11-02", 4),
-        ("2026-11-03", 0),
-    ]
-
-
-def test_without_days_the_rows_go_from_the_first_event_to_the_last() -> None:
-    rows = volume_rows(Filter(), Interval.DAY, [{"_id": "2026-11-02", "n": 1}], [{"_id": "2026-11-04", "n": 1}])
-
-    assert [row["bucket"] for row in rows] == ["2026-11-02", "2026-11-03", "2026-11-04"]
-    assert volume_rows(Filter(), Interval.DAY, [], []) == []
 
 
 def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
