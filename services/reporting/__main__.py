@@ -1,5 +1,5 @@
 """
-``python -m services.reporting projector | api | rebuild | users … | import …``
+``python -m services.reporting projector | api | rebuild | users … | import … | generate …``
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from services.reporting import users_cli
 from services.reporting.api import create_app
 from services.reporting.figures.making import make_all
 from services.reporting.figures.sheets_repository import Sheets
-from services.reporting.history import import_cli
+from services.reporting.history import generate_cli, import_cli
 from services.reporting.projector import worker
 from services.reporting.rebuilding import Overtaken, Rebuild
 from services.reporting.repository import Repository
@@ -77,6 +77,8 @@ def main(arguments: list[str]) -> int:
             return users_cli.main(words)
         case ["import", *words]:
             return import_cli.main(words)
+        case ["generate", *words]:
+            return generate_cli.main(words)
         case _:
             print(__doc__, file=sys.stderr)
             return 2

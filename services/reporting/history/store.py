@@ -23,6 +23,13 @@ from services.reporting.repository import Repository
 
 NAMES: Final = "names"
 _NUMBERS: Final = "history"
+_INVENTED: Final = "invented"
+
+
+class NotEmpty(Exception):
+    """
+    The database has requests of somebody, so nothing is invented beside them.
+    """
 
 
 class HistoryStore:
@@ -46,6 +53,15 @@ class HistoryStore:
             {"_id": _NUMBERS}, first, upsert=True, return_document=ReturnDocument.AFTER
         )
         return bytes(row["secret"])
+
+    async def for_inventions(self) -> None:
+        """
+        Take this database for invented requests, now and later. Raises ``NotEmpty``.
+        """
+        known = await self._meta.find_one({"_id": _INVENTED})
+        if known is None and await self._archive.find_one({}):
+            raise NotEmpty(f"the database {self._archive.database.name} has requests in it; name another by --database")
+        await self._meta.update_one({"_id": _INVENTED}, {"$set": {"invented": True}}, upsert=True)
 
     async def take(self, requests: Sequence[HistoricRequest]) -> int:
         """
