@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import polars as pl
 from fastapi import APIRouter, Depends, Query, Request
@@ -20,12 +20,13 @@ from services.common.kit.http import problems
 from services.reporting.asked import filter_of, wrong
 from services.reporting.figures import workbook
 from services.reporting.figures.exports import columns, names_in, shown
-from services.reporting.figures.files import download
+from services.reporting.figures.files import documented, download
 from services.reporting.figures.selection import condition
 from services.reporting.figures.sheets import decode
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.figures.snapshot import Figures
 from services.reporting.figures.tables import Csv, CsvForExcel, GeoJson, Language, Writer
+from services.reporting.figures.views import ServiceWords
 from services.reporting.figures.workbook import Xlsx
 from services.reporting.queries import Filter
 from services.reporting.views import Parameters
@@ -51,6 +52,7 @@ class ExportParameters(Parameters):
     The filter, and for whom the file is.
     """
 
+    q: ServiceWords | None = Field(default=None, description="a part of a service's name")
     parts: bool = Field(default=False, description="sub-requests too, beside the requests")
     lang: Language = Field(default="tr", description="of headings and names")
     excel: bool = Field(
@@ -67,17 +69,13 @@ class ExportParameters(Parameters):
 
 Reader = Annotated[Caller, Depends(scoped("reports:read"))]
 Asked = Annotated[ExportParameters, Query()]
-_CONTENT: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "description": "the file",
-        "content": {kind: {} for kind in ("text/csv", Xlsx.media_type, GeoJson.media_type)},
-    }
-}
 router = APIRouter(prefix="/v1/exports", tags=["exports"], dependencies=DOCUMENTED)
 
 
 @router.get(
-    "/requests.{form}", response_class=StreamingResponse, responses={**problems(401, 403, 422, 503), **_CONTENT}
+    "/requests.{form}",
+    response_class=StreamingResponse,
+    responses=problems(401, 403, 422, 503) | documented(Csv.media_type, Xlsx.media_type, GeoJson.media_type),
 )
 async def requests(request: Request, caller: Reader, form: Form, asked: Asked) -> StreamingResponse:
     """

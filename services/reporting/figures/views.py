@@ -4,9 +4,9 @@ What the reports show: parameters with their rules, and answers with their field
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import AfterValidator, ConfigDict, Field
 
 from services.common.contracts.ids import ALPHABET
 from services.reporting.figures.definitions import definitions
@@ -17,6 +17,17 @@ from services.reporting.queries import Interval
 from services.reporting.views import Answer, Parameters, Text
 
 R = TypeVar("R", bound=Answer)
+
+
+def _no_number(words: str) -> str:
+    plain = words.upper().replace("-", "").replace(" ", "")
+    if any(sign.isdigit() for sign in plain) and set(plain.partition(".")[0]) <= set(ALPHABET):
+        raise ValueError("a number names one request: GET /v1/requests?q=")
+    return words
+
+
+ServiceWords = Annotated[Text, AfterValidator(_no_number)]
+"""What facts can be asked for in words: they know services, and no number by its beginning."""
 
 
 class Compare(StrEnum):
@@ -39,15 +50,7 @@ class ReportParameters(Parameters):
         default=None,
         description="previous: the rows of the period before, too; needs from, and to means today if absent",
     )
-    q: Text | None = Field(default=None, description="a part of a service's name")
-
-    @field_validator("q")
-    @classmethod
-    def _no_number(cls, words: str | None) -> str | None:
-        plain = (words or "").upper().replace("-", "").replace(" ", "")
-        if any(sign.isdigit() for sign in plain) and set(plain.partition(".")[0]) <= set(ALPHABET):
-            raise ValueError("a number names one request: GET /v1/requests?q=")
-        return words
+    q: ServiceWords | None = Field(default=None, description="a part of a service's name")
 
 
 class VolumeParameters(ReportParameters):

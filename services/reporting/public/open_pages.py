@@ -18,7 +18,7 @@ from services.common.kit.http import problems
 from services.common.kit.limits import Buckets, KeyOwner, Limits, Rate
 from services.common.ui import PagesOf
 from services.reporting.figures.exports import names_in
-from services.reporting.figures.files import download
+from services.reporting.figures.files import documented, download
 from services.reporting.figures.snapshot import Figures
 from services.reporting.figures.tables import Column, Csv, GeoJson, Language, Writer
 from services.reporting.projections import ISTANBUL
@@ -135,7 +135,7 @@ async def page(request: Request, pages: PagesOf) -> Response:
     )
 
 
-@router.get("/requests.csv", response_class=StreamingResponse)
+@router.get("/requests.csv", response_class=StreamingResponse, responses=documented(Csv.media_type))
 async def requests_csv(request: Request, lang: Lang = "tr") -> StreamingResponse:
     """
     A row for each request that is closed or older than 30 days, as it stood when this day began. At least five share
@@ -145,7 +145,7 @@ async def requests_csv(request: Request, lang: Lang = "tr") -> StreamingResponse
     return _file(Csv(_shape(REQUESTS)), published.requests, REQUESTS, f"ilkim-{published.day}.csv", lang)
 
 
-@router.get("/requests.geojson", response_class=StreamingResponse)
+@router.get("/requests.geojson", response_class=StreamingResponse, responses=documented(GeoJson.media_type))
 async def requests_geojson(request: Request, lang: Lang = "tr") -> StreamingResponse:
     """
     The same as points; a request whose place is not told has no geometry.
@@ -154,7 +154,7 @@ async def requests_geojson(request: Request, lang: Lang = "tr") -> StreamingResp
     return _file(GeoJson(), published.requests, REQUESTS, f"ilkim-{published.day}.geojson", lang)
 
 
-@router.get("/figures.csv", response_class=StreamingResponse)
+@router.get("/figures.csv", response_class=StreamingResponse, responses=documented(Csv.media_type))
 async def figures_csv(request: Request, lang: Lang = "tr") -> StreamingResponse:
     """
     How many requests came in, by month, department and service; ``<5`` stands for 1 to 4. CC BY 4.0.

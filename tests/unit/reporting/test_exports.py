@@ -156,6 +156,7 @@ async def test_who_may_see_one_department_gets_no_other() -> None:
         (f"{URL}.pdf", "reader", 422, "form"),
         (f"{URL}.csv?colour=red", "reader", 422, "colour"),
         (f"{URL}.csv?lang=de", "reader", 422, "lang"),
+        (f"{URL}.csv?q=7XK2-9MQ4", "reader", 422, "q"),
         (f"{URL}.csv?from=2026-03-02&to=2026-03-01", "reader", 422, "to"),
         (f"{URL}.xlsx?department=nowhere", "reader", 422, "department"),
     ],
