@@ -25,13 +25,17 @@ from rich.table import Table
 from deploy.observe import Facts, Observer, facts
 from deploy.stack.stack import Stack
 from services.common.contracts.catalogue import catalogue
+from services.common.kit.clock import system_clock
+from services.reporting.projector import TOPICS
 from tests.faults.check import Finding, Told, check, outcome_counts, unknown_outcomes
+from tests.faults.figures import REPORTS, differences, recomputed
 from tests.faults.stand import own_stack, until
 
 VICTIMS: Final = ("intake", "routing", "notify", "projector")
 APART_SECONDS: Final = 25.0  # between two kills of one process
 FIRST_KILL_SECONDS: Final = 4.0
 GIVE_UP_SECONDS: Final = 90.0
+FIGURES_SECONDS: Final = 30.0
 PLAIN: Final = [code for code, service in catalogue().services.items() if not service.emergency][:60]
 
 
@@ -124,6 +128,7 @@ class Run:
             found = facts(await asyncio.to_thread(observer.catch_up))
             reported = await self._reported(set(self.told.accepted))
             findings = check(self.told, found, reported, await self._received() - received_before)
+            findings.append(Finding("figures = those recomputed from the topics", await self._odd_figures()))
         observer.close()
         mails = self._mails()
         return Report(
@@ -258,6 +263,25 @@ class Run:
 
     async def _received(self) -> int:
         return int((await self._get("/v1/reports/summary"))["rows"][0]["received"])
+
+    async def _odd_figures(self) -> tuple[str, ...]:
+        """
+        Which figures are not what all records of the topics give; whoever is behind has half a minute.
+        """
+        observer = await asyncio.to_thread(Observer, self._env["KAFKA_BOOTSTRAP_SERVERS"], TOPICS)
+        odd: tuple[str, ...] = ()
+
+        async def equal() -> bool:
+            nonlocal odd
+            seen = await asyncio.to_thread(observer.catch_up)
+            shown = {report: (await self._get(f"/v1/reports/{report}"))["rows"] for report in REPORTS}
+            events = [one.event for one in seen if one.event]
+            odd = differences(await asyncio.to_thread(recomputed, events, system_clock()), shown)
+            return not odd
+
+        await until(equal, FIGURES_SECONDS, pause=2)
+        observer.close()
+        return odd
 
     async def _reported(self, wanted: set[str]) -> set[str]:
         """
