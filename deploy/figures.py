@@ -9,7 +9,7 @@ from services.reporting.figures.definitions import Chapter, chapters
 
 DOCUMENT: Final = ROOT / "deploy" / "figures.md"
 _INTRODUCTION: Final = """\
-<!-- Written by `python -m deploy.figures`. Edit services/reporting/figures/definitions.yaml instead, and write it anew. -->
+<!-- Written by `python -m deploy.figures`. Edit definitions.yaml of services/reporting/figures instead. -->
 # Rakamların tanımları / What the figures mean
 
 Panonun, raporların ve aylık bültenin her rakamı burada bir kez tanımlıdır. Aynı tanımlar raporlama servisinin
