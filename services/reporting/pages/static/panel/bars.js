@@ -5,6 +5,7 @@ import { el, t } from '../app.js';
 export function bar(share, was = null) {
   const inner = el('span', {});
   inner.style.width = `${Math.max(0, Math.min(1, share)) * 100}%`;
+  if (share > 0) inner.style.minWidth = '2px';
   const track = el('span', { class: 'track', 'aria-hidden': 'true' }, inner);
   if (was !== null) {
     const mark = el('span', { class: 'was' });
@@ -25,6 +26,7 @@ export function split(parts, whole) {
 
 // columns: [{ head, kind: 'name' | 'bar' | 'n', class, cell(row) → text or node, href(row) }]; what is beyond `most` rows is a click away.
 export function bars(body, rows, columns, { caption, most = 10 }) {
+  if (document.body.classList.contains('wall')) most = Math.min(most, 8);
   const head = (column) => (column.kind === 'bar' ? el('td', { class: column.class }) : el('th', { scope: 'col', class: `${column.kind === 'n' ? 'n' : ''} ${column.class || ''}` }, column.head));
   const cell = (row) => (column) => {
     const value = column.cell(row);

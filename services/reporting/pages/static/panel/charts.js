@@ -11,7 +11,7 @@ export const colours = () => {
 const still = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 export function axes(colour) {
-  const label = { color: colour('muted'), fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 12 };
+  const label = { color: colour('muted'), fontFamily: getComputedStyle(document.body).fontFamily, fontSize: document.body.classList.contains('wall') ? 16 : 12 };
   return {
     label,
     category: (data, more = {}) => ({ type: 'category', data, axisLabel: { ...label, hideOverlap: true, ...more }, axisTick: { show: false }, axisLine: { lineStyle: { color: colour('line-strong') } } }),

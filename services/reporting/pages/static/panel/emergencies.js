@@ -9,7 +9,7 @@ export function emergencies(config, called, to) {
   return {
     load: (state) => ask('/v1/requests', parameters(state, { emergency: 'true', status: 'open', limit: String(SHOWN) }, { always: true })),
     nothing: () => false,
-    note: ({ items }) => (items.length ? '' : t('Açık acil durum yok.', 'No emergency is open.')),
+    note: ({ items }) => (items.length ? t('En yenisi üstte', 'The newest first') : t('Açık acil durum yok.', 'No emergency is open.')),
     draw: (body, { items, next_cursor: more }, state, card) => {
       card.node.classList.toggle('quiet', !items.length);
       const line = (one) => {

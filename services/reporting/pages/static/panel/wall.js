@@ -18,8 +18,9 @@ export function wall(root, onTurn) {
     for (const card of cards) card.classList.toggle('on', Number(card.dataset.wallPage) === pages[at]);
     onTurn(cards.filter((card) => card.classList.contains('on')).map((card) => card.dataset.card));
   }
+  const quiet = (page) => cards.filter((card) => Number(card.dataset.wallPage) === page).every((card) => card.classList.contains('quiet'));
   function turn(step) {
-    at = (at + step + pages.length) % pages.length;
+    do at = (at + step + pages.length) % pages.length; while (quiet(pages[at]));
     show();
   }
   function tell() {
