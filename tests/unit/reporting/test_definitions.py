@@ -22,7 +22,9 @@ from services.reporting.figures.pages import router
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     app.include_router(router)
-    install_pages(app, templates=PAGES, static=PAGES / "static", links=Links())
+    install_pages(
+        app, templates=PAGES, static=PAGES / "static", links=Links(intake="http://intake", reporting="http://test")
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client
 
