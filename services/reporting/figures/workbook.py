@@ -21,6 +21,7 @@ MOST_ROWS: Final = 1_048_575
 
 _SHEET: Final = "xl/worksheets/sheet1.xml"
 _SAMPLE: Final = re.compile(rb'<row r="2".*?s="(\d+)".*?s="(\d+)".*?</row>')  # of a time and of a day
+_SIZE: Final = re.compile(rb'<dimension ref="[^"]*"/>')  # it would be wrong, and Power Query believes it
 _INLINE: Final = '<c t="inlineStr"><is><t xml:space="preserve">'
 _EPOCH_DAYS: Final = 25_569  # from Excel's day 0 to 1970-01-01
 _DAY_MS: Final = 86_400_000
@@ -46,7 +47,7 @@ class Xlsx:
         self._sink = _Sink()
         self._zip = ZipFile(self._sink, "w", ZIP_DEFLATED, compresslevel=1)
         parts = _template(columns, language, title)
-        self._before, time, day, self._after = _SAMPLE.split(parts.pop(_SHEET))
+        self._before, time, day, self._after = _SAMPLE.split(_SIZE.sub(b"", parts.pop(_SHEET)))
         self._styles = (f' s="{time.decode()}"', f' s="{day.decode()}"')
         for name, content in parts.items():
             self._zip.writestr(name, content)

@@ -132,6 +132,14 @@ def test_a_workbook_has_numbers_and_times_that_excel_counts_with_and_headings_th
     assert sheet.column_dimensions["A"].width == pytest.approx(30, abs=1)
 
 
+def test_a_reader_that_believes_what_a_workbook_says_of_its_size_sees_every_row() -> None:
+    content = written(Xlsx(COLUMNS, "tr", "Liste"), frame(*[FULL] * 7))
+
+    sheet = openpyxl.load_workbook(io.BytesIO(content), read_only=True).worksheets[0]
+
+    assert [row[0] for row in sheet.iter_rows(min_row=2, values_only=True)] == [FULL[0]] * 7
+
+
 def test_a_workbook_refuses_more_rows_than_a_sheet_holds() -> None:
     writer, many = Xlsx(COLUMNS[:1], "tr", "Liste"), pl.DataFrame({"said": ["x"]})
     writer.begin()
