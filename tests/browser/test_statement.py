@@ -15,6 +15,12 @@ from tests.browser.look import axe, no_sideways_scroll, serving, shot
 from tests.people import FakeTokens, session_cookie, signed_in
 from tests.unit.reporting.statement_room import NOW, Keys, a_year_and_a_half, app_of
 
+STICKS_OUT = """() => {
+  const right = (node) => node.getBoundingClientRect().right;
+  const cells = [...document.querySelectorAll('.ms-body td, .ms-body th, .ms-body p')];
+  return cells.filter((node) => right(node) > right(document.querySelector('.ms'))).map((node) => node.textContent);
+}"""
+
 
 @pytest.fixture
 def statement(browser_page: Page) -> Iterator[Page]:
@@ -36,6 +42,7 @@ def test_the_statement_can_be_read_on_every_screen_and_aloud(statement: Page, wi
     assert statement.get_by_role("heading", name="Aylık Başvuru Raporu").is_visible()
     axe(statement)
     no_sideways_scroll(statement)
+    assert statement.evaluate(STICKS_OUT) == []
     shot(statement, f"statement-{width}")
 
 

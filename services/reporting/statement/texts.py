@@ -43,7 +43,7 @@ WORDS: Final[dict[str, Words]] = {
     "department": Words("Müdürlük", "Department"),
     "services": Words("En çok istenen hizmetler", "Services most asked for"),
     "on_time": Words("Zamanında", "On time"),
-    "median": Words("Ortanca süre", "Median time"),
+    "median": Words("Ortanca", "Median"),
     "open": Words("Açık", "Open"),
     "change": Words("Değişim", "Change"),
     "weekend": Words("hafta sonu", "weekend"),
