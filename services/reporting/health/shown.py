@@ -42,7 +42,8 @@ class Shown:
     key: str
     size: int | None
     headers: tuple[tuple[str, str], ...]
-    sent_back: str
+    sent_back: bool
+    sent_back_at: datetime | None
     refused: str
     stuck: str
 
@@ -67,7 +68,8 @@ def shown(letter: Letter) -> Shown:
         key=_key(letter.key),
         size=None if letter.value is None else len(letter.value),
         headers=headers,
-        sent_back=visible(letter.sent_back),
+        sent_back=bool(letter.sent_back),
+        sent_back_at=_moment(f"{letter.sent_back.rpartition(' ')[2]}Z"),
         refused=visible(refused),
         stuck=visible(stuck),
     )
