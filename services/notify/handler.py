@@ -51,7 +51,7 @@ from services.notify.transitions import transition_of
 
 log = logger(__name__)
 GROUP: Final = "notify"
-SEAT_SECONDS: Final = 2.0  # how long what is due waits for a seat before it is left to ``deliver``
+SEAT_SECONDS: Final = 1.0  # how long a batch of what is due waits for a seat before it is left to ``deliver``
 FOLLOW_SECONDS: Final = 2.0
 
 
@@ -175,13 +175,16 @@ class Notifier:
             as_read = telling is before[telling.request_id]
             return planned[telling.request_id] if as_read else absorb(telling)
 
-        due = [key for key, one in planned.items() if one is not before[key] and one.due(now) and gathering.apart(one)]
-        async with self._seats.soon(len(due), SEAT_SECONDS) as seats:
-            at_once = {key: planned[key] for key in due[: seats.taken]}
-            written, hands = await self._write(before, plan, at_once, contacts, now)
-            self._depart(hands, seats)
-        if any(telling.due(now) for telling in written.values()):
-            self._due.ring()
+        new = [key for key, telling in planned.items() if telling is not before[key]]
+        for start in range(0, len(new), self._batch):  # while one batch is on its way the next is written
+            some = {key: before[key] for key in new[start : start + self._batch]}
+            due = [key for key in some if planned[key].due(now) and gathering.apart(planned[key])]
+            async with self._seats.soon(len(due), SEAT_SECONDS) as seats:
+                at_once = {key: planned[key] for key in due[: seats.taken]}
+                written, hands = await self._write(some, plan, at_once, contacts, now)
+                self._depart(hands, seats)
+            if any(telling.due(now) for telling in written.values()):
+                self._due.ring()
 
     async def _note_calls(self, calls: Sequence[Event], now: datetime) -> None:
         """
