@@ -8,13 +8,13 @@ Words are written as texts, so that equal facts are equal bytes whatever else th
 
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 import polars as pl
 from polars import selectors
 
-from services.reporting.figures.facts import MEANING, SCHEMA
+from services.reporting.figures.facts import MEANING, SCHEMA, WORD
 
 
 def encode(frame: pl.DataFrame) -> bytes:
@@ -30,11 +30,23 @@ def decode(content: bytes, names: Sequence[str] = tuple(SCHEMA)) -> pl.DataFrame
     """
     The columns ``names`` of a frame; what the sheet has not got, because older code wrote it, is null.
     """
+    return decode_all([content], names)
+
+
+def decode_all(contents: Iterable[bytes], names: Sequence[str] = tuple(SCHEMA)) -> pl.DataFrame:
+    """
+    The same for several, at least one, in their order.
+    """
+    wanted = pl.Schema({name: SCHEMA[name] for name in names})
+    frames = [_read(content, wanted) for content in contents]
+    return pl.concat(frames).cast(wanted).rechunk()
+
+
+def _read(content: bytes, wanted: Mapping[str, pl.DataType]) -> pl.DataFrame:
     frame = pl.read_ipc_stream(io.BytesIO(zlib.decompress(content)))
-    there = set(frame.columns)
-    return frame.select(
-        pl.col(name).cast(SCHEMA[name]) if name in there else pl.lit(None, SCHEMA[name]).alias(name) for name in names
-    )
+    missing = {name: kind for name, kind in wanted.items() if name not in frame.columns}
+    nulls = [pl.lit(None, pl.String() if kind == WORD else kind).alias(name) for name, kind in missing.items()]
+    return (frame.with_columns(nulls) if nulls else frame).select(list(wanted))
 
 
 def digest(content: bytes) -> str:

@@ -18,7 +18,7 @@ import polars as pl
 from services.common.kit.clock import Clock, system_clock
 from services.reporting.figures.facts import SCHEMA, frame_of
 from services.reporting.figures.flags import with_flags
-from services.reporting.figures.sheets import decode
+from services.reporting.figures.sheets import decode_all
 from services.reporting.figures.sheets_repository import Sheets
 
 LOOK_EVERY_SECONDS: Final = 0.5
@@ -106,9 +106,10 @@ def _merged(month: pl.DataFrame | None, contents: Mapping[str, bytes]) -> pl.Dat
     A month's rows with those of some days in the place of what there was of them.
     """
     days = [date.fromisoformat(day) for day in contents]
-    kept = [month.filter(~pl.col("day").is_in(days))] if month is not None else []
-    read = [decode(contents[day], COLUMNS) for day in sorted(contents)]
-    return pl.concat([*kept, *([with_flags(pl.concat(read))] if read else [])], rechunk=True)
+    frames = [month.filter(~pl.col("day").is_in(days))] if month is not None else []
+    if contents:
+        frames.append(with_flags(decode_all([contents[day] for day in sorted(contents)], COLUMNS)))
+    return pl.concat(frames).rechunk()
 
 
 def _version(digests: Mapping[str, str]) -> str:
