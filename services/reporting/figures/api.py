@@ -2,15 +2,16 @@
 The reports: figures of the sheets in memory, by the filter of lists.
 
 An answer has a weak ETag: it stays the same while no request changes, the same is asked by who sees the same, and the
-minute goes on; what is overdue changes by itself.
+minute goes on; what is overdue changes by itself. So long its rows are kept, for all who look at the same.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import polars as pl
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -30,9 +31,11 @@ Reader = Annotated[Caller, Depends(scoped("reports:read"))]
 ReportQuery = Annotated[views.ReportParameters, Query()]
 VolumeQuery = Annotated[views.VolumeParameters, Query()]
 SatisfactionQuery = Annotated[views.SatisfactionParameters, Query()]
+T = TypeVar("T")
 Ask = Callable[[pl.DataFrame, Filter, datetime], dict[str, Any]]
 
 _SAME: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "the same as If-None-Match says"}}
+_MOST_KEPT: Final = 50
 router = APIRouter(
     prefix="/v1/reports", responses={**problems(401, 403, 422, 503), **_SAME}, dependencies=DOCUMENTED, tags=["reports"]
 )
@@ -142,6 +145,27 @@ async def heatmap(request: Request, response: Response, caller: Reader, asked: R
     return await _report(request, response, caller, asked, ask)
 
 
+class _Kept(Generic[T]):
+    """
+    What was worked out lately, by its ETag: once, however many ask at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: OrderedDict[str, asyncio.Task[T]] = OrderedDict()
+
+    async def of(self, tag: str, work: Callable[[], T]) -> T:
+        """
+        What ``work`` gave or gives in a thread. Raises what it raises.
+        """
+        task = self._tasks.get(tag)
+        if task is None or (task.done() and task.exception()):
+            task = self._tasks[tag] = asyncio.create_task(asyncio.to_thread(work))
+        self._tasks.move_to_end(tag)
+        while len(self._tasks) > _MOST_KEPT:
+            self._tasks.popitem(last=False)
+        return await asyncio.shield(task)
+
+
 def _grouped(by: reports.By) -> Ask:
     return lambda frame, filters, now: {"rows": reports.grouped(frame, filters, now, by)}
 
@@ -161,9 +185,12 @@ async def _report(
     if _has(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
+
+    def answer() -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
+        return ask(figures.frame, filters, now), ask(figures.frame, earlier, now)["rows"] if earlier else None
+
     try:
-        found = await asyncio.to_thread(ask, figures.frame, filters, now)
-        rows = (await asyncio.to_thread(ask, figures.frame, earlier, now))["rows"] if earlier else None
+        found, rows = await _kept(request).of(headers["ETag"], answer)
     except TooManyBuckets as reason:
         raise wrong(("interval", str(reason))) from None
     return {
@@ -173,6 +200,14 @@ async def _report(
         **found,
         "previous": {"from": earlier.first_day, "to": earlier.last_day, "rows": rows} if earlier else None,
     }
+
+
+def _kept(request: Request) -> _Kept[Any]:
+    state = request.app.state
+    if not hasattr(state, "reports_kept"):
+        state.reports_kept = _Kept[Any]()
+    kept: _Kept[Any] = state.reports_kept
+    return kept
 
 
 def _earlier(filters: Filter, now: datetime) -> Filter:

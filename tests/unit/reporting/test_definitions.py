@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from deploy.figures import DOCUMENT, document
+from services.common.kit.http import install
 from services.common.ui import Links, install_pages
 from services.reporting.api import PAGES
 from services.reporting.figures import views
@@ -20,8 +21,12 @@ from services.reporting.figures.pages import router
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async def ready() -> dict[str, object]:
+        return {"ready": True}
+
     app = FastAPI()
     app.include_router(router)
+    install(app, ready=ready)
     install_pages(
         app, templates=PAGES, static=PAGES / "static", links=Links(intake="http://intake", reporting="http://test")
     )

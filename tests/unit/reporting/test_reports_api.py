@@ -2,6 +2,7 @@
 The reports over HTTP: what is said beside the rows, and who sees which.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,8 +17,11 @@ from pymongo.errors import AutoReconnect
 from services.common.kit.auth import Caller
 from services.common.kit.settings import MongoSettings
 from services.reporting.api import create_app
+from services.reporting.figures import reports
 from services.reporting.figures.definitions import definitions
+from services.reporting.figures.reports import summary
 from services.reporting.figures.snapshot import Figures
+from services.reporting.queries import Filter
 from services.reporting.settings import ApiSettings
 from tests.unit.reporting.facts import fact, frame
 
@@ -132,6 +136,24 @@ async def test_the_same_is_not_sent_twice_until_something_changes_or_a_minute_go
     assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", tag)
     assert same.headers["Cache-Control"] == "private, no-cache"
     assert [answer.status_code for answer in (asked_otherwise, asked_by_another, changed, later)] == [200] * 4
+
+
+async def test_what_many_ask_at_once_is_worked_out_once(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[datetime] = []
+
+    def counted(frame: pl.DataFrame, filters: Filter, now: datetime) -> dict[str, Any]:
+        asked.append(now)
+        return summary(frame, filters, now)
+
+    monkeypatch.setattr(reports, "summary", counted)
+
+    answers = await asyncio.gather(*(read(client, "summary") for _ in range(5)))
+    other = await read(client, "summary?channel=web")
+
+    assert len(asked) == 2
+    assert [answer["rows"][0]["received"] for answer in (*answers, other)] == [3, 3, 3, 3, 3, 1]
 
 
 async def test_the_period_before_stands_beside_the_rows(client: httpx.AsyncClient) -> None:
