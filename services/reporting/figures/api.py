@@ -158,7 +158,7 @@ class _Kept(Generic[T]):
         What ``work`` gave or gives in a thread. Raises what it raises.
         """
         task = self._tasks.get(tag)
-        if task is None or (task.done() and task.exception()):
+        if task is None or (task.done() and (task.cancelled() or task.exception())):
             task = self._tasks[tag] = asyncio.create_task(asyncio.to_thread(work))
         self._tasks.move_to_end(tag)
         while len(self._tasks) > _MOST_KEPT:
