@@ -178,7 +178,7 @@ def test_filters_stand_in_the_address_and_back_brings_them_back(browser_page: Pa
     sit_down(browser_page, url, MANAGER, f"/panel?{ALL}")
     tile = browser_page.locator('[data-tile="received"] [data-value]')
     expect(tile).to_have_text("300")
-    browser_page.locator("#more-filters summary").click()
+    browser_page.locator("#more-filters").click()
     browser_page.locator("#f-channel").select_option("whatsapp")
     whatsapp = report(url, "summary", channel="whatsapp")["rows"][0]["received"]
     expect(tile).to_have_text(str(whatsapp))

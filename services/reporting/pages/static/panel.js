@@ -108,6 +108,11 @@ form.addEventListener('click', ({ target }) => {
   const period = target.closest('[data-period]')?.dataset.period;
   if (period) go({ period, days: { from: '', to: '' }, interval: '' });
 });
+document.getElementById('more-filters').addEventListener('click', ({ currentTarget: button }) => {
+  const fields = document.getElementById('filter-fields');
+  fields.hidden = !fields.hidden;
+  button.setAttribute('aria-expanded', String(!fields.hidden));
+});
 document.getElementById('clear').addEventListener('click', (event) => {
   event.preventDefault();
   go({ filters: {}, period: USUAL, days: { from: '', to: '' }, compare: false, interval: '' });
@@ -132,5 +137,6 @@ round = 1;
 asked = Date.now();
 say();
 listen();
+if (state.wall) look(cards.get('emergencies')); // whether it has a turn
 if (state.wall) wall(root, (keys) => { for (const key of keys) look(cards.get(key)); });
 document.title = state.wall ? t('Duvar ekranı · İLKİM', 'Wall screen · İLKİM') : document.title;

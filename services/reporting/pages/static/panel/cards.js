@@ -238,7 +238,7 @@ function distribution(what, done) {
         point: (bin) => ({ title: label(answer.edges, bin), rows: [['c1', t('İş', 'Work'), f.number(counts[bin])], ['', t('Pay', 'Share'), f.percent(counts[bin] / all)]] }),
         build: (colour, axes) => ({
           grid: axes.grid,
-          xAxis: axes.category(counts.map((_, bin) => label(answer.edges, bin).replace(/ (?=\S+$)/, '\n')), { ...each, fontSize: 11, lineHeight: 14 }),
+          xAxis: axes.category(counts.map((_, bin) => label(answer.edges, bin).replace(/ (?=\S+$)/, '\n')), { ...each, fontSize: axes.label.fontSize - 1, lineHeight: axes.label.fontSize + 2 }),
           yAxis: axes.value(f.number, { splitNumber: 3 }),
           series: [{ type: 'bar', data: counts, itemStyle: { color: colour('c1'), borderRadius: [2, 2, 0, 0] }, barCategoryGap: '12%' }],
         }),

@@ -67,7 +67,7 @@ export function calendar(to) {
         go: go(state, shown),
         build: (colour, axes) => ({
           visualMap: { show: false, min: 0, max: most[Math.floor(most.length * 0.98)] || 1, inRange: { color: steps(colour) } },
-          calendar: { left: 38, right: 6, top: 22, bottom: 4, range: [from, last], cellSize: ['auto', 'auto'], yearLabel: { show: false }, splitLine: { show: false },
+          calendar: { left: axes.label.fontSize * 3.2, right: 6, top: axes.label.fontSize * 1.9, bottom: 4, range: [from, last], cellSize: ['auto', 'auto'], yearLabel: { show: false }, splitLine: { show: false },
             itemStyle: { color: 'transparent', borderColor: colour('surface'), borderWidth: 2 },
             dayLabel: { ...axes.label, firstDay: 1, nameMap: [6, 0, 1, 2, 3, 4, 5].map((day) => ([0, 2, 4, 6].includes(day) ? f.weekday(day) : '')) },
             monthLabel: { ...axes.label, nameMap: [...Array(12).keys()].map(f.monthName) } },

@@ -2,6 +2,7 @@
 import { el, t } from '../app.js';
 import * as f from './formats.js';
 
+const versus = t('önceki döneme göre', 'against the period before');
 const UNDER = 20; // s behind that need no second thought
 
 export function show(root, data, to, state) {
@@ -9,7 +10,6 @@ export function show(root, data, to, state) {
   const day = { from: data.day, to: data.day };
   const always = { always: true };
   const change = (name, better, how) => (before ? f.change(span[name], before[name], better, how) : null);
-  const versus = t('önceki döneme göre', 'against the period before');
   set(root, 'today', f.number(today.received), f.change(today.received, today.yesterday, 0, f.number), t(`dün bu saatte ${f.number(today.yesterday)}`, `${f.number(today.yesterday)} yesterday by now`), to(state, day));
   const ofToday = data.days.from === data.day && data.days.to === data.day; // a day that is not over is compared with the same hours
   set(root, 'received', f.number(span.received), ofToday ? null : change('received', 0), before && !ofToday ? versus : t(`${f.number(span.closed)} tanesi kapandı`, `${f.number(span.closed)} of them closed`), to(state, {}));
@@ -38,7 +38,7 @@ function set(root, key, value, change, note, href) {
     void tile.offsetWidth; // the animation begins anew
     tile.classList.add('changed');
   }
-  tile.querySelector('[data-note]').replaceChildren(...(change ? [el('span', { class: `change ${change.tone}` }, change.text), ' '] : []), note);
+  tile.querySelector('[data-note]').replaceChildren(...(change ? [el('span', { class: `change ${change.tone}` }, change.text), note === versus ? ' ' : ' · '] : []), note);
 }
 
 // "14:03 itibarıyla, 2 sn geride".
