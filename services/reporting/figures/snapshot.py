@@ -16,10 +16,14 @@ from typing import Final
 import polars as pl
 
 from services.common.kit.clock import Clock, system_clock
+from services.common.kit.logs import logger
+from services.common.kit.mongo import UNAVAILABLE
 from services.reporting.figures.facts import SCHEMA, frame_of
 from services.reporting.figures.flags import with_flags
 from services.reporting.figures.sheets import decode_all
 from services.reporting.figures.sheets_repository import Sheets
+
+log = logger(__name__)
 
 LOOK_EVERY_SECONDS: Final = 0.5
 COLUMNS: Final = tuple(name for name in SCHEMA if name != "request_id")
@@ -66,6 +70,22 @@ class Snapshot:
         if self._look is not None:
             await asyncio.shield(self._look)
         return self._figures
+
+    async def warm_up(self) -> None:
+        """
+        Read everything before somebody asks; a database that is away now is asked by the first of them.
+        """
+        try:
+            await self.current()
+        except UNAVAILABLE as error:
+            log.warning("no sheets yet", error=type(error).__name__)
+
+    def close(self) -> None:
+        """
+        End a look that is under way.
+        """
+        if self._look is not None:
+            self._look.cancel()
 
     async def _read(self) -> None:
         try:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from pymongo.errors import AutoReconnect
 
 from services.common.contracts.clocks import load_calendar
 from services.common.kit.clock import FrozenClock
@@ -227,3 +228,16 @@ async def test_who_goes_away_during_a_look_takes_it_from_nobody_else(shelf: Shel
     hasty.cancel()
 
     assert (await patient).frame.height == 1
+
+
+async def test_a_database_that_is_away_at_the_start_is_asked_again_by_the_first_who_wants_to_know(shelf: Shelf) -> None:
+    shelf.put("2026-03-02", fact())
+    shelf.read.append("something")
+    shelf.fails = AutoReconnect("away")
+    snapshot = snapshot_of(shelf, look_every_seconds=3600)
+
+    await snapshot.warm_up()
+    shelf.fails = None
+
+    assert (await snapshot.current()).frame.height == 1
+    snapshot.close()
