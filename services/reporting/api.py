@@ -65,7 +65,7 @@ def create_app(
                 app.state.clock = clock
                 app.state.repository = Repository(client, settings.database)
                 app.state.sheets = Sheets(client, settings.database)
-                app.state.figures = Snapshot(app.state.sheets, clock)
+                snapshot = app.state.figures = Snapshot(app.state.sheets, clock)
                 app.state.board = Board(app.state.figures, clock)
                 app.state.watch = watch_of(settings, client, http, app.state.sheets, app.state.figures, clock)
                 app.state.press = open_pages.Press()
@@ -75,8 +75,11 @@ def create_app(
                 app.state.inbox = room_of(settings, client, http, staff.repository, app.state.pages, clock)
                 app.state.people = guard_of(staff, callers or KeyVerifier(http, settings.intake_url), tokens)
                 preparing = asyncio.create_task(prepare(staff.repository))
+                warming = asyncio.create_task(snapshot.warm_up())
                 yield
                 preparing.cancel()
+                warming.cancel()
+                snapshot.close()
                 await app.state.inbox.hub.close()
         finally:
             client.close()
