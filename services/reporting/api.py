@@ -22,6 +22,8 @@ from services.common.kit.people import Tokens
 from services.common.ui import install_pages
 from services.reporting import people_pages, sign_in, views, visits
 from services.reporting.asked import filter_of, wrong
+from services.reporting.calls import api as calls
+from services.reporting.calls.repository import Calls
 from services.reporting.cursors import BadCursor
 from services.reporting.dashboard import pages as dashboard
 from services.reporting.dashboard.live import Board
@@ -64,6 +66,7 @@ def create_app(
                 app.state.settings = settings
                 app.state.clock = clock
                 app.state.repository = Repository(client, settings.database)
+                app.state.calls = Calls(client, settings.database)
                 app.state.sheets = Sheets(client, settings.database)
                 snapshot = app.state.figures = Snapshot(app.state.sheets, clock)
                 app.state.board = Board(app.state.figures, clock)
@@ -86,7 +89,7 @@ def create_app(
 
     app = FastAPI(title="İLKİM reporting", version="1", lifespan=lifespan)
     app.include_router(router)
-    for reports in (figures.router, definitions.router, statement.router, statement.pages_router):
+    for reports in (figures.router, calls.router, definitions.router, statement.router, statement.pages_router):
         app.include_router(reports)
     app.include_router(dashboard.stream_router)
     for pages in (

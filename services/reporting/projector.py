@@ -11,13 +11,14 @@ from typing import Final
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.clocks import load_calendar
-from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, RECEIVED, UPDATES, department_topic
+from services.common.contracts.topics import CALLS, LIFECYCLE, NOTIFICATIONS, RECEIVED, UPDATES, department_topic
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background
+from services.reporting.calls.repository import Calls
 from services.reporting.figures.making import keep_made
 from services.reporting.figures.sheets import form_of
 from services.reporting.figures.sheets_repository import Sheets
@@ -28,7 +29,7 @@ log = logger(__name__)
 
 GROUP: Final = "reporting"
 DEPARTMENTS: Final = tuple(department_topic(slug).name for slug in catalogue().departments)
-TOPICS: Final = (RECEIVED.name, UPDATES.name, LIFECYCLE.name, NOTIFICATIONS.name, *DEPARTMENTS)
+TOPICS: Final = (RECEIVED.name, UPDATES.name, LIFECYCLE.name, NOTIFICATIONS.name, *DEPARTMENTS, CALLS.name)
 BEAT_SECONDS: Final = 1.0
 
 
@@ -66,16 +67,20 @@ class Progress:
         return self._as_of
 
 
-def projector(repository: Repository, sheets: Sheets, progress: Progress) -> Handle:
+def projector(repository: Repository, sheets: Sheets, progress: Progress, calls: Calls) -> Handle:
     """
     The handler of a batch: archive first, so that a rebuild misses nothing that was ever projected; then the documents;
-    then the marks of their days, so that no figure stays behind.
+    then the marks of their days, so that no figure stays behind. Calls are no requests: theirs are documents of their
+    own, and no sheet has them.
     """
 
     async def handle(batch: Sequence[Delivery]) -> None:
-        await repository.keep(batch)
-        days = await repository.project([delivery.event for delivery in batch])
-        await sheets.mark(sorted(days), min(delivery.event.meta.time for delivery in batch))
+        await calls.keep([delivery.event for delivery in batch if delivery.topic == CALLS.name])
+        of_requests = [delivery for delivery in batch if delivery.topic != CALLS.name]
+        if of_requests:
+            await repository.keep(of_requests)
+            days = await repository.project([delivery.event for delivery in of_requests])
+            await sheets.mark(sorted(days), min(delivery.event.meta.time for delivery in of_requests))
         ordered = sorted(batch, key=lambda delivery: delivery.event.meta.time)
         progress.done({f"{one.topic}/{one.partition}": one.event.meta.time for one in ordered})
 
@@ -114,8 +119,10 @@ def _lifespan(
         client = connect(settings.mongo)
         try:
             repository, sheets = Repository(client, settings.database), Sheets(client, settings.database)
+            calls = Calls(client, settings.database)
             await repository.prepare()
             await sheets.prepare()
+            await calls.prepare()
             marked = await sheets.mark_other_forms(form_of(settings.calendar_file.read_bytes()))
             if marked:
                 log.info("sheets are made again", days=marked)
@@ -123,7 +130,7 @@ def _lifespan(
             async with background(
                 lambda: heartbeat(repository, progress, health, clock), lambda: keep_made(sheets, calendar)
             ):
-                yield projector(repository, sheets, progress)
+                yield projector(repository, sheets, progress, calls)
         finally:
             client.close()
 

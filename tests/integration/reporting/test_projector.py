@@ -10,6 +10,7 @@ from services.common.contracts.envelope import Received
 from services.common.kit.clock import system_clock
 from services.common.kit.mongo import Client
 from services.common.kit.ops import Health
+from services.reporting.calls.repository import Calls
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.projector import Progress, projector
 from services.reporting.repository import Repository
@@ -50,7 +51,9 @@ async def test_what_was_archived_before_a_kill_is_folded_when_it_comes_again(
 ) -> None:
     lives = list(random_lives(6, 20))
     batch = [deliver(event) for life in lives for event in life.events]
-    handle = projector(repository, Sheets(client, database), Progress(system_clock, Health(), None))
+    handle = projector(
+        repository, Sheets(client, database), Progress(system_clock, Health(), None), Calls(client, database)
+    )
 
     with pytest.raises(Killed):
         await handle(batch)

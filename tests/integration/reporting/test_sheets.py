@@ -21,6 +21,7 @@ from services.common.kit.clock import FrozenClock, system_clock
 from services.common.kit.mongo import Client, connect
 from services.common.kit.ops import Health
 from services.common.kit.settings import MongoSettings
+from services.reporting.calls.repository import Calls
 from services.reporting.figures.facts import Row, fact_of, frame_of
 from services.reporting.figures.making import keep_made, make, make_all
 from services.reporting.figures.sheets import decode
@@ -45,7 +46,9 @@ class Desk:
     def __init__(self, client: Client, database: str) -> None:
         self.repository = Repository(client, database)
         self.sheets = Sheets(client, database)
-        self.handle = projector(self.repository, self.sheets, Progress(system_clock, Health(), None))
+        self.handle = projector(
+            self.repository, self.sheets, Progress(system_clock, Health(), None), Calls(client, database)
+        )
 
     async def prepare(self) -> None:
         await self.repository.prepare()

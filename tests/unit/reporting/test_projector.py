@@ -11,6 +11,7 @@ import pytest
 from services.common.contracts.catalogue import catalogue
 from services.common.kit.clock import FrozenClock
 from services.common.kit.ops import Health
+from services.reporting.calls.repository import Calls
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.projector import GROUP, TOPICS, Progress, projector
 from services.reporting.repository import Repository
@@ -32,7 +33,7 @@ def health() -> Health:
 def test_the_group_and_topics_stay_what_they_are() -> None:
     assert GROUP == "reporting"
     assert TOPICS[:4] == ("requests.received", "requests.updates", "requests.lifecycle", "notifications.lifecycle")
-    assert set(TOPICS[4:]) == {f"requests.dept.{slug}" for slug in catalogue().departments}
+    assert set(TOPICS[4:]) == {"calls", *(f"requests.dept.{slug}" for slug in catalogue().departments)}
 
 
 A, B = "requests.received/0", "requests.lifecycle/3"
@@ -139,6 +140,9 @@ async def test_the_handler_keeps_the_newest_event_of_each_partition_and_marks_da
         async def project(self, _: object) -> set[str]:
             return {"2026-11-02", "2026-11-01"}
 
+    class Kept:
+        async def keep(self, _: object) -> None: ...
+
     class Marks:
         marked: tuple[list[str], datetime] | None = None
 
@@ -152,7 +156,7 @@ async def test_the_handler_keeps_the_newest_event_of_each_partition_and_marks_da
     health.details |= {"behind": {"t/0": 1, "t/1": 1}, "lag_asked_at": max(times).timestamp()}
 
     marks = Marks()
-    await projector(cast(Repository, Store()), cast(Sheets, marks), progress)(batch)
+    await projector(cast(Repository, Store()), cast(Sheets, marks), progress, cast(Calls, Kept()))(batch)
 
     assert progress.as_of() == min(max(times[0::2]), max(times[1::2]))
     assert marks.marked == (["2026-11-01", "2026-11-02"], min(times))
