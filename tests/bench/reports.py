@@ -1,6 +1,6 @@
 """
-How fast the figures of a million requests are over HTTP, on a stack of its own (broker, database, intake for its keys,
-and the reporting api): every endpoint that the dashboard reads, the list, and the exports, with the api's memory.
+How fast the figures of a million requests are over HTTP, on a stack of its own: every endpoint that the dashboard
+reads, the list, and the exports, with the api's memory.
 
 ``python -m tests.bench.reports [--requests 1000000] [--seed 1] [--json FILE]``; exits 1 if an endpoint of the dashboard
 has a p95 over 100 ms. Figures are of invented requests, and of the database named: a stand-in for MongoDB.
@@ -187,7 +187,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args(words)
     console = Console()
-    with own_stack("reports", console, services=("intake", "reporting-api")) as stack:
+    with own_stack("reports", console) as stack:
         run = measured(stack, arguments.requests, arguments.seed, arguments.years, console)
         timings, exports = asyncio.run(run)
         where = f"{stack.config.database}; {os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}"
