@@ -29,6 +29,7 @@ from services.reporting.people_repository import PeopleRepository
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings
 from services.reporting.users_cli import UsersCli, parser
+from tests.integration.reporting.made import make_sheets
 from tests.unit.reporting.lives import START, Life, random_lives
 
 pytestmark = pytest.mark.integration
@@ -548,6 +549,7 @@ async def test_the_audit_shows_who_did_what_and_who_looked_at_a_contact(world: W
 async def test_a_clerk_sees_of_all_requests_those_that_the_department_holds_now(world: World) -> None:
     lives = list(random_lives(3, 60))
     await world.store.project([event for life in lives for event in life.events])
+    await make_sheets(world.store)
     await world.add("hasan", "department", departments=("zabita",))
     await world.add("elif", "operator")
     clerk, operator = await world.signed_in("hasan"), await world.signed_in("elif")
