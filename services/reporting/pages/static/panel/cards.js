@@ -159,7 +159,7 @@ function backlog(called, to) {
       const all = merged(answer);
       const open = all.reduce((sum, row) => sum + row.open, 0);
       const old = all.slice(5).reduce((sum, row) => sum + row.open, 0);
-      return t(`Şu an ${f.number(open)} iş açık; ${f.number(old)} tanesi 30 günden eski`, `${f.number(open)} open now; ${f.number(old)} of them older than 30 days`);
+      return t(`Parçalarıyla ${f.number(open)} iş açık; ${f.number(old)} tanesi 30 günden eski`, `${f.number(open)} open, with their parts; ${f.number(old)} older than 30 days`);
     },
     draw: (body, answer, state, card) => {
       const rows = merged(answer);
