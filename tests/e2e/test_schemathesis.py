@@ -35,6 +35,8 @@ def test_no_call_that_the_document_allows_or_forbids_is_answered_with_a_5xx(
         "--seed",
         "1",
         "--continue-on-failure",
+        "--exclude-path",
+        "/v1/stream",  # it does not end by itself
         "--request-timeout",
         "30",
     ]
