@@ -4,6 +4,7 @@ The making of sheets: what is marked is made from the documents of its day, besi
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
@@ -22,6 +23,7 @@ log = logger(__name__)
 SHORTEST_REST: Final = 0.25
 IN_A_ROUND: Final = 8
 _AT_ONCE: Final = 500
+_AT_LEAST: Final = datetime.max.replace(tzinfo=UTC)  # misses nothing: made after all others
 
 
 class CannotMake(Exception):
@@ -57,7 +59,7 @@ async def make_all(sheets: Sheets, calendar: Calendar) -> None:
 
 async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
     """
-    Make what is marked, the latest days first, for ever. Rests twice as long as it worked, so that a day of many
+    Make what is marked, for ever. Rests twice as long as it worked, so that a day of many
     thousand requests is made less often. A database that is away is waited for; a day that cannot be made keeps its
     mark, and ``as_of`` stands still; it is tried again when it is marked again.
     """
@@ -66,7 +68,7 @@ async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
         began = monotonic()
         try:
             marks = [mark for mark in await sheets.marked() if mark.token not in broken]
-            for mark in marks[:IN_A_ROUND]:
+            for mark in a_round(marks):
                 try:
                     await make(sheets, calendar, mark)
                 except CannotMake as error:
@@ -75,6 +77,16 @@ async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
         except UNAVAILABLE as error:
             log.warning("no sheets", error=type(error).__name__)
         await asyncio.sleep(max(SHORTEST_REST, 2 * (monotonic() - began)))
+
+
+def a_round(marks: Sequence[Mark]) -> list[Mark]:
+    """
+    What is made next of all that is marked: the latest day, which people look at, and those that waited longest, so
+    that no day waits for ever behind those that are marked again and again.
+    """
+    latest = sorted(marks, key=lambda mark: mark.day)[-1:]
+    waiting = sorted((mark for mark in marks if mark not in latest), key=lambda mark: mark.since or _AT_LEAST)
+    return [*latest, *waiting[: IN_A_ROUND - 1]]
 
 
 async def _pieces(documents: AsyncIterator[Document]) -> AsyncIterator[list[Document]]:

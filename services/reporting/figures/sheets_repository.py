@@ -90,10 +90,9 @@ class Sheets:
 
     async def marked(self) -> list[Mark]:
         """
-        All marks, the latest day first.
+        All marks.
         """
-        found = [Mark(row["_id"], row["token"], row.get("since")) async for row in self.marks.find()]
-        return sorted(found, key=lambda mark: mark.day, reverse=True)
+        return [Mark(row["_id"], row["token"], row.get("since")) async for row in self.marks.find()]
 
     async def mark_other_forms(self, form: str) -> int:
         """

@@ -18,8 +18,9 @@ from services.common.contracts.clocks import load_calendar
 from services.common.kit.clock import FrozenClock
 from services.reporting.figures.facts import NEEDED, SCHEMA, Row, fact_of
 from services.reporting.figures.flags import PACKED, with_flags
+from services.reporting.figures.making import IN_A_ROUND, a_round
 from services.reporting.figures.sheets import decode, digest, encode, form_of
-from services.reporting.figures.sheets_repository import Sheet, Sheets
+from services.reporting.figures.sheets_repository import Mark, Sheet, Sheets
 from services.reporting.figures.snapshot import COLUMNS, Snapshot
 from tests.unit.reporting.facts import RECEIVED_AT, fact, frame
 from tests.unit.reporting.lives import Life, documents_of, random_lives
@@ -241,3 +242,19 @@ async def test_a_database_that_is_away_at_the_start_is_asked_again_by_the_first_
 
     assert (await snapshot.current()).frame.height == 1
     snapshot.close()
+
+
+def test_no_day_waits_for_ever_behind_days_that_are_marked_again_and_again() -> None:
+    def mark(day: int, since: int | None) -> Mark:
+        moment = None if since is None else datetime(2026, 11, 29, 12, 0, since, tzinfo=UTC)
+        return Mark(f"2026-11-{day:02}", f"{day}", moment)
+
+    busy = [mark(day, 30) for day in range(10, 30)]
+    patient, other_form = mark(2, 1), mark(1, None)
+    made = a_round([other_form, *busy, patient])
+    assert made[0].day == "2026-11-29"
+    assert made[1] == patient
+    assert len(made) == IN_A_ROUND
+    assert other_form not in made
+    assert other_form in a_round([other_form, mark(3, None)])
+    assert a_round([]) == []
