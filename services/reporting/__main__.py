@@ -16,7 +16,7 @@ from services.reporting.figures.making import make_all
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.history import generate_cli, import_cli
 from services.reporting.projector import worker
-from services.reporting.rebuilding import Overtaken, Rebuild
+from services.reporting.rebuild_repository import Overtaken, Rebuild
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings, ProjectorSettings
 

@@ -32,7 +32,7 @@ from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.history.import_cli import progress
 from services.reporting.history.inventing import FIRST_DAY, Invention
 from services.reporting.history.model import HistoricRequest
-from services.reporting.history.store import HistoryStore, NotEmpty
+from services.reporting.history.repository import HistoryStore, NotEmpty
 from services.reporting.projections import ISTANBUL
 from services.reporting.repository import Repository
 from services.reporting.settings import ProjectorSettings

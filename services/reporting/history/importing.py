@@ -21,7 +21,7 @@ from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.history.mapping import CityMapping
 from services.reporting.history.model import HistoricRequest
 from services.reporting.history.reading import Reader, Refusal, Table
-from services.reporting.history.store import HistoryStore
+from services.reporting.history.repository import HistoryStore
 from services.reporting.repository import Repository
 from services.reporting.settings import ProjectorSettings
 

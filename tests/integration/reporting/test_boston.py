@@ -23,7 +23,7 @@ from services.reporting.history.import_cli import progress
 from services.reporting.history.importing import RefusalList, Taken, import_file
 from services.reporting.history.mapping import load_mapping, slug_of
 from services.reporting.queries import Filter
-from services.reporting.rebuilding import Rebuild
+from services.reporting.rebuild_repository import Rebuild
 from services.reporting.settings import ProjectorSettings
 
 ROOT = Path(__file__).parents[3]

@@ -20,7 +20,7 @@ from services.common.kit.mongo import Client
 from services.reporting.figures.making import make_all
 from services.reporting.figures.sheets import decode
 from services.reporting.figures.sheets_repository import Sheets
-from services.reporting.rebuilding import LEASE, Overtaken, Rebuild, spans
+from services.reporting.rebuild_repository import LEASE, Overtaken, Rebuild, spans
 from services.reporting.repository import BUILDING, REBUILD, Repository
 from tests.unit.reporting.lives import Life, deliver, documents_of, random_lives
 
@@ -153,7 +153,7 @@ async def test_a_rebuild_that_could_not_say_that_it_lives_does_not_take_over(
 ) -> None:
     await take(repository, Life().receive().register().events)
     await repository.requests.update_many({}, {"$set": {"status": "old"}})
-    monkeypatch.setattr("services.reporting.rebuilding._TRUSTED_SECONDS", 0.0)
+    monkeypatch.setattr("services.reporting.rebuild_repository._TRUSTED_SECONDS", 0.0)
 
     with pytest.raises(Overtaken, match="did not answer"):
         await run(Rebuild(client, database))

@@ -22,7 +22,7 @@ from services.common.contracts.envelope import Received, decode
 from services.common.contracts.ids import ALPHABET, family_of
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
-from services.reporting.folding import days_of, project
+from services.reporting.documents_repository import days_of, project
 from services.reporting.history.model import HISTORY, restored
 from services.reporting.projections import Document, fold, inherit, subject_of
 from services.reporting.repository import BUILDING, REBUILD, REQUEST_INDEXES, REQUESTS
