@@ -18,6 +18,7 @@ from services.common.kit.mongo import Client
 from services.common.kit.settings import MongoSettings
 from services.reporting import visits
 from services.reporting.api import create_app
+from services.reporting.figures.snapshot import Snapshot
 from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings
 from tests.integration.reporting.made import make_sheets
@@ -56,6 +57,7 @@ async def http(mongo_uri: str, database: str) -> AsyncIterator[httpx.AsyncClient
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
     ):
+        app.state.figures = Snapshot(app.state.sheets, look_every_seconds=0)
         client.headers["X-API-Key"] = "reports:read"
         yield client
 

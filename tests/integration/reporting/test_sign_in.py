@@ -24,6 +24,7 @@ from services.common.kit.people import LIFETIME, SESSION_COOKIE, TOKEN_COOKIE, T
 from services.common.kit.settings import MongoSettings
 from services.reporting.accounts import Accounts
 from services.reporting.api import create_app
+from services.reporting.figures.snapshot import Snapshot
 from services.reporting.people import SESSION_IDLE, SESSION_LIFETIME
 from services.reporting.people_repository import PeopleRepository
 from services.reporting.repository import Repository
@@ -121,6 +122,7 @@ async def world(mongo_uri: str, database: str) -> AsyncIterator[World]:
     world = World(client, settings, FrozenClock(NOW))
     await world.repository.prepare()
     async with world.app.router.lifespan_context(world.app):
+        world.app.state.figures = Snapshot(world.app.state.sheets, look_every_seconds=0)
         yield world
     await client.drop_database(database)
     client.close()
