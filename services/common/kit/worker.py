@@ -21,9 +21,7 @@ from typing import Any
 
 import faust
 from aiohttp import web
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError
 from mode.supervisors import CrashingSupervisor
 
 from services.common.contracts.envelope import ContractError, Received, Record
@@ -32,6 +30,7 @@ from services.common.kit import metrics
 from services.common.kit.dead_letters import Ceiling, TooManyDeadLetters, dead_letter
 from services.common.kit.delivery import Decode, Delivery, decode_delivery
 from services.common.kit.errors import Rejected, Retryable
+from services.common.kit.groups import clients, group_lag
 from services.common.kit.logs import logger, logging_config
 from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.ops import Health, serve_ops
@@ -341,24 +340,6 @@ class Reader:
         self._room.set()
 
 
-async def group_lag(group: str, topics: Sequence[str], admin: Any, probe: Any) -> dict[TopicPartition, int]:
-    """
-    How many records of each partition of the topics the group has not acknowledged; where it never did, all there are.
-
-    Raises ``KafkaError`` if a topic cannot be described.
-    """
-    committed = await admin.list_consumer_group_offsets(group)
-    partitions: list[TopicPartition] = []
-    for topic in await admin.describe_topics(list(topics)):
-        if topic["error_code"]:
-            raise for_code(topic["error_code"])(topic["topic"])
-        partitions += [TopicPartition(topic["topic"], one["partition"]) for one in topic["partitions"]]
-    starts: dict[TopicPartition, int] = await probe.beginning_offsets(partitions)
-    ends: dict[TopicPartition, int] = await probe.end_offsets(partitions)
-    reached = {tp: max(start, committed[tp].offset if tp in committed else -1) for tp, start in starts.items()}
-    return {tp: max(0, end - reached[tp]) for tp, end in ends.items()}
-
-
 async def _watch_lag(spec: WorkerSpec, kafka: KafkaSettings, health: Health) -> None:
     """
     Ask the broker, every 2 s, how far the group is behind: Faust's own idea can be wrong (style.md F15).
@@ -366,11 +347,7 @@ async def _watch_lag(spec: WorkerSpec, kafka: KafkaSettings, health: Health) -> 
     ``lag`` is the sum, ``behind`` has the partitions that are, ``lag_asked_at`` is the time of the question (Unix):
     what was published before it is acknowledged or counted.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
-    probe = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap_servers)
-    await admin.start()
-    await probe.start()
-    try:
+    async with clients(kafka.bootstrap_servers) as (admin, probe):
         while True:
             asked_at = time()
             try:
@@ -383,9 +360,6 @@ async def _watch_lag(spec: WorkerSpec, kafka: KafkaSettings, health: Health) -> 
             except (KafkaError, OSError) as error:
                 log.warning("cannot ask for the lag", error=type(error).__name__)
             await asyncio.sleep(2)
-    finally:
-        await probe.stop()
-        await admin.close()
 
 
 def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, settings: WorkerSettings) -> faust.App:

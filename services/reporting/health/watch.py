@@ -12,11 +12,12 @@ from typing import Final, Protocol
 import httpx
 
 from services.common.kit.clock import Clock
+from services.common.kit.groups import BrokerAway
 from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE, Client
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.figures.snapshot import Figures
-from services.reporting.health.broker import Broker, BrokerAway, Group
+from services.reporting.health.broker import Broker, Group
 from services.reporting.health.documents import Documents, Untouched
 from services.reporting.health.look import Look, Projector
 from services.reporting.health.processes import ask

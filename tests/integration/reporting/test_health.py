@@ -15,11 +15,12 @@ from services.common.contracts.envelope import Record, encode
 from services.common.contracts.ids import random_request_id
 from services.common.contracts.topics import CRISES, GROUPS, RECEIVED
 from services.common.kit.dead_letters import dead_letter
+from services.common.kit.groups import BrokerAway
 from services.common.kit.letters import Letter
 from services.common.kit.mongo import Client
 from services.common.kit.settings import KafkaSettings
 from services.common.kit.worker import Delivery
-from services.reporting.health.broker import Broker, BrokerAway
+from services.reporting.health.broker import Broker
 from services.reporting.health.documents import Documents
 from services.reporting.repository import Repository
 from tests.builders import meta_of, request
