@@ -413,7 +413,7 @@ class Stack:
 
     def _add_keys(self) -> None:
         for name, scopes, secret in (("dev", "*", "API_KEY"), ("notify", "reports:read", "NOTIFY_REPORTING_KEY")):
-            key = ("--name", name, "--scopes", scopes, "--key", self.env[secret])
+            key = ("--name", name, "--scopes", scopes, f"--key={self.env[secret]}")  # it may begin with a hyphen
             self._command(f"the key {name} could not be added", "services.intake", "keys", "add", *key)
 
     def _add_people(self) -> None:
