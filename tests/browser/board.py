@@ -51,7 +51,6 @@ class City:
 
     documents: dict[str, Document] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
-    broken: bool = False
 
     def add(self, *lives: Life) -> None:
         """
@@ -74,8 +73,6 @@ class City:
         """
         As ``Snapshot`` does.
         """
-        if self.broken:
-            raise RuntimeError("broken on purpose")
         now = datetime.now(UTC)
         return Figures(with_flags(self.frame.select(COLUMNS)), str(len(self.documents)), now - timedelta(seconds=1))
 
