@@ -174,7 +174,7 @@ async def test_the_description_names_every_error(client: httpx.AsyncClient) -> N
     paths = (await client.get("/openapi.json")).json()["paths"]
 
     for path, methods in paths.items():
-        if path.startswith("/v1/public/"):
+        if path.startswith(("/v1/public/", "/v1/open/")):
             assert {"422", "503"} <= methods["get"]["responses"].keys(), path
         elif path.startswith("/v1/"):
             assert {"401", "403", "422", "503"} <= methods["get"]["responses"].keys(), path

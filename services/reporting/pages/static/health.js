@@ -16,7 +16,7 @@ async function look() {
     lost.hidden = true;
     if (html === shown) return;
     shown = html;
-    now.innerHTML = html;
+    now.replaceChildren(...new DOMParser().parseFromString(html, 'text/html').body.childNodes);
     refreshTimes();
   } catch {
     lost.hidden = false;
