@@ -59,6 +59,10 @@ contracts: install ## write JSON Schemas and AsyncAPI from the models
 lifecycle: install ## write deploy/lifecycle.md, the guide, from the code and the stories
 	@$(PY) -m deploy.lifecycle
 
+.PHONY: figures
+figures: install ## write deploy/figures.md, what each figure means, from services/reporting/figures/definitions.yaml
+	@$(PY) -m deploy.figures
+
 .PHONY: train
 train: install ## make the classifier's model and its report anew from services/routing/training/; about 3 minutes
 	@$(PY) -m services.routing train
@@ -70,8 +74,8 @@ test: install ## every test that is no long run; says on which broker and databa
 	@$(PY) -m pytest --durations=5 -m "faults and not long" $(REAL)
 
 .PHONY: test-long
-test-long: install ## what takes minutes: a recorded day of WhatsApp on the whole stack
-	@$(PY) -m pytest -m long tests/e2e
+test-long: install ## what takes minutes: a recorded day of WhatsApp on the whole stack, the whole history of a city
+	@$(PY) -m pytest -m long tests/e2e tests/integration/reporting
 
 .PHONY: coverage
 coverage: install ## the same with coverage in the tests' own processes; slower
@@ -89,6 +93,10 @@ secantusd-rs: ## build the faster local database once, about 15 minutes (Rust, C
 .PHONY: bench-notify
 bench-notify: install ## how fast messages go through ledger and outbox, and how soon a provider is called
 	@$(PY) -m tests.bench.notify_outbox
+
+.PHONY: bench-reports
+bench-reports: install ## every figure of a million invented requests over HTTP, the list and the exports; about 8 minutes
+	@$(PY) -m tests.bench.reports
 
 .PHONY: faults-chaos
 faults-chaos: install ## providers that time out, fail and say things twice; notify killed ten times; about 5 minutes
