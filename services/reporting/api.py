@@ -36,6 +36,7 @@ from services.reporting.health import pages as health
 from services.reporting.health.watch import watch_of
 from services.reporting.inbox import pages as inbox
 from services.reporting.inbox.room import FORM_LIMIT, room_of
+from services.reporting.names_repository import NamesKept
 from services.reporting.paging import page_of
 from services.reporting.public import api as public
 from services.reporting.public import open_pages
@@ -69,6 +70,7 @@ def create_app(
                 app.state.calls = Calls(client, settings.database)
                 app.state.sheets = Sheets(client, settings.database)
                 snapshot = app.state.figures = Snapshot(app.state.sheets, clock)
+                app.state.names = NamesKept(client, settings.database, clock)
                 app.state.board = Board(app.state.figures, clock)
                 app.state.watch = watch_of(settings, client, http, app.state.sheets, app.state.figures, clock)
                 app.state.press = open_pages.Press()

@@ -128,7 +128,7 @@ async def home(request: Request, staff: StaffOf, pages: PagesOf, room: RoomOf) -
     """
     person = await signed_in(request)
     if person is not None and person.has(Role.MANAGER):
-        return panel_page(request, person, pages, room)
+        return await panel_page(request, person, pages, room)
     return await _go_on(request, staff, "/") or _to_sign_in("/")
 
 

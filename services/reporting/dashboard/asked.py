@@ -15,7 +15,9 @@ from services.common.ui import formats
 from services.common.ui.formats import Language
 from services.common.ui.words import Words
 from services.reporting.asked import wrong
-from services.reporting.dashboard.names import name
+from services.reporting.figures.exports_api import ExportParameters
+from services.reporting.names import Names
+from services.reporting.queries import Filter
 from services.reporting.views import ListParameters
 
 OF_THE_PAGE: Final = frozenset({"lang", "theme", "period", "compare", "interval", "wall"})
@@ -51,18 +53,21 @@ def parameters(query: Iterable[tuple[str, str]]) -> ListParameters:
     """
     The list that an address asks for. Raises ``Problem`` 422 that names the field.
     """
-    given: dict[str, list[str]] = {}
-    for key, value in query:
-        if key not in OF_THE_PAGE and value:
-            given.setdefault(key, []).append(value)
-    read: dict[str, Any] = {key: values if key in _MANY else values[-1] for key, values in given.items()}
     try:
-        return ListParameters.model_validate(read)
+        return ListParameters.model_validate(_given(query))
     except ValidationError as error:
         raise wrong(*((str(row["loc"][0]), row["msg"]) for row in error.errors())) from None
 
 
-def chips(query: Sequence[tuple[str, str]], path: str, language: Language) -> list[tuple[str, str, str]]:
+def _given(query: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    given: dict[str, list[str]] = {}
+    for key, value in query:
+        if key not in OF_THE_PAGE and value:
+            given.setdefault(key, []).append(value)
+    return {key: values if key in _MANY else values[-1] for key, values in given.items()}
+
+
+def chips(query: Sequence[tuple[str, str]], path: str, names: Names, language: Language) -> list[tuple[str, str, str]]:
     """
     What narrows the list, in words: (label, value, the address of the list without it).
     """
@@ -70,7 +75,7 @@ def chips(query: Sequence[tuple[str, str]], path: str, language: Language) -> li
     return [
         (
             _in(LABELS[key], language) if key in LABELS else key,
-            ", ".join(_value(key, one, language) for one in (value.split(",") if key in _MANY else [value])),
+            ", ".join(_value(key, one, names, language) for one in (value.split(",") if key in _MANY else [value])),
             address(path, [pair for pair in kept if pair != (key, value)]),
         )
         for key, value in kept
@@ -84,14 +89,29 @@ def address(path: str, query: Sequence[tuple[str, str]]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def _value(key: str, value: str, language: Language) -> str:
+def files(filters: Filter, language: Language) -> list[tuple[str, str]]:
+    """
+    The same requests as files for people, by name; none of what no file is made of: a number, the parts of a request.
+    """
+    try:
+        ExportParameters.model_validate(_given(filters.as_query().items()))
+    except ValidationError:
+        return []
+    query = [*filters.as_query().items(), ("lang", language)]
+    return [
+        ("CSV", address("/v1/exports/requests.csv", [*query, ("excel", "true")])),
+        ("Excel", address("/v1/exports/requests.xlsx", query)),
+    ]
+
+
+def _value(key: str, value: str, names: Names, language: Language) -> str:
     if value in _ANSWERS:
         return _in(_ANSWERS[value], language)
     if key == "status" and value in _STATES:
         return _in(_STATES[value], language)
     if key in ("from", "to", "legal_due_before"):
         return formats.day(date.fromisoformat(value), language)
-    return grouped(value) if key == "parent" else name(key, value, language)
+    return grouped(value) if key == "parent" else names.name(key, value, language)
 
 
 def _in(words: Words, language: Language) -> str:

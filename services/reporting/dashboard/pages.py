@@ -10,24 +10,28 @@ import polars as pl
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from services.common.contracts.catalogue import catalogue
 from services.common.contracts.roles import Role
 from services.common.kit.auth import Caller
 from services.common.kit.guard import DOCUMENTED, page_person, scoped
 from services.common.kit.http import problems, stopping
 from services.common.kit.people import Person
 from services.common.ui import Pages, PagesOf
+from services.common.ui.formats import Language
 from services.reporting import views
 from services.reporting.asked import filter_of, wrong
 from services.reporting.cursors import BadCursor
 from services.reporting.dashboard import live
-from services.reporting.dashboard.asked import address, chips, parameters
-from services.reporting.dashboard.names import choices, name, names
+from services.reporting.dashboard.asked import address, chips, files, parameters
+from services.reporting.dashboard.choices import choices
 from services.reporting.dashboard.tiles import previous
 from services.reporting.figures.selection import condition
 from services.reporting.figures.snapshot import Figures
 from services.reporting.figures.views import ReportParameters
 from services.reporting.inbox.list_pages import map_policy
 from services.reporting.inbox.room import Room, RoomOf
+from services.reporting.names import Names
+from services.reporting.names_repository import names_of
 from services.reporting.paging import page_of
 from services.reporting.queries import Filter
 
@@ -41,13 +45,13 @@ Staff = Annotated[Person, Depends(page_person(Role.OPERATOR, Role.DEPARTMENT, Ro
 Reader = Annotated[Caller, Depends(scoped("reports:read"))]
 
 
-def panel_page(request: Request, person: Person, pages: Pages, room: Room) -> Response:
+async def panel_page(request: Request, person: Person, pages: Pages, room: Room) -> Response:
     """
     The dashboard. Its figures come by script; what is asked for stands in the address.
     """
-    language, limited = pages.language(request), person.caller.limited_to
+    language, limited, names = pages.language(request), person.caller.limited_to, await names_of(request)
     config = {
-        "names": names(language),
+        "names": names.columns(language),
         "list": LIST,
         "tiles": room.tile_url or "",
         "attribution": room.tile_attribution,
@@ -56,8 +60,9 @@ def panel_page(request: Request, person: Person, pages: Pages, room: Room) -> Re
     }
     view: dict[str, Any] = {
         "config": config,
-        "choices": choices(language, limited),
-        "own": [name("department", slug, language) for slug in sorted(limited or ())],
+        "choices": choices(names, language, limited),
+        "city": names.city(language),
+        "own": [names.name("department", slug, language) for slug in sorted(limited or ())],
         "asked": dict(request.query_params),
     }
     return pages.render(request, "dashboard/panel.html", person, headers=map_policy(room), **view)
@@ -68,7 +73,7 @@ async def panel(request: Request, person: Staff, pages: PagesOf, room: RoomOf) -
     """
     The dashboard, for whoever may read figures; a department sees its own.
     """
-    return panel_page(request, person, pages, room)
+    return await panel_page(request, person, pages, room)
 
 
 @router.get(LIST)
@@ -84,16 +89,16 @@ async def requests(request: Request, person: Staff, pages: PagesOf, room: RoomOf
         found, cursor = await page_of(room.repository, secret, filters, now, asked.limit, asked.cursor)
     except BadCursor as reason:
         raise wrong(("cursor", str(reason))) from None
-    language = pages.language(request)
+    language, names = pages.language(request), await names_of(request)
     narrowing = [(key, value) for key, value in query if key not in ("cursor", "limit", "lang", "theme") and value]
     view: dict[str, Any] = {
-        "rows": [_row(document, person, language, now) for document in found],
-        "chips": chips(query, LIST, language),
+        "rows": [_row(document, person, names, language, now) for document in found],
+        "chips": chips(query, LIST, names, language),
         "first": address(LIST, narrowing) if asked.cursor else "",
         "next": address(LIST, [*narrowing, ("cursor", cursor)]) if cursor else "",
         "back": address(PATH, [pair for pair in narrowing if pair[0] in _OF_REPORTS]),
         "total": await _total(request, filters, now),
-        "query": address("", list(filters.as_query().items())),
+        "files": files(filters, language),
     }
     return pages.render(request, "dashboard/requests.html", person, **view)
 
@@ -110,15 +115,15 @@ async def _total(request: Request, filters: Filter, now: datetime) -> int | None
     return found
 
 
-def _row(document: dict[str, Any], person: Person, language: str, now: datetime) -> dict[str, Any]:
+def _row(document: dict[str, Any], person: Person, names: Names, language: Language, now: datetime) -> dict[str, Any]:
     row = views.row(document, now)
     slug = row["department"]
-    opens = slug is not None and (slug in person.caller.departments or person.has(Role.MANAGER))
+    opens = slug in person.caller.departments or (slug in catalogue().departments and person.has(Role.MANAGER))
     return {
         **row,
         "href": f"/department/{slug}/{row['request_id']}" if opens else "",
-        "department_name": name("department", slug, language) if slug else "",
-        "service_name": name("service", row["service_code"], language) if row["service_code"] else "",
+        "department_name": names.name("department", slug, language) if slug else "",
+        "service_name": names.name("service", row["service_code"], language) if row["service_code"] else "",
     }
 
 

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from hashlib import blake2b
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import polars as pl
@@ -26,6 +25,7 @@ from services.reporting.figures.spans import before
 from services.reporting.figures.spread import EDGES
 from services.reporting.projections import ISTANBUL
 from services.reporting.queries import Filter, TooManyBuckets
+from services.reporting.tags import has, tag_of
 
 Reader = Annotated[Caller, Depends(scoped("reports:read"))]
 ReportQuery = Annotated[views.ReportParameters, Query()]
@@ -181,8 +181,9 @@ async def _report(
         filters = replace(filters, parts=True)
     earlier = _earlier(filters, now) if asked.compare else None
     figures: Figures = await request.app.state.figures.current()
-    headers = {"ETag": _tag(request, figures, filters, now), "Cache-Control": "private, no-cache"}
-    if _has(request, headers["ETag"]):
+    tag = tag_of(figures.version, request.url.path, request.url.query, filters.within, f"{now:%Y%m%d%H%M}")
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if has(request, tag):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
 
@@ -221,14 +222,3 @@ def _earlier(filters: Filter, now: datetime) -> Filter:
         raise wrong(("from", "lies after today"))
     first_day, last_day = before(filters.first_day, last)
     return replace(filters, first_day=first_day, last_day=last_day)
-
-
-def _tag(request: Request, figures: Figures, filters: Filter, now: datetime) -> str:
-    within = sorted(filters.within) if filters.within is not None else None
-    parts = (figures.version, request.url.path, request.url.query, within, now.strftime("%Y-%m-%dT%H:%M"))
-    return f'W/"{blake2b(repr(parts).encode(), digest_size=12).hexdigest()}"'
-
-
-def _has(request: Request, tag: str) -> bool:
-    held = {part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")}
-    return tag.removeprefix("W/") in held or "*" in held

@@ -11,13 +11,11 @@ from typing import Final
 
 import polars as pl
 
-from services.common.contracts.catalogue import catalogue
-from services.common.ui.words import TABLES
 from services.reporting.figures.selection import overdue
-from services.reporting.figures.tables import Column, Language
+from services.reporting.figures.tables import Column
 
-Names = Mapping[str, Mapping[str, str]]
-"""What codes are called in the reader's language, by what they are codes of: ``names["service"]["yol-cukur"]``."""
+Called = Mapping[str, Mapping[str, str]]
+"""What codes are called in the reader's language, by what they are codes of: ``called["service"]["yol-cukur"]``."""
 
 _GROUPED: Final = r"^(\w{4})(\w{4})(\w{4})(\w)((?:\.\d+)?)$"
 
@@ -101,12 +99,12 @@ def columns(*, people: bool) -> tuple[Column, ...]:
     return tuple(field.column for field in _for(people))
 
 
-def shown(facts: pl.DataFrame, names: Names, now: datetime, *, people: bool) -> pl.DataFrame:
+def shown(facts: pl.DataFrame, called: Called, now: datetime, *, people: bool) -> pl.DataFrame:
     """
-    Facts in these columns. ``now`` decides what is overdue; ``names`` are those of ``names_in``.
+    Facts in these columns. ``now`` decides what is overdue; ``called``: ``Names.tables``.
     """
     return facts.with_columns(overdue(now).alias("overdue")).select(
-        _worded(field, names, people=people).alias(field.column.name) for field in _for(people)
+        _worded(field, called, people=people).alias(field.column.name) for field in _for(people)
     )
 
 
@@ -114,21 +112,7 @@ def _for(people: bool) -> list[_Field]:
     return [field for field in _FIELDS if (field.people if people else field.machines)]
 
 
-def _worded(field: _Field, names: Names, *, people: bool) -> pl.Expr:
+def _worded(field: _Field, called: Called, *, people: bool) -> pl.Expr:
     if field.words is None or not (people or field.column.name != field.words):
         return field.value
-    return field.value.cast(pl.String).replace(dict(names[field.words]))
-
-
-def names_in(language: Language) -> Names:
-    """
-    What every code is called: the catalogue's names and the words of the pages. What is not there (of an imported city)
-    is called what it is called there.
-    """
-    known = catalogue()
-    tables = {name: {code: getattr(words, language) for code, words in table.items()} for name, table in TABLES.items()}
-    return {
-        **tables,
-        "department": {slug: getattr(one, language).partition(" (")[0] for slug, one in known.departments.items()},
-        "service": {code: getattr(one, language) for code, one in known.services.items()},
-    }
+    return field.value.cast(pl.String).replace(dict(called[field.words]))

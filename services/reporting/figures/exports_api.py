@@ -19,7 +19,7 @@ from services.common.kit.guard import DOCUMENTED, scoped
 from services.common.kit.http import problems
 from services.reporting.asked import filter_of, wrong
 from services.reporting.figures import workbook
-from services.reporting.figures.exports import columns, names_in, shown
+from services.reporting.figures.exports import columns, shown
 from services.reporting.figures.files import documented, download
 from services.reporting.figures.selection import condition
 from services.reporting.figures.sheets import decode
@@ -28,6 +28,7 @@ from services.reporting.figures.snapshot import Figures
 from services.reporting.figures.tables import Csv, CsvForExcel, GeoJson, Language, Writer
 from services.reporting.figures.views import ServiceWords
 from services.reporting.figures.workbook import Xlsx
+from services.reporting.names_repository import names_of
 from services.reporting.queries import Filter
 from services.reporting.views import Parameters
 
@@ -88,11 +89,11 @@ async def requests(request: Request, caller: Reader, form: Form, asked: Asked) -
         figures: Figures = await request.app.state.figures.current()
         await asyncio.to_thread(_check_height, figures.frame, filters, now)
     people = form is Form.XLSX or (form is Form.CSV and asked.excel)
-    names = names_in(asked.lang)
+    called = (await names_of(request)).tables(asked.lang)
     rows = chosen(
         request.app.state.sheets,
         filters,
-        lambda facts: shown(facts.filter(condition(filters, now)), names, now, people=people),
+        lambda facts: shown(facts.filter(condition(filters, now)), called, now, people=people),
     )
     span = "".join(f"_{day}" for day in (filters.first_day, filters.last_day) if day)
     name = f"{_FILES[asked.lang]}{span}.{form}"

@@ -18,10 +18,10 @@ from services.common.kit.mongo import Client, only_duplicates
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.history.mapping import CityMapping, Label
 from services.reporting.history.model import HISTORY, HistoricRequest, event_of, restored
+from services.reporting.names_repository import NAMES
 from services.reporting.projections import Document
 from services.reporting.repository import Repository
 
-NAMES: Final = "names"
 _NUMBERS: Final = "history"
 _INVENTED: Final = "invented"
 

@@ -17,10 +17,10 @@ from services.common.kit.guard import People
 from services.common.kit.http import problems
 from services.common.kit.limits import Buckets, KeyOwner, Limits, Rate
 from services.common.ui import PagesOf
-from services.reporting.figures.exports import names_in
 from services.reporting.figures.files import documented, download
 from services.reporting.figures.snapshot import Figures
 from services.reporting.figures.tables import Column, Csv, GeoJson, Language, Writer
+from services.reporting.names_repository import names_of
 from services.reporting.projections import ISTANBUL
 from services.reporting.public.open_data import (
     AT_LEAST,
@@ -141,8 +141,8 @@ async def requests_csv(request: Request, lang: Lang = "tr") -> StreamingResponse
     A row for each request that is closed or older than 30 days, as it stood when this day began. At least five share
     each combination of month, department, service and neighbourhood; what is rarer is told more coarsely. CC BY 4.0.
     """
-    published = await _publication(request)
-    return _file(Csv(_shape(REQUESTS)), published.requests, REQUESTS, f"ilkim-{published.day}.csv", lang)
+    published, called = await _publication(request), await _called(request, lang)
+    return _file(Csv(_shape(REQUESTS)), published.requests, REQUESTS, f"ilkim-{published.day}.csv", called)
 
 
 @router.get("/requests.geojson", response_class=StreamingResponse, responses=documented(GeoJson.media_type))
@@ -150,8 +150,8 @@ async def requests_geojson(request: Request, lang: Lang = "tr") -> StreamingResp
     """
     The same as points; a request whose place is not told has no geometry.
     """
-    published = await _publication(request)
-    return _file(GeoJson(), published.requests, REQUESTS, f"ilkim-{published.day}.geojson", lang)
+    published, called = await _publication(request), await _called(request, lang)
+    return _file(GeoJson(), published.requests, REQUESTS, f"ilkim-{published.day}.geojson", called)
 
 
 @router.get("/figures.csv", response_class=StreamingResponse, responses=documented(Csv.media_type))
@@ -159,8 +159,8 @@ async def figures_csv(request: Request, lang: Lang = "tr") -> StreamingResponse:
     """
     How many requests came in, by month, department and service; ``<5`` stands for 1 to 4. CC BY 4.0.
     """
-    published = await _publication(request)
-    return _file(Csv(_shape(COUNTS)), published.counts, COUNTS, f"ilkim-figures-{published.day}.csv", lang)
+    published, called = await _publication(request), await _called(request, lang)
+    return _file(Csv(_shape(COUNTS)), published.counts, COUNTS, f"ilkim-figures-{published.day}.csv", called)
 
 
 async def _publication(request: Request) -> Publication:
@@ -174,16 +174,24 @@ def _shape(table: tuple[Documented, ...]) -> tuple[Column, ...]:
 
 
 def _file(
-    writer: Writer, rows: pl.DataFrame, table: tuple[Documented, ...], name: str, lang: Language
+    writer: Writer, rows: pl.DataFrame, table: tuple[Documented, ...], name: str, called: list[pl.Expr]
 ) -> StreamingResponse:
-    return download(writer, _pieces(rows, table, lang), name, **_KEPT)
+    return download(writer, _pieces(rows, table, called), name, **_KEPT)
 
 
-async def _pieces(rows: pl.DataFrame, table: tuple[Documented, ...], lang: Language) -> AsyncIterator[pl.DataFrame]:
-    names = names_in(lang)
-    called = [
+async def _called(request: Request, lang: Language) -> list[pl.Expr]:
+    """
+    The columns of names, of those of codes.
+    """
+    names = (await names_of(request)).tables(lang)
+    return [
         pl.col(kind).replace({**names[kind], OTHER: _OTHERS[lang]}).alias(f"{kind}_name")
         for kind in ("department", "service")
     ]
+
+
+async def _pieces(
+    rows: pl.DataFrame, table: tuple[Documented, ...], called: list[pl.Expr]
+) -> AsyncIterator[pl.DataFrame]:
     for piece in rows.iter_slices(_PIECE):
         yield piece.with_columns(called).select(one.column.name for one in table)

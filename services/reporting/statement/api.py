@@ -3,7 +3,6 @@ The monthly statement over HTTP: as JSON, as a page to print and as PDF; and its
 """
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +20,8 @@ from services.common.ui import PagesOf
 from services.common.ui.formats import Language
 from services.reporting.asked import wrong
 from services.reporting.figures.snapshot import Figures
+from services.reporting.names import Names
+from services.reporting.names_repository import names_of
 from services.reporting.settings import ApiSettings
 from services.reporting.statement.models import Statement
 from services.reporting.statement.month import Month
@@ -28,6 +29,7 @@ from services.reporting.statement.pdf import pdf_of
 from services.reporting.statement.shown import Shown, shown
 from services.reporting.statement.statement import statement_of
 from services.reporting.statement.writing import month_name
+from services.reporting.tags import has, tag_of
 
 CHOICES: Final = 60  # months in the picker
 
@@ -105,19 +107,20 @@ def _asked(text: str, now: datetime) -> Month:
     return month
 
 
-async def _figures(request: Request) -> Figures:
-    figures: Figures = await request.app.state.figures.current()
-    return figures
+async def _known(request: Request) -> tuple[Figures, Names]:
+    return await request.app.state.figures.current(), await names_of(request)
 
 
-async def _counted(figures: Figures, month: Month, now: datetime, within: frozenset[str] | None) -> Statement:
-    return await asyncio.to_thread(statement_of, figures.frame, month, now, within)
+async def _counted(
+    figures: Figures, names: Names, month: Month, now: datetime, within: frozenset[str] | None
+) -> Statement:
+    return await asyncio.to_thread(statement_of, figures.frame, names, month, now, within)
 
 
-def _written(request: Request, statement: Statement, language: Language, figures: Figures) -> Shown:
+def _written(request: Request, statement: Statement, language: Language, figures: Figures, names: Names) -> Shown:
     settings: ApiSettings = request.app.state.settings
-    name = settings.municipality_tr if language == "tr" else settings.municipality_en
-    return shown(statement, language, name, figures.as_of)
+    ours = settings.municipality_tr if language == "tr" else settings.municipality_en
+    return shown(statement, language, names, names.city(language) or ours, figures.as_of)
 
 
 @router.get(
@@ -134,20 +137,20 @@ async def monthly(
     """
     now: datetime = request.app.state.clock()
     wanted, form = _asked(month, now), asked.format or accepted(request.headers.get("accept", ""))
-    language, figures = asked.lang or pages.language(request), await _figures(request)
+    language, (figures, names) = asked.lang or pages.language(request), await _known(request)
     headers = {
-        "etag": _etag(figures, wanted, form, language, caller.limited_to, f"{now:%Y%m%d%H%M}"),
+        "etag": tag_of(figures.version, wanted, form, language, caller.limited_to, f"{now:%Y%m%d%H%M}"),
         "cache-control": "private, no-cache",
         "vary": "accept, cookie",
     }
-    if headers["etag"] in {tag.strip() for tag in request.headers.get("if-none-match", "").split(",")}:
+    if has(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
-    statement = await _counted(figures, wanted, now, caller.limited_to)
+    statement = await _counted(figures, names, wanted, now, caller.limited_to)
     if form is Form.JSON:
         lag = max(0.0, (now - figures.as_of).total_seconds()) if figures.as_of else None
         answer = MonthlyStatement(**dict(statement), as_of=figures.as_of, lag_seconds=lag)
         return Response(answer.model_dump_json(), media_type=MEDIA_TYPES[form], headers=headers)
-    sheet = _written(request, statement, language, figures)
+    sheet = _written(request, statement, language, figures, names)
     if form is Form.HTML:
         return pages.render(request, "statement/printed.html", headers=headers, sheet=sheet)
     headers["content-disposition"] = f'inline; filename="{FILES[language]}-{wanted}.pdf"'
@@ -155,11 +158,6 @@ async def monthly(
 
 
 FILES: Final = {"tr": "ilkim-aylik-rapor", "en": "ilkim-monthly-statement"}
-
-
-def _etag(figures: Figures, *of: object) -> str:
-    held = "\0".join(str(sorted(one)) if isinstance(one, frozenset) else str(one) for one in (figures.version, *of))
-    return f'W/"{hashlib.sha256(held.encode()).hexdigest()[:20]}"'
 
 
 @pages_router.get("/monthly")
@@ -172,13 +170,13 @@ async def monthly_page(
     now, language = request.app.state.clock(), pages.language(request)
     this = Month.of(now)
     wanted = _asked(month, now) if month else this.plus(-1)
-    figures = await _figures(request)
-    statement = await _counted(figures, wanted, now, person.caller.limited_to)
+    figures, names = await _known(request)
+    statement = await _counted(figures, names, wanted, now, person.caller.limited_to)
     return pages.render(
         request,
         "statement/monthly.html",
         person,
-        sheet=_written(request, statement, language, figures),
+        sheet=_written(request, statement, language, figures, names),
         month=str(wanted),
         months=_choices(this, wanted, language),
         earlier=str(wanted.plus(-1)),

@@ -14,10 +14,10 @@ from services.common.contracts.vocabulary import Status
 from services.common.ui import formats
 from services.common.ui.formats import Language
 from services.common.ui.words import STATUSES, Words
+from services.reporting.names import Names, short
 from services.reporting.statement import writing
 from services.reporting.statement.models import Group, Statement
 from services.reporting.statement.month import Month
-from services.reporting.statement.statement import name_of
 from services.reporting.statement.texts import BUSIEST, COMPARED, LIKE_FOR_LIKE, NOTES, TITLE, WORDS
 from services.reporting.statement.tiles import Fact, Tile, facts_of, tiles_of
 from services.reporting.statement.writing import Delta, delta, in_days, month_name, shortened
@@ -26,7 +26,6 @@ ROWS: Final = 10
 FEW_ROWS: Final = 8
 KINDS_SHOWN: Final = 5
 NAME_LENGTH: Final = 38
-SUFFIX: Final = " Müdürlüğü"  # every name of the column ends so
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +117,18 @@ class Shown:
     words: dict[str, str]
 
 
-def shown(statement: Statement, language: Language, municipality: str, as_of: datetime | None) -> Shown:
+def shown(statement: Statement, language: Language, names: Names, municipality: str, as_of: datetime | None) -> Shown:
     """
     The statement in words. ``as_of``: everything that was published until then is counted.
     """
-    return _Writer(statement, language).written(municipality, as_of)
+    return _Writer(statement, language, names).written(municipality, as_of)
 
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
     statement: Statement
     language: Language
+    names: Names
 
     def say(self, tr: str, en: str) -> str:
         return tr if self.language == "tr" else en
@@ -178,7 +178,7 @@ class _Writer:
         held = self.statement.departments
         if held is None:
             return ""
-        text = ", ".join(self.say(*name_of("department", slug)) for slug in held)
+        text = ", ".join(self.say(*self.names.words("department", slug)) for slug in held)
         text = text or self.say("hiçbir birim", "no department")
         return self.say("Yalnızca: ", "Only: ") + shortened(text, 80)
 
@@ -235,7 +235,7 @@ class _Writer:
         )
 
     def _name(self, group: Group) -> str:
-        return shortened(self.say(group.name.tr, group.name.en).removesuffix(SUFFIX), NAME_LENGTH)
+        return shortened(short(self.say(group.name.tr, group.name.en)), NAME_LENGTH)
 
     def _bars(self, field: str, groups: Sequence[Group], most: int) -> list[Bar]:
         known = [group for group in groups if group.received and group.value is not None]

@@ -4,14 +4,13 @@ The statement of a month, counted over the facts of all requests. Pure.
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Final, cast
 
 import polars as pl
 
-from services.common.contracts.catalogue import catalogue
 from services.common.contracts.vocabulary import Status
-from services.common.ui.words import CHANNELS, KINDS, Words
+from services.common.ui.words import Words
+from services.reporting.names import Names
 from services.reporting.projections import ISTANBUL
 from services.reporting.statement.models import DayCount, Group, MonthNumbers, Name, Numbers, Standing, Statement
 from services.reporting.statement.month import Month, Span
@@ -41,7 +40,7 @@ _SOLVED: Final = pl.col("status") == Status.RESOLVED.value
 
 
 def statement_of(
-    frame: pl.DataFrame, month: Month, now: datetime, departments: Collection[str] | None = None
+    frame: pl.DataFrame, names: Names, month: Month, now: datetime, departments: Collection[str] | None = None
 ) -> Statement:
     """
     The statement of a month that has begun, over a frame of ``facts.SCHEMA``. ``departments``: only what these hold.
@@ -55,8 +54,8 @@ def statement_of(
 
     def groups(field: str) -> list[Group]:
         if field == "department":
-            return _groups(_touched(work, span), _touched(work, before) if known(before) else None, field)
-        return _groups(touched[span], touched[before] if known(before) else None, field)
+            return _groups(_touched(work, span), _touched(work, before) if known(before) else None, field, names)
+        return _groups(touched[span], touched[before] if known(before) else None, field, names)
 
     def known(one: Span) -> Numbers | None:
         return numbers[one] if earliest is not None and earliest < one.start + timedelta(days=1) else None
@@ -159,7 +158,7 @@ def _numbers(rows: pl.DataFrame) -> dict[str, Any]:
     return {**found, "by_outcome": {end.value: found.pop(end.value) for end in ENDS}}
 
 
-def _groups(rows: pl.DataFrame, before: pl.DataFrame | None, field: str) -> list[Group]:
+def _groups(rows: pl.DataFrame, before: pl.DataFrame | None, field: str, names: Names) -> list[Group]:
     """
     A group for each value, what received most first.
     """
@@ -170,46 +169,17 @@ def _groups(rows: pl.DataFrame, before: pl.DataFrame | None, field: str) -> list
     found = []
     for row in rows.group_by(value).agg(**_OF_GROUPS).iter_rows(named=True):
         of = row.pop(field)
+        words = NOWHERE[field] if of is None else names.words(field, of)
         found.append(
             Group(
                 value=of,
-                name=Name(**name_of(field, of)._asdict()),
+                name=Name(tr=words.tr, en=words.en),
                 share=round(row["received"] / all_in, 4) if all_in else None,
                 received_before=None if before is None else earlier.get(of, 0),
                 **row,
             )
         )
     return sorted(found, key=lambda group: (-group.received, -group.concluded, -group.open_at_end, group.value or ""))
-
-
-@cache
-def _known(field: str) -> Mapping[str, Words]:
-    match field:
-        case "department":
-            return {slug: Words(_plain(one.tr), _plain(one.en)) for slug, one in catalogue().departments.items()}
-        case "service":
-            return {code: Words(one.tr, one.en) for code, one in catalogue().services.items()}
-        case "channel":
-            return {channel.value: words for channel, words in CHANNELS.items()}
-        case "kind":
-            return {kind.value: words for kind, words in KINDS.items()}
-    return {}
-
-
-def name_of(field: str, value: str | None) -> Words:
-    """
-    What a value of one of ``GROUPED_BY`` is called; the value itself if nobody knows a name.
-    """
-    if value is None:
-        return NOWHERE[field]
-    return _known(field).get(value, Words(value, value))
-
-
-def _plain(name: str) -> str:
-    """
-    A department's name without what the catalogue explains in brackets.
-    """
-    return name.partition(" (")[0]
 
 
 def _standing(rows: pl.DataFrame) -> Standing:

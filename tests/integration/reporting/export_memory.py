@@ -9,13 +9,14 @@ import resource
 import sys
 from datetime import date, timedelta
 
-from services.reporting.figures.exports import columns, names_in, shown
+from services.reporting.figures.exports import columns, shown
 from services.reporting.figures.exports_api import chosen
 from services.reporting.figures.facts import frame_of
 from services.reporting.figures.files import download
 from services.reporting.figures.sheets import encode
 from services.reporting.figures.tables import Csv, GeoJson, Writer
 from services.reporting.figures.workbook import Xlsx
+from services.reporting.names import Names
 from services.reporting.queries import Filter
 from tests.unit.reporting.facts import fact
 from tests.unit.reporting.files import NOW, SheetsInMemory
@@ -51,8 +52,8 @@ async def send(form: str, days: int) -> int:
     """
     The length of the file.
     """
-    names, people = names_in("tr"), form == "xlsx"
-    frames = chosen(AlikeSheets(days), Filter(), lambda facts: shown(facts, names, NOW, people=people))  # type: ignore[arg-type]
+    called, people = Names().tables("tr"), form == "xlsx"
+    frames = chosen(AlikeSheets(days), Filter(), lambda facts: shown(facts, called, NOW, people=people))  # type: ignore[arg-type]
     length = 0
     async for piece in download(writer_of(form), frames, "x").body_iterator:
         length += len(piece)

@@ -20,6 +20,7 @@ from services.reporting.figures.facts import Row, frame_of
 from services.reporting.figures.sheets import encode
 from services.reporting.figures.sheets_repository import Sheet
 from services.reporting.figures.snapshot import COLUMNS, Figures
+from services.reporting.names import Names
 from services.reporting.settings import ApiSettings
 
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
@@ -83,6 +84,21 @@ class FiguresOf:
         return Figures(self.frame.select(COLUMNS), "1", NOW)
 
 
+class NamesInMemory:
+    """
+    Names as of a database.
+    """
+
+    def __init__(self, names: Names | None = None) -> None:
+        self.names = names or Names()
+
+    async def current(self) -> Names:
+        """
+        The names.
+        """
+        return self.names
+
+
 @cache
 def app_of(open_rate: Rate = UNLIMITED) -> FastAPI:
     """
@@ -106,4 +122,5 @@ async def client_of(
         httpx.AsyncClient(transport=transport, base_url="http://test", headers={"X-API-Key": "reader"}) as client,
     ):
         app.state.sheets, app.state.figures = sheets, FiguresOf(sheets.frame)
+        app.state.names = NamesInMemory()
         yield client, sheets

@@ -26,6 +26,7 @@ from services.reporting.settings import ApiSettings
 from services.reporting.statement import api
 from tests.people import FakeTokens
 from tests.unit.reporting.facts import fact, frame
+from tests.unit.reporting.files import NamesInMemory
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 PAGES = Path(str(reporting.__file__)).with_name("pages")
@@ -60,7 +61,7 @@ def app_of(facts: pl.DataFrame, now: datetime = NOW) -> FastAPI:
     The one app of these tests, over these facts now.
     """
     app = _app()
-    app.state.figures = Shelf(facts)
+    app.state.figures, app.state.names = Shelf(facts), NamesInMemory()
     app.state.clock = lambda: now
     app.state.people = People(Keys(), FakeTokens(at=now), "http://test", "http://test")
     return app

@@ -14,16 +14,17 @@ import polars as pl
 import pytest
 
 from services import reporting
-from services.common.contracts.catalogue import catalogue
 from services.common.kit.http import Problem
+from services.common.ui.words import Words
 from services.reporting.dashboard import live
-from services.reporting.dashboard.asked import chips, parameters
+from services.reporting.dashboard.asked import chips, files, parameters
+from services.reporting.dashboard.choices import choices
 from services.reporting.dashboard.live import Board, aged, events
-from services.reporting.dashboard.names import choices, name, names
 from services.reporting.dashboard.tiles import previous, tiles
 from services.reporting.figures.definitions import definitions
 from services.reporting.figures.facts import frame_of
 from services.reporting.figures.snapshot import Figures
+from services.reporting.names import Names
 from services.reporting.queries import Filter
 from tests.unit.reporting.facts import fact
 
@@ -210,7 +211,7 @@ def test_what_cannot_be_read_is_named(query: str, field: str) -> None:
 
 def test_chips_say_what_narrows_the_list_and_take_it_away() -> None:
     query = pairs("department=zabita,fen-isleri&status=open&from=2026-11-01&emergency=true&lang=tr&cursor=x")
-    found = chips(query, "/requests", "tr")
+    found = chips(query, "/requests", Names(), "tr")
     assert [(label, value) for label, value, _ in found] == [
         ("Birim", "Zabıta, Fen İşleri"),
         ("Durum", "Açık"),
@@ -220,24 +221,35 @@ def test_chips_say_what_narrows_the_list_and_take_it_away() -> None:
     assert found[1][2] == "/requests?department=zabita%2Cfen-isleri&from=2026-11-01&emergency=true"
 
 
+@pytest.mark.parametrize("query", [{}, {"status": "open", "from": "2026-11-01"}, {"q": "çukur", "parts": "true"}])
+def test_the_files_of_a_list_are_those_of_its_filter_for_people(query: dict[str, str]) -> None:
+    filters = parameters(query.items()).filter()
+    (_, csv), (_, xlsx) = files(filters, "en")
+    for address, words in ((csv, {"excel": "true"}), (xlsx, {})):
+        assert dict(parse_qsl(address.partition("?")[2])) == {**filters.as_query(), "lang": "en", **words}
+    assert csv.startswith("/v1/exports/requests.csv?")
+
+
+@pytest.mark.parametrize("query", [{"q": "7XK29MQ4T3BDM"}, {"q": "7xk2-9mq4"}, {"parent": "7XK29MQ4T3BDM"}])
+def test_of_one_number_or_its_parts_there_is_no_file(query: dict[str, str]) -> None:
+    assert files(parameters(query.items()).filter(), "tr") == []
+
+
 # --- names ---
 
 
-def test_everything_of_the_catalogue_has_a_name_in_both_languages() -> None:
-    for language in ("tr", "en"):
-        assert names(language)["department"].keys() == catalogue().departments.keys()
-        assert names(language)["service"].keys() == catalogue().services.keys()
-    assert name("department", "fen-isleri", "tr") == "Fen İşleri"
-    assert name("department", "Public Works Department", "tr") == "Public Works Department"
-
-
 def test_choices_stand_in_the_order_of_the_turkish_alphabet() -> None:
-    departments = [text for _, text in choices("tr", None)["department"]]
+    departments = [text for _, text in choices(Names(), "tr", None)["department"]]
     assert departments.index("Gençlik ve Spor Hizmetleri") < departments.index("Hukuk İşleri")
     assert departments.index("Hukuk İşleri") < departments.index("İklim Değişikliği ve Sıfır Atık")
     assert departments.index("Ruhsat ve Denetim") < departments.index("Sosyal Destek Hizmetleri")
     assert departments.index("İmar ve Şehircilik") < departments.index("Kadın ve Aile Hizmetleri")
-    assert choices("tr", {"zabita"})["department"] == [("zabita", "Zabıta")]
+    assert choices(Names(), "tr", {"zabita"})["department"] == [("zabita", "Zabıta")]
+
+
+def test_what_an_imported_city_has_is_offered_by_its_name() -> None:
+    boston = Names(imported={"service": {"pothole": Words("Çukur", "Pothole")}})
+    assert ("pothole", "Pothole") in choices(boston, "en", None)["service"]
 
 
 def test_every_sign_on_the_page_leads_to_a_definition() -> None:

@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.ui.words import Words
 from services.reporting.figures import reports
 from services.reporting.figures.facts import Row
+from services.reporting.names import Names
 from services.reporting.projections import ISTANBUL
 from services.reporting.queries import Filter
 from services.reporting.statement.models import Group, Numbers, Statement
 from services.reporting.statement.month import Month, Span
-from services.reporting.statement.statement import name_of, statement_of
+from services.reporting.statement.statement import statement_of
 from tests.unit.reporting.facts import fact, frame
 from tests.unit.reporting.statement_room import NOW, a_year_and_a_half
 
@@ -33,7 +35,7 @@ def local(*parts: int) -> datetime:
 
 
 def of(*rows: Row, month: Month = OCTOBER, now: datetime = LATER, **options: Any) -> Statement:
-    return statement_of(frame(*rows), month, now, **options)
+    return statement_of(frame(*rows), Names(), month, now, **options)
 
 
 # --- months ---
@@ -92,7 +94,7 @@ def test_a_closing_counts_in_the_month_it_falls_in_and_the_backlog_is_that_of_th
 def test_a_month_reads_the_same_later_though_its_requests_went_on() -> None:
     rows = [fact(received_at=local(2026, 10, 1) + n * DAY, closed_at=local(2026, 10, 20) + n * DAY) for n in range(25)]
     at_once = frame(*(row if row["closed_at"] < local(2026, 11, 1) else row | _still_open() for row in rows))
-    told = statement_of(at_once, OCTOBER, local(2026, 11, 1))
+    told = statement_of(at_once, Names(), OCTOBER, local(2026, 11, 1))
     assert told.numbers == of(*rows).numbers
     assert told.standing != of(*rows).standing
 
@@ -148,12 +150,18 @@ def test_a_running_month_is_provisional_and_counts_until_now() -> None:
     assert not of().provisional
 
 
-def test_names_come_from_the_catalogue_without_brackets_and_what_it_does_not_know_names_itself() -> None:
-    assert name_of("department", "fen-isleri") == ("Fen İşleri Müdürlüğü", "Public Works")
-    assert name_of("service", "yol-cukur").tr == "Yolda çukur, bozuk asfalt"
-    assert name_of("channel", "walk_in").tr == "Yüz yüze"
-    assert name_of("department", "PWDx") == ("PWDx", "PWDx")
-    assert name_of("neighbourhood", None).en == "No neighbourhood given"
+def test_groups_have_the_names_of_the_city_and_those_of_nothing_say_so() -> None:
+    boston = Names(imported={"department": {"pwd": Words("Fen İşleri (Boston)", "Public Works")}})
+    rows = [fact(department="pwd", neighbourhood=None), fact(department="zabita", neighbourhood="Kale")]
+    found = statement_of(frame(*rows), boston, Month(2026, 3), NOW)
+    assert {group.value: group.name.tr for group in found.by_department} == {
+        "pwd": "Fen İşleri (Boston)",
+        "zabita": "Zabıta Müdürlüğü",
+    }
+    assert {group.value: group.name.en for group in found.by_neighbourhood} == {
+        None: "No neighbourhood given",
+        "Kale": "Kale",
+    }
 
 
 # --- against a recomputation ---
@@ -161,7 +169,7 @@ def test_names_come_from_the_catalogue_without_brackets_and_what_it_does_not_kno
 
 def test_what_stands_now_is_what_the_summary_of_the_dashboard_says() -> None:
     facts = a_year_and_a_half()
-    found = statement_of(facts, OCTOBER, NOW)
+    found = statement_of(facts, Names(), OCTOBER, NOW)
     row = reports.summary(facts, Filter(first_day=OCTOBER.first_day, last_day=OCTOBER.last_day), NOW)
     assert (found.numbers.received, found.standing.closed, found.standing.open) == (
         row["received"], row["closed"], row["open"],

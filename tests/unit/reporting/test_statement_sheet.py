@@ -13,6 +13,7 @@ from pypdf import PdfReader
 from services.common.contracts.catalogue import catalogue
 from services.common.ui import formats
 from services.common.ui.formats import Language
+from services.reporting.names import Names
 from services.reporting.statement.month import Month
 from services.reporting.statement.pdf import pdf_of, picture_of
 from services.reporting.statement.shown import Shown, shown
@@ -27,7 +28,9 @@ HOUSE = "İlkadım Belediyesi"
 
 def sheet_of(*rows: dict[str, Any], language: Language = "tr", now: datetime = NOW, **options: Any) -> Shown:
     facts = frame(*rows) if rows else a_year_and_a_half()
-    return shown(statement_of(facts, options.pop("month", OCTOBER), now, **options), language, HOUSE, now)
+    return shown(
+        statement_of(facts, Names(), options.pop("month", OCTOBER), now, **options), language, Names(), HOUSE, now
+    )
 
 
 def read(pdf: bytes) -> str:
@@ -115,8 +118,8 @@ def test_a_bar_leads_to_its_requests() -> None:
 @pytest.mark.parametrize("language", ["tr", "en"])
 def test_the_sheet_reads_back_as_the_figures(language: Language) -> None:
     facts = a_year_and_a_half()
-    statement = statement_of(facts, OCTOBER, NOW)
-    text = read(pdf_of(shown(statement, language, HOUSE, NOW)))
+    statement = statement_of(facts, Names(), OCTOBER, NOW)
+    text = read(pdf_of(shown(statement, language, Names(), HOUSE, NOW)))
     numbers = statement.numbers
     for count in (numbers.received, numbers.concluded, numbers.solved, numbers.open_at_end, numbers.emergencies):
         assert formats.number(count, language, 0) in text
