@@ -55,6 +55,13 @@ class Links:
         return f"{self.reporting}/panel"
 
     @property
+    def open_data(self) -> str:
+        """
+        What everybody may have of the figures.
+        """
+        return f"{self.reporting}/acik-veri"
+
+    @property
     def users(self) -> str:
         """
         Who may work here.

@@ -233,6 +233,12 @@ async def test_a_subject_that_is_picked_is_chosen_and_brings_its_questions(world
     assert not kept(world, RequestReceived)
 
 
+@pytest.mark.parametrize("path", ["/", "/t"])
+async def test_the_foot_of_every_page_leads_to_open_data(world: World, path: str) -> None:
+    page = await world.http.get(path)
+    assert '<a href="http://127.0.0.1:8001/acik-veri">Açık veri</a>' in page.text
+
+
 async def test_without_a_server_of_tiles_the_page_loads_nothing_from_elsewhere(world: World) -> None:
     page = await world.http.get("/")
     assert "img-src 'self' data: blob:;" in page.headers["content-security-policy"]

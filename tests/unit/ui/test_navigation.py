@@ -84,6 +84,10 @@ def test_the_way_back_is_quoted() -> None:
     )
 
 
+def test_open_data_is_where_reporting_is() -> None:
+    assert Links(intake="https://a.example", reporting="https://b.example").open_data == "https://b.example/acik-veri"
+
+
 def test_one_host_is_one_origin() -> None:
     assert Links(intake="https://ilkim.example/desk", reporting="https://ilkim.example").origins == (
         "https://ilkim.example",
