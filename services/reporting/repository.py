@@ -112,9 +112,9 @@ class Repository:
 
     async def project(self, events: Sequence[Received]) -> set[str]:
         """
-        Fold the events into the documents, as ``documents_repository.project`` does; while a rebuild is running, first into those
-        that it makes. Whether one is running is read after these events were archived: a rebuild that began later
-        finds them there.
+        Fold the events into the documents, as ``documents_repository.project`` does; while a rebuild is running, first
+        into those that it makes. Whether one is running is read after these events were archived: a rebuild that began
+        later finds them there.
         """
         building = await self.meta.find_one({"_id": REBUILD})
         if building and building["until"] > self._clock():

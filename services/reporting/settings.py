@@ -17,8 +17,8 @@ from services.reporting.people import Grant
 
 class ProjectorSettings(BaseSettings):
     """
-    The projector and the rebuild (``REPORTING_OPS_PORT``). ``calendar_file`` has the city's working time, as
-    routing's has.
+    The projector and the rebuild (``REPORTING_OPS_PORT``). ``calendar_file`` (``REPORTING_CALENDAR_FILE``) has the
+    city's working time, as routing's has.
     """
 
     model_config = SettingsConfigDict(env_prefix="REPORTING_", frozen=True)
@@ -78,10 +78,11 @@ class ApiSettings(BaseSettings):
     those who work here; all processes of the api share both. To change the latter put the old one into
     ``REPORTING_TOKEN_SECRET_BEFORE`` for a day. ``public_url``, ``intake_public_url`` and, if there is one,
     ``notify_public_url`` are where browsers see the services with pages: under the same host name, since the cookie of
-    the sign-in goes to one host. ``open_rate``: how much open data one address, or one key, may ask for, as JSON
-    ``{"per_second": 0.5, "at_once": 30}``; ``per_second`` 0 is no limit. ``trusted_proxies``: addresses whose
-    ``X-Forwarded-For`` is believed, as a JSON list. ``tile_url``: the tiles of the inbox's map,
-    ``https://tiles.example.org/{z}/{x}/{y}.png``; without it the ground is plain.
+    the sign-in goes to one host. ``REPORTING_MUNICIPALITY_TR`` and ``REPORTING_MUNICIPALITY_EN`` head the monthly
+    statement; in the database of an imported city its own name does. ``REPORTING_OPEN_RATE``: how much open data one
+    address, or one key, may ask for, as JSON ``{"per_second": 0.5, "at_once": 30}``; ``per_second`` 0 is no limit.
+    ``REPORTING_TRUSTED_PROXIES``: addresses whose ``X-Forwarded-For`` is believed, as a JSON list. ``tile_url``: the
+    tiles of the map, ``https://tiles.example.org/{z}/{x}/{y}.png``; without it the ground is plain.
 
     For the page of health: ``ops_urls``, the workers' loopback ports by name as JSON
     ``{"routing": "http://127.0.0.1:8012", …}`` (without them they are not asked, and nothing is known of senders);
