@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.contracts.roles import Role
 from services.common.kit.auth import Caller
@@ -68,7 +68,6 @@ class MonthlyStatement(Statement):
 
 Reader = Annotated[Caller, Depends(scoped("reports:read"))]
 Staff = Annotated[Person, Depends(page_person(Role.OPERATOR, Role.DEPARTMENT, Role.MANAGER))]
-PickedMonth = Annotated[str, AfterValidator(lambda text: str(Month.parse(text)))]
 
 router = APIRouter(
     prefix="/v1/reports", tags=["reports"], dependencies=DOCUMENTED, responses=problems(401, 403, 422, 503)

@@ -40,13 +40,6 @@ def pdf_of(statement: Shown) -> bytes:
         return _compiled(statement, format="pdf")
 
 
-def picture_of(statement: Shown, ppi: float) -> bytes:
-    """
-    The sheet as a picture (PNG) of so many dots an inch.
-    """
-    return _compiled(statement, format="png", ppi=ppi)
-
-
 def _compiled(statement: Shown, **options: Any) -> bytes:
     inputs = {"statement": json.dumps(asdict(statement), ensure_ascii=False)}
     with _one_at_a_time:

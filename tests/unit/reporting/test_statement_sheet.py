@@ -15,7 +15,7 @@ from services.common.ui import formats
 from services.common.ui.formats import Language
 from services.reporting.names import Names
 from services.reporting.statement.month import Month
-from services.reporting.statement.pdf import pdf_of, picture_of
+from services.reporting.statement.pdf import pdf_of
 from services.reporting.statement.shown import Shown, shown
 from services.reporting.statement.statement import ENDS, statement_of
 from services.reporting.statement.writing import MINUS, Delta, delta, in_days, month_name, share, shortened
@@ -211,10 +211,6 @@ def test_the_longest_names_and_the_most_rows_stay_on_one_sheet() -> None:
     assert sheet.scope
     assert sheet.provisional
     read(pdf_of(sheet))
-
-
-def test_the_sheet_can_be_drawn_as_a_picture() -> None:
-    assert picture_of(sheet_of(), ppi=40).startswith(b"\x89PNG")
 
 
 def test_every_fixed_text_has_both_languages() -> None:
