@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, Literal, cast
 
 import numpy as np
@@ -16,10 +17,11 @@ import numpy.typing as npt
 import polars as pl
 
 from services.common.contracts.vocabulary import Status
-from services.reporting.figures.flags import PACKED, with_flags
-from services.reporting.figures.selection import condition, overdue
-from services.reporting.figures.spread import spread_of
-from services.reporting.figures.tallies import STARS, Groups, Tally, all_together, groups_of, tally
+from services.reporting.figures.bins import bins_of
+from services.reporting.figures.flags import BINS, PACKED, with_flags
+from services.reporting.figures.selection import chosen, condition, late_rows
+from services.reporting.figures.spread import quantiles_of
+from services.reporting.figures.tallies import STARS, Groups, Mask, Tally, all_together, groups_of, tally
 from services.reporting.queries import Filter
 
 Row = dict[str, Any]
@@ -30,36 +32,26 @@ SATISFIED: Final = 4
 """Stars from which a citizen counts as satisfied."""
 
 _SHARES: Final = {"median": 0.5, "p90": 0.9}
-_HOURS: Final = ("hours_to_close", "hours_to_respond", "work_hours_to_close", "work_hours_to_respond")
+_COLUMNS: Final = (PACKED, "closed", "paused", "resolve_by", *BINS, *BINS.values())
 _COUNTED: Final = (
     "assigned", "closed", "paused", "escalated", "emergencies", "emergencies_open", "at_first_contact", "on_time",
     "late", "responded", "responded_on_time", "responded_late", "reopened", "bounced",
 )  # fmt: skip
 _TOLD: Final = ("sent", "suppressed", "failed", "queued")
 _EVENTS: Final = {"closings": "closings", "reopenings": "reopened", "bounces": "bounced", "followers": "followers"}
+_SUMMED: Final = ("told", "told_reason", *(f"messages_{name}" for name in _TOLD), *_EVENTS.values())
 
 
 def summary(frame: pl.DataFrame, filters: Filter, now: datetime) -> Row:
     """
     The one row of ``summary``.
     """
-    chosen = with_flags(frame).lazy().filter(condition(filters, now))
-    told = {
-        **{name: pl.col("told") == name for name in _TOLD},
-        "no_contact": pl.col("told_reason") == "no_contact",
-        "waiting": pl.col("told").is_null(),
-    }
-    sums = [
-        pl.struct(asked.sum().alias(name) for name, asked in told.items()).alias("told"),
-        pl.struct(pl.col(f"messages_{name}").cast(pl.Int64).sum().alias(name) for name in _TOLD).alias("messages"),
-        pl.struct(pl.col(name).cast(pl.Int64).sum().alias(event) for event, name in _EVENTS.items()).alias("events"),
-    ]
-    rows, summed = pl.collect_all([chosen.select(*_columns(now)), chosen.select(*sums)])
-    counted = _Counted(rows, all_together(len(rows)))
+    rows, mask = chosen(with_flags(frame), condition(filters, now), (*_COLUMNS, *_SUMMED))
+    counted = _Counted(rows, all_together(len(rows), mask), now)
     return {
         **counted.row(0),
         "by_status": {name: int(count[0]) for name, count in counted.tally.states.items()},
-        **summed.row(0, named=True),
+        **_sums(rows, mask),
         "satisfaction": satisfaction_of({star: int(count[0]) for star, count in counted.tally.stars.items()}),
     }
 
@@ -71,31 +63,28 @@ def grouped(frame: pl.DataFrame, filters: Filter, now: datetime, by: By) -> list
     """
     if by == "department":
         filters = replace(filters, parts=True)
-    columns = [*_columns(now), pl.col(by)]
-    if by == "neighbourhood":
-        columns += [pl.col("lat"), pl.col("lon")]
-    rows = with_flags(frame).lazy().filter(condition(filters, now)).select(*columns).collect()
-    groups = groups_of(rows[by])
-    counted = _Counted(rows, groups)
+    places = ("lat", "lon") if by == "neighbourhood" else ()
+    rows, mask = chosen(with_flags(frame), condition(filters, now), (*_COLUMNS, by, *places))
+    groups = groups_of(rows[by], mask)
+    counted = _Counted(rows, groups, now)
     found: list[Row] = [{by: name, **counted.row(n)} for n, name in enumerate(groups.names)]
-    if by == "neighbourhood":
-        middles = {name: _middle(groups, rows[name]) for name in ("lat", "lon")}
-        for n, row in enumerate(found):
-            row.update({name: middle[n] for name, middle in middles.items()})
-    return sorted(found, key=lambda row: (-row["received"], row[by] or ""))
+    for name in places:
+        for row, middle in zip(found, _middle(groups, rows[name]), strict=True):
+            row[name] = middle
+    return sorted(filter(itemgetter("received"), found), key=lambda row: (-row["received"], row[by] or ""))
 
 
 class _Counted:
     """
-    All that is counted of rows that have ``_columns``, by groups.
+    All that is counted of rows that have ``_COLUMNS``, by groups.
     """
 
-    def __init__(self, rows: pl.DataFrame, groups: Groups) -> None:
-        self.tally: Tally = tally(groups, rows[PACKED].to_numpy())
-        self._overdue = groups.counted(rows["overdue"].to_numpy().view(np.uint8), 2)[:, 1]
+    def __init__(self, rows: pl.DataFrame, groups: Groups, now: datetime) -> None:
+        self.tally: Tally = tally(groups, rows[PACKED])
+        self._overdue = groups.counted_of(late_rows(rows, now))
         with ThreadPoolExecutor(2) as threads:
             self._spreads = dict(
-                zip(_HOURS, threads.map(lambda name: _quantiles(groups, rows[name]), _HOURS), strict=True)
+                zip(BINS, threads.map(lambda name: _quantiles(groups, rows[BINS[name]], rows[name]), BINS), strict=True)
             )
 
     def row(self, n: int) -> Row:
@@ -107,7 +96,7 @@ class _Counted:
         counts = {name: int(tally.flags[name][n]) for name in _COUNTED}
         closed = {status.value: int(tally.states[status][n]) for status in OUTCOMES}
         stars = {star: int(tally.stars[star][n]) for star in STARS}
-        spreads = {name: _spread(name.removeprefix("work_"), self._spreads[name][n]) for name in _HOURS}
+        spreads = {name: _spread(name.removeprefix("work_"), self._spreads[name][n]) for name in BINS}
         return {
             "received": received,
             **counts,
@@ -156,19 +145,26 @@ def satisfaction_of(stars: Mapping[int, int]) -> Row:
     }
 
 
-def hours(name: str) -> pl.Expr:
+def _sums(rows: pl.DataFrame, mask: Mask | None) -> dict[str, dict[str, int]]:
     """
-    A column of hours as ``spread_of`` takes it.
+    What became of messages, and how often things happened.
     """
-    return pl.col(name).fill_null(float("nan"))
+    told = {
+        **{name: pl.col("told") == name for name in _TOLD},
+        "no_contact": pl.col("told_reason") == "no_contact",
+        "waiting": pl.col("told").is_null(),
+    }
+    meant = pl.lit(value=True) if mask is None else pl.lit(pl.Series(mask))
+    found = rows.select(
+        pl.struct((asked & meant).sum().alias(name) for name, asked in told.items()).alias("told"),
+        pl.struct(pl.col(f"messages_{name}").filter(meant).sum().alias(name) for name in _TOLD).alias("messages"),
+        pl.struct(pl.col(name).filter(meant).sum().alias(event) for event, name in _EVENTS.items()).alias("events"),
+    )
+    return found.row(0, named=True)
 
 
-def _columns(now: datetime) -> list[pl.Expr]:
-    return [pl.col(PACKED), overdue(now).alias("overdue"), *map(hours, _HOURS)]
-
-
-def _quantiles(groups: Groups, column: pl.Series) -> npt.NDArray[np.float64]:
-    return spread_of(groups, column.to_numpy()).quantiles(list(_SHARES.values()))
+def _quantiles(groups: Groups, bins: pl.Series, hours: pl.Series) -> npt.NDArray[np.float64]:
+    return quantiles_of(groups, bins.to_numpy(), hours, list(_SHARES.values()))
 
 
 def _spread(name: str, quantiles: npt.NDArray[np.float64]) -> Row:
@@ -180,8 +176,9 @@ def _middle(groups: Groups, degrees: pl.Series) -> list[float | None]:
     The median of degrees by groups. They are counted from the least one, so that their bins are fine.
     """
     least = cast(float | None, degrees.min()) or 0.0
-    found = (degrees - least).cast(pl.Float32).fill_null(float("nan")).to_numpy()
-    return [_rounded(least + value, 4) for value in spread_of(groups, found).quantiles([0.5])[:, 0]]
+    above = (degrees - least).cast(pl.Float32)
+    bins = bins_of(above.fill_null(float("nan")).to_numpy())
+    return [_rounded(least + value, 4) for value in quantiles_of(groups, bins, above, [0.5])[:, 0]]
 
 
 def _rounded(value: float, digits: int) -> float | None:

@@ -2,6 +2,7 @@
 Which rows of facts a filter means. Pure.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 from operator import and_
@@ -9,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from services.reporting.figures.tallies import Mask, Numbers
 from services.reporting.queries import Filter, services_named
 
 _WORDS: Final = ("department", "status", "channel", "service", "neighbourhood", "kind", "team", "crisis")
@@ -45,3 +47,24 @@ def condition(filters: Filter, now: datetime, *, day: str | None = "day") -> pl.
     if filters.q:
         found.append(pl.col("service").is_in(services_named(filters.q)))
     return reduce(and_, found)
+
+
+def chosen(frame: pl.DataFrame, asked: pl.Expr, columns: Sequence[str]) -> tuple[pl.DataFrame, Mask | None]:
+    """
+    These columns of the rows for which ``asked`` is true, and None; or of all rows, and which of them are meant, since
+    it takes longer to copy the most of a million rows than to pass over the others.
+    """
+    mask = frame.with_columns(asked.fill_null(value=False).alias("asked"))["asked"]
+    meant = mask.sum()
+    if 2 * meant < len(frame):
+        return frame.lazy().select(*columns, asked=mask).filter("asked").drop("asked").collect(), None
+    return frame.select(columns), None if meant == len(frame) else mask.to_numpy()
+
+
+def late_rows(frame: pl.DataFrame, now: datetime) -> Numbers:
+    """
+    Which rows are ``overdue``.
+    """
+    running = frame.select((~pl.col("closed") & ~pl.col("paused")).arg_true()).to_series()
+    late = (frame["resolve_by"].gather(running) < now).fill_null(value=False)
+    return running.filter(late).to_numpy()

@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-import numpy as np
 import polars as pl
 
-from services.reporting.figures.flags import PACKED, with_flags
-from services.reporting.figures.reports import hours, satisfaction_of, share
-from services.reporting.figures.selection import condition, overdue
-from services.reporting.figures.spread import spread_of
+from services.reporting.figures.flags import BINS, PACKED, with_flags
+from services.reporting.figures.reports import satisfaction_of, share
+from services.reporting.figures.selection import chosen, condition, late_rows
+from services.reporting.figures.spread import histogram_of
 from services.reporting.figures.tallies import STARS, all_together, crossed, groups_of, tally
 from services.reporting.queries import Filter
 
@@ -25,13 +24,13 @@ def sla(frame: pl.DataFrame, filters: Filter, now: datetime) -> list[Row]:
     A row for each department and priority that has work, requests and parts: how it was judged by its due times, and
     how long it took by the bins of ``spread.EDGES``.
     """
-    times = ("hours_to_close", "hours_to_respond")
-    columns = [pl.col("department", "priority", PACKED), overdue(now).alias("overdue"), *map(hours, times)]
-    rows = with_flags(frame).lazy().filter(condition(replace(filters, parts=True), now)).select(*columns).collect()
-    groups, pairs = crossed(groups_of(rows["department"]), groups_of(rows["priority"]))
-    counted = tally(groups, rows[PACKED].to_numpy())
-    late_now = groups.counted(rows["overdue"].to_numpy().view(np.uint8), 2)[:, 1]
-    spreads = {name: spread_of(groups, rows[name].to_numpy()).histogram() for name in times}
+    bins = {name: BINS[name] for name in ("hours_to_close", "hours_to_respond")}
+    columns = ("department", "priority", PACKED, "closed", "paused", "resolve_by", *bins.values())
+    rows, mask = chosen(with_flags(frame), condition(replace(filters, parts=True), now), columns)
+    groups, pairs = crossed(groups_of(rows["department"], mask), groups_of(rows["priority"]))
+    counted = tally(groups, rows[PACKED])
+    late_now = groups.counted_of(late_rows(rows, now))
+    spreads = {name: histogram_of(groups, rows[column].to_numpy()) for name, column in bins.items()}
     found: list[Row] = []
     for n, (department, priority) in enumerate(pairs):
         if not counted.rows[n]:

@@ -1,103 +1,98 @@
 """
 How hours spread within groups: exact quantiles and histograms of a million rows without sorting them. Pure.
 
-The bits of a float that is not negative sort as the float does, so their upper part is a bin whose width is a small
-share of its value. Bins are counted first; only the rows of the bins in which a quantile lies are sorted.
+Rows are counted by their bins first; only the rows of the bins in which a quantile lies are sorted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
-from services.reporting.figures.tallies import Groups, Numbers, blocks
-
-Hours = npt.NDArray[np.float32]
+from services.reporting.figures.bins import BITS, Bins, bins_of, blocks
+from services.reporting.figures.tallies import Groups, Numbers
 
 EDGES: Final = (0, 1, 4, 8, 24, 48, 72, 168, 336, 672, 1344, 2688)
-"""Hours at which the bins of a histogram begin. Each is the beginning of a bin of bits, too."""
+"""Hours at which the bins of a histogram begin. Each is the beginning of a bin of ``_FEWEST_BITS``, too."""
 
-_FINE: Final = 18  # bits that are left out: 5 bits of the mantissa remain, 32 bins from one power of two to the next
-_COARSE: Final = 23
-_MANY_GROUPS: Final = 2_000
-_POWERS: Final = (-13, 19)  # all below half a second is one bin; 2^19 hours are 60 years
+_FEWEST_BITS: Final = 9
+_CELLS_BITS: Final = 16  # so many bins of all groups together stay in the processor's cache
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+def quantiles_of(groups: Groups, bins: Bins, hours: pl.Series, shares: Sequence[float]) -> npt.NDArray[np.float64]:
     """
-    Hours by groups. ``bins``: for each row its bin among those of all groups. ``counts``: rows by group and bin; the
-    last bin of a group is for rows without hours.
+    For each group (first axis) and share the value below which that share lies, between two rows linearly; NaN for a
+    group without hours. ``bins`` are those of ``hours``, a column of Float32.
+    """
+    cells = _Cells(groups, bins)
+    known = cells.counts()
+    total, until = known.sum(axis=1), known.cumsum()
+    positions = np.maximum(total - 1, 0)[:, None] * np.asarray(shares)
+    if not total.any():
+        return np.full(positions.shape, np.nan)
+    ranks = np.stack((np.floor(positions), np.ceil(positions))).astype(np.intp)
+    places = (total.cumsum() - total)[:, None] + ranks  # among all rows that have hours
+    wanted = np.searchsorted(until, places, side="right").clip(max=known.size - 1)
+    found = _in_order(cells, hours, wanted[:, total > 0])
+    at = np.searchsorted(found, wanted.astype(np.uint64) << 32) + places - (until - known.ravel())[wanted]
+    low, high = _hours_of(found[at.clip(max=len(found) - 1)])
+    return np.where(total[:, None] > 0, low + (high - low) * (positions - ranks[0]), np.nan)
+
+
+def histogram_of(groups: Groups, bins: Bins) -> Numbers:
+    """
+    Rows by group and bin of ``EDGES``; the last bin has no end.
+    """
+    coarser = BITS - _FEWEST_BITS
+    counts = groups.counted(bins >> coarser, 1 << _FEWEST_BITS)
+    return np.add.reduceat(counts[:, :-1], bins_of(np.asarray(EDGES, np.float32)) >> coarser, axis=1)
+
+
+class _Cells:
+    """
+    A cell for each group and bin. The more groups, the coarser the bins.
     """
 
-    hours: Hours
-    bins: npt.NDArray[np.uint32]
-    counts: Numbers
-    shift: int
+    def __init__(self, groups: Groups, bins: Bins) -> None:
+        self._groups = groups
+        self._bins = bins
+        self._bits = max(_FEWEST_BITS, min(BITS, _CELLS_BITS - len(groups.names).bit_length()))
 
-    def quantiles(self, shares: Sequence[float]) -> npt.NDArray[np.float64]:
+    def counts(self) -> Numbers:
         """
-        For each group (first axis) and share the value below which that share lies, between two rows linearly; NaN for
-        a group without hours.
+        Rows with hours by group and bin.
         """
-        known = self.counts.copy()
-        known[:, -1] = 0
-        total, until = known.sum(axis=1), known.cumsum()
-        positions = np.maximum(total - 1, 0)[:, None] * np.asarray(shares)
-        ranks = np.stack((np.floor(positions), np.ceil(positions))).astype(np.intp)
-        places = (total.cumsum() - total)[:, None] + ranks  # among all rows that have hours
-        bins = np.searchsorted(until, places, side="right").clip(max=known.size - 1)
-        if not total.any():
-            return np.full(positions.shape, np.nan)
-        found = self._rows_of(bins[:, total > 0])
-        at = np.searchsorted(found, bins.astype(np.uint64) << 32) + places - (until - known.ravel())[bins]
-        low, high = _hours_of(found[at.clip(max=len(found) - 1)])
-        return np.where(total[:, None] > 0, low + (high - low) * (positions - ranks[0]), np.nan)
+        counts = self._groups.counted(self._bins >> (BITS - self._bits), 1 << self._bits)
+        counts[:, -1] = 0
+        return counts
 
-    def histogram(self) -> Numbers:
+    def of(self, rows: slice | Numbers) -> Numbers:
         """
-        Rows by group and bin of ``EDGES``; the last bin has no end.
+        The cells of rows.
         """
-        starts = _bins_of(np.asarray(EDGES, np.float32), self.shift)
-        return np.add.reduceat(self.counts[:, :-1], starts, axis=1)
+        return (self._groups.codes[rows].astype(np.intp) << self._bits) + (self._bins[rows] >> (BITS - self._bits))
 
-    def _rows_of(self, bins: Numbers) -> npt.NDArray[np.uint64]:
+    def rows(self, wanted: Numbers) -> Numbers:
         """
-        The rows in these bins, as numbers that sort by bin and then by hours, in order.
+        The rows in these cells.
         """
-        wanted = np.zeros(self.counts.size, np.bool_)
-        wanted[bins] = True
-        rows = np.concatenate([part.start + np.flatnonzero(wanted[self.bins[part]]) for part in blocks(len(self.bins))])
-        found: npt.NDArray[np.uint64] = (self.bins[rows].astype(np.uint64) << 32) | self.hours[rows].view(np.uint32)
-        found.sort()
-        return found
+        asked = np.zeros((len(self._groups.names) + 1) << self._bits, np.bool_)
+        asked[wanted] = True
+        parts = blocks(len(self._bins))
+        return np.concatenate([part.start + np.flatnonzero(asked.take(self.of(part))) for part in parts])
 
 
-def spread_of(groups: Groups, hours: Hours) -> Spread:
+def _in_order(cells: _Cells, hours: pl.Series, wanted: Numbers) -> npt.NDArray[np.uint64]:
     """
-    Count hours by groups; NaN is no hours, and what is below 0, by clocks that differ, is 0.
+    The rows in these cells as numbers that sort by cell and then by hours, in order.
     """
-    shift = _FINE if len(groups.names) <= _MANY_GROUPS else _COARSE
-    width = _width(shift)
-    hours = np.maximum(hours, np.float32(0))
-    bins = np.empty(len(hours), np.uint32)
-    counts = np.zeros(len(groups.names) * width, np.intp)
-    for part in blocks(len(hours)):
-        found = groups.codes[part].astype(np.intp) * width + _bins_of(hours[part], shift)
-        counts += np.bincount(found, minlength=len(counts))
-        bins[part] = found
-    return Spread(hours, bins, counts.reshape(len(groups.names), width), shift)
-
-
-def _width(shift: int) -> int:
-    return (_POWERS[1] - _POWERS[0]) << (23 - shift)
-
-
-def _bins_of(hours: Hours, shift: int) -> npt.NDArray[np.int32]:
-    places = (hours.view(np.int32) >> shift) - ((127 + _POWERS[0]) << (23 - shift))
-    return np.clip(places, 0, _width(shift) - 1, out=places)
+    rows = cells.rows(wanted)
+    values = np.maximum(hours.gather(rows).to_numpy(), np.float32(0))
+    found: npt.NDArray[np.uint64] = (cells.of(rows).astype(np.uint64) << 32) | values.view(np.uint32)
+    found.sort()
+    return found
 
 
 def _hours_of(found: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@ Rows counted by groups: what polars groups in a tenth of a second for a million 
 Pure, on NumPy arrays.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -11,19 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from services.reporting.figures.bins import blocks
 from services.reporting.figures.flags import FLAGS, STATES
 
 Numbers = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 STARS: Final = (1, 2, 3, 4, 5)
-_BLOCK: Final = 1 << 16
-_BITS: Final = (np.arange(256)[:, None] >> np.arange(8)) & 1
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
     """
-    To which of the groups each row belongs: ``codes`` has a place in ``names`` for each row.
+    To which of the groups each row belongs: ``codes`` has a place in ``names`` for each row, or the place after the
+    last for a row that does not count.
     """
 
     names: list[str | None]
@@ -33,48 +34,65 @@ class Groups:
         """
         How many rows of each group (first axis) have which of the kinds 0 to ``of`` - 1.
         """
-        found = np.zeros(len(self.names) * of, np.intp)
-        for part in blocks(len(self.codes)):
-            found += np.bincount(self.codes[part].astype(np.intp) * of + kinds[part], minlength=len(found))
-        return found.reshape(len(self.names), of)
+        cells = (len(self.names) + 1) * of
+        found = np.zeros(cells, np.intp)
+        for part in blocks(len(self.codes), at_least=cells):
+            found += np.bincount(self.codes[part].astype(np.intp) * of + kinds[part], minlength=cells)
+        return found.reshape(len(self.names) + 1, of)[:-1]
+
+    def counted_of(self, rows: Numbers) -> Numbers:
+        """
+        How many of these rows each group has.
+        """
+        return np.bincount(self.codes[rows], minlength=len(self.names) + 1)[:-1]
 
 
-def blocks(rows: int) -> Iterator[slice]:
+def all_together(rows: int, mask: Mask | None = None) -> Groups:
     """
-    All rows, a block after the other: what is worked out for one stays in the processor's cache.
+    One group of all rows, or of those of the mask.
     """
-    return (slice(start, min(start + _BLOCK, rows)) for start in range(0, rows, _BLOCK))
+    return Groups([None], np.zeros(rows, np.uint32) if mask is None else (~mask).astype(np.uint32))
 
 
-def all_together(rows: int) -> Groups:
+def groups_of(words: pl.Series, mask: Mask | None = None) -> Groups:
     """
-    One group of all rows.
+    A group for each word that occurs, and one for null, in no order. Only rows of the mask count, if there is one.
     """
-    return Groups([None], np.zeros(rows, np.uint32))
+    numbers, nothing = _numbered(words)
+    counts = np.zeros(nothing + 1, np.intp)
+    for part in blocks(len(numbers), at_least=nothing):
+        counts += np.bincount(numbers[part], minlength=nothing + 1)
+    found = np.flatnonzero(counts)
+    place = np.zeros(nothing + 1, np.uint32)
+    place[found] = np.arange(len(found))
+    codes = np.empty(len(numbers), np.uint32)
+    for part in blocks(len(numbers)):
+        codes[part] = place.take(numbers[part], mode="clip")
+    if mask is not None:
+        codes[~mask] = len(found)
+    return Groups([*_named(found[found < nothing], words), *([None] if counts[nothing] else [])], codes)
 
 
-def groups_of(words: pl.Series) -> Groups:
+def _numbered(words: pl.Series) -> tuple[npt.NDArray[np.uint32], int]:
     """
-    A group for each word that occurs, and one for null, in no order.
+    The numbers that stand for words, and the one, above all of them, that stands for null.
     """
     physical = words.to_physical().cast(pl.UInt32)
     nothing = 0 if physical.max() is None else cast(int, physical.max()) + 1
-    numbers = physical.fill_null(nothing).to_numpy()
-    seen_at = np.full(nothing + 1, -1, np.intp)
-    for part in blocks(len(numbers)):
-        seen_at[numbers[part]] = np.arange(part.start, part.stop)
-    found = np.flatnonzero(seen_at >= 0)
-    place = np.zeros(nothing + 1, np.uint32)
-    place[found] = np.arange(len(found))
-    return Groups(words.gather(seen_at[found]).cast(pl.String).to_list(), place[numbers])
+    return physical.fill_null(nothing).to_numpy(), nothing
+
+
+def _named(numbers: Numbers, words: pl.Series) -> list[str]:
+    return pl.Series(numbers, dtype=pl.UInt32).cat.to(words.dtype).cast(pl.String).to_list()
 
 
 def crossed(one: Groups, other: Groups) -> tuple[Groups, list[tuple[str | None, str | None]]]:
     """
-    A group for each pair of a group of the one and a group of the other, and the pairs.
+    A group for each pair of a group of the one and a group of the other, and the pairs. What does not count in the one
+    does not count.
     """
     pairs = [(first, second) for first in one.names for second in other.names]
-    codes = one.codes * np.uint32(len(other.names)) + other.codes
+    codes = np.minimum(one.codes * np.uint32(len(other.names)) + other.codes, np.uint32(len(pairs)))
     return Groups([None] * len(pairs), codes), pairs
 
 
@@ -90,17 +108,21 @@ class Tally:
     stars: Mapping[int, Numbers]
 
 
-def tally(groups: Groups, packed: npt.NDArray[np.uint32]) -> Tally:
+def tally(groups: Groups, packed: pl.Series) -> Tally:
     """
-    Count what ``flags`` packed.
+    Count what ``flags`` packed. Of all that a million rows might be they are a thousand things.
     """
-    low, high, other = (packed.view(np.uint8)[n::4] for n in range(3))
-    flags = np.concatenate([groups.counted(byte, 256) @ _BITS for byte in (low, high)], axis=1)
-    rest = groups.counted(other, 128).reshape(len(groups.names), 8, 16)
-    states, stars = rest.sum(axis=1), rest.sum(axis=2)
+    kinds, of = _numbered(packed)
+    bits = np.array(_named(np.arange(of), packed), np.uint32)
+    counts = groups.counted(kinds, of)
+
+    def where(meant: npt.NDArray[np.bool_]) -> Numbers:
+        found: Numbers = counts[:, meant].sum(axis=1)
+        return found
+
     return Tally(
-        states.sum(axis=1),
-        {name: flags[:, n] for n, name in enumerate(FLAGS)},
-        {name: states[:, n] for n, name in enumerate(STATES)},
-        {n: stars[:, n] for n in STARS},
+        counts.sum(axis=1),
+        {name: where(bits >> n & 1 == 1) for n, name in enumerate(FLAGS)},
+        {name: where(bits >> 16 & 15 == n) for n, name in enumerate(STATES)},
+        {n: where(bits >> 20 == n) for n in STARS},
     )

@@ -17,7 +17,7 @@ from pymongo.errors import AutoReconnect
 from services.common.contracts.clocks import load_calendar
 from services.common.kit.clock import FrozenClock
 from services.reporting.figures.facts import NEEDED, SCHEMA, Row, fact_of
-from services.reporting.figures.flags import PACKED, with_flags
+from services.reporting.figures.flags import BINS, PACKED, with_flags
 from services.reporting.figures.making import IN_A_ROUND, a_round
 from services.reporting.figures.sheets import decode, digest, encode, form_of
 from services.reporting.figures.sheets_repository import Mark, Sheet, Sheets
@@ -143,7 +143,7 @@ async def test_a_snapshot_has_the_rows_of_all_sheets_and_no_numbers(shelf: Shelf
 async def test_without_sheets_there_are_columns_but_no_rows(shelf: Shelf) -> None:
     figures = await snapshot_of(shelf).current()
 
-    assert figures.frame.columns == [*COLUMNS, PACKED]
+    assert figures.frame.columns == [*COLUMNS, PACKED, *BINS.values()]
     assert figures.frame.is_empty()
     assert figures.as_of is None
 
