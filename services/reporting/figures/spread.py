@@ -18,7 +18,7 @@ EDGES: Final = (0, 1, 4, 8, 24, 48, 72, 168, 336, 672, 1344, 2688)
 """Hours at which the bins of a histogram begin. Each is the beginning of a bin of ``_FEWEST_BITS``, too."""
 
 _FEWEST_BITS: Final = 9
-_CELLS_BITS: Final = 16  # so many bins of all groups together stay in the processor's cache
+_CELLS_BITS: Final = 14  # so many bins of all groups together stay in the processor's cache
 
 
 def quantiles_of(groups: Groups, bins: Bins, hours: pl.Series, shares: Sequence[float]) -> npt.NDArray[np.float64]:

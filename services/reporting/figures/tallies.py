@@ -116,8 +116,10 @@ def tally(groups: Groups, packed: pl.Series) -> Tally:
     bits = np.array(_named(np.arange(of), packed), np.uint32)
     counts = groups.counted(kinds, of)
 
+    by_kind = np.ascontiguousarray(counts.T)
+
     def where(meant: npt.NDArray[np.bool_]) -> Numbers:
-        found: Numbers = counts[:, meant].sum(axis=1)
+        found: Numbers = by_kind[meant].sum(axis=0)
         return found
 
     return Tally(
