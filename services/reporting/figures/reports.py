@@ -80,12 +80,13 @@ class _Counted:
     """
 
     def __init__(self, rows: pl.DataFrame, groups: Groups, now: datetime) -> None:
-        self.tally: Tally = tally(groups, rows[PACKED])
         self._overdue = groups.counted_of(late_rows(rows, now))
         with ThreadPoolExecutor(2) as threads:
+            counted = threads.submit(tally, groups, rows[PACKED])
             self._spreads = dict(
                 zip(BINS, threads.map(lambda name: _quantiles(groups, rows[BINS[name]], rows[name]), BINS), strict=True)
             )
+        self.tally: Tally = counted.result()
 
     def row(self, n: int) -> Row:
         """

@@ -57,7 +57,7 @@ def chosen(frame: pl.DataFrame, asked: pl.Expr, columns: Sequence[str]) -> tuple
     mask = frame.with_columns(asked.fill_null(value=False).alias("asked"))["asked"]
     meant = mask.sum()
     if 2 * meant < len(frame):
-        return frame.lazy().select(*columns, asked=mask).filter("asked").drop("asked").collect(), None
+        return frame.select(columns).filter(mask), None
     return frame.select(columns), None if meant == len(frame) else mask.to_numpy()
 
 
