@@ -32,8 +32,8 @@ COLUMNS: Final = tuple(name for name in SCHEMA if name != "request_id")
 @dataclass(frozen=True, slots=True)
 class Figures:
     """
-    The facts of all requests at one moment, by ``facts.SCHEMA`` without the number, and their ``flags``. ``version``
-    changes when they do. ``as_of``: all that was published until then is in; None while nobody knows.
+    The facts of all requests at one moment, by ``facts.SCHEMA`` without the number, and their ``flags`` and bins.
+    ``version`` changes when they do. ``as_of``: all that was published until then is in; None while nobody knows.
     """
 
     frame: pl.DataFrame
