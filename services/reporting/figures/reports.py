@@ -10,14 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from services.common.contracts.vocabulary import Status
-from services.reporting.figures.bins import bins_of
 from services.reporting.figures.flags import BINS, PACKED, with_flags
 from services.reporting.figures.selection import chosen, condition, late_rows
 from services.reporting.figures.spread import quantiles_of
@@ -69,8 +68,8 @@ def grouped(frame: pl.DataFrame, filters: Filter, now: datetime, by: By) -> list
     counted = _Counted(rows, groups, now)
     found: list[Row] = [{by: name, **counted.row(n)} for n, name in enumerate(groups.names)]
     for name in places:
-        for row, middle in zip(found, _middle(groups, rows[name]), strict=True):
-            row[name] = middle
+        for row, centre in zip(found, _centres(groups, rows[name]), strict=True):
+            row[name] = centre
     return sorted(filter(itemgetter("received"), found), key=lambda row: (-row["received"], row[by] or ""))
 
 
@@ -172,14 +171,16 @@ def _spread(name: str, quantiles: npt.NDArray[np.float64]) -> Row:
     return {f"{which}_{name}": _rounded(value, 2) for which, value in zip(_SHARES, quantiles, strict=True)}
 
 
-def _middle(groups: Groups, degrees: pl.Series) -> list[float | None]:
+def _centres(groups: Groups, degrees: pl.Series) -> list[float | None]:
     """
-    The median of degrees by groups. They are counted from the least one, so that their bins are fine.
+    The mean of degrees by groups.
     """
-    least = cast(float | None, degrees.min()) or 0.0
-    above = (degrees - least).cast(pl.Float32)
-    bins = bins_of(above.fill_null(float("nan")).to_numpy())
-    return [_rounded(least + value, 4) for value in quantiles_of(groups, bins, above, [0.5])[:, 0]]
+    values = degrees.to_numpy()
+    known = ~np.isnan(values)
+    codes, size = groups.codes[known], len(groups.names) + 1
+    counts = np.bincount(codes, minlength=size)[:-1]
+    sums = np.bincount(codes, weights=values[known], minlength=size)[:-1]
+    return [round(total / count, 4) if count else None for total, count in zip(sums.tolist(), counts, strict=True)]
 
 
 def _rounded(value: float, digits: int) -> float | None:
