@@ -17,10 +17,29 @@ _IDS: Final = {Role.OPERATOR: "0", Role.DEPARTMENT: "d", Role.MANAGER: "e", Role
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """
-    One person, and what their browser or their script sends.
+    One person, and what their browser or their script sends: a token made when it is asked for, since tests may run
+    long after they were collected. ``at``: the moment it is made at instead.
     """
 
-    person: Person
+    id: str
+    name: str
+    roles: tuple[Role, ...]
+    departments: tuple[str, ...]
+    at: datetime | None
+
+    @property
+    def person(self) -> Person:
+        """
+        The person with a token of 15 minutes.
+        """
+        at = self.at or datetime.now(UTC)
+        csrf = f"csrf-of-{self.id}"
+        token = issue(
+            KEY, person_id=self.id, name=self.name, roles=self.roles, departments=self.departments, csrf=csrf, now=at
+        )
+        person = read(token, {KEY.kid: KEY.key}, at)
+        assert person is not None
+        return person
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -52,17 +71,12 @@ def signed_in(
     now: datetime | None = None,
 ) -> SignedIn:
     """
-    A person with these roles whose token is good for 15 minutes from ``now``. The id follows from the roles.
+    A person with these roles; ``now``: when their tokens are made, instead of when they are asked for. The id follows
+    from the roles.
     """
-    held = [Role(role) for role in roles]
+    held = tuple(Role(role) for role in roles)
     number = person_id or "u_" + "".join(_IDS[role] for role in held).ljust(16, "7")
-    at = now or datetime.now(UTC)
-    token = issue(
-        KEY, person_id=number, name=name, roles=held, departments=departments, csrf=f"csrf-of-{number}", now=at
-    )
-    person = read(token, {KEY.kid: KEY.key}, at)
-    assert person is not None
-    return SignedIn(person)
+    return SignedIn(number, name, held, departments, now)
 
 
 class FakeTokens:

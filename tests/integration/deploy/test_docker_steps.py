@@ -95,7 +95,7 @@ def test_every_process_gets_healthy_as_compose_starts_it_and_writes_only_where_i
         for process in SERVICES:
             test = service(process.name)["healthcheck"]["test"][1:-1]
             check = [*test, str(infrastructure.config.port(process.name))]
-            healthy = _until(lambda check=check: image.run(check).wait() == 0, 45)  # type: ignore[misc]
+            healthy = _until(lambda check=check: image.run(check).wait() == 0, 120)  # type: ignore[misc]
             assert healthy, _end(running[process.name])
         assert files(image) == before
         for started in running.values():

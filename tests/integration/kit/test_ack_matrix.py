@@ -87,7 +87,13 @@ def run(way: str, count: int, servers: str, folder: Path) -> Row:
             )
             with KafkaConsumer(bootstrap_servers=servers, group_id=name, enable_auto_commit=False) as watcher:
                 place = TopicPartition(name, 0)
-                until(lambda: process.poll() is not None or watcher.committed(place) == count, 60)
+
+                def over() -> bool:
+                    return process.poll() is not None or watcher.committed(place) == count
+
+                handled_by_now = -1
+                while handled_by_now < len(seen()) and not until(over, 30):  # whoever still handles is waited for
+                    handled_by_now = len(seen())
             ended = process.poll()
             if ended is None:
                 process.send_signal(signal.SIGTERM)

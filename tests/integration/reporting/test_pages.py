@@ -312,7 +312,7 @@ async def test_no_other_answer_shows_an_address(repository: Repository, http: ht
     }
     for path in paths:
         for life in lives if "{" in path else lives[:1]:
-            asked = path.replace("{request_id}", life.request_id)
+            asked = path.replace("{request_id}", life.request_id).replace("{month}", "2026-10")
             answer = await http.get(asked, params=with_them.get(path, {}), headers=ALL)
             hidden = path.startswith("/v1/public/") and "{" in path  # nobody was told that it would be public
             assert answer.status_code == (200 if not hidden else 422 if "." in life.request_id else 403), asked

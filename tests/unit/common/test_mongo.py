@@ -82,6 +82,9 @@ class Broken:
     async def __anext__(self) -> object:
         raise StopAsyncIteration
 
+    async def find_one(self, *_: object) -> None:
+        return None
+
     async def insert_many(self, *_: object, ordered: bool) -> None:
         raise self.error
 

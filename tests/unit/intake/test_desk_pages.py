@@ -15,7 +15,7 @@ from services.common.contracts.roles import DESK
 from services.common.contracts.vocabulary import Action, Channel, Status
 from services.intake.read_model import CaseState
 from tests.hostile_files.pictures import jpeg
-from tests.people import SignedIn, signed_in
+from tests.people import FakeTokens, SignedIn, signed_in
 from tests.unit.intake.desks import GAS, POTHOLE
 from tests.unit.intake.intakes import World
 
@@ -210,7 +210,10 @@ async def test_similar_requests_are_asked_with_the_operators_own_token(world: Wo
     (row,) = answer.json()["items"]
     assert row["number"] == "7XK2-9MQ4-T3BD-M"
     assert row["status"] == "İşlemde"
-    assert world.others.tokens == {OPERATOR.person.token}
+    (token,) = world.others.tokens
+    person = await FakeTokens().person(token)
+    assert person is not None
+    assert person.id == OPERATOR.id
 
 
 async def test_the_caller_of_a_known_matter_gets_a_number_and_the_holder_the_hint(world: World) -> None:
