@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-REAL := tests/integration tests/browser tests/e2e  # on real parts; two workers, each with a stack of its own
+REAL := tests/browser tests/integration tests/e2e  # on real parts; two workers, one of them for the browser
 
 # The newest Python from 3.11 to 3.13 whose command really starts (a version manager's shim may only print a complaint).
 FIND_PYTHON = for p in python3 python3.13 python3.12 python3.11; do \
@@ -70,7 +70,7 @@ train: install ## make the classifier's model and its report anew from services/
 .PHONY: test
 test: install ## every test that is no long run; says on which broker and database it stands
 	@$(PY) -m pytest --numprocesses 2 --dist worksteal tests/unit tests/contract
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=25 -m "not faults and not long" $(REAL)
+	@$(PY) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations=25 -m "not faults and not long" $(REAL)
 	@$(PY) -m pytest --durations=5 -m "faults and not long" $(REAL)
 
 .PHONY: test-long
@@ -80,7 +80,7 @@ test-long: install ## what takes minutes: a recorded day of WhatsApp on the whol
 .PHONY: coverage
 coverage: install ## the same with coverage in the tests' own processes; slower
 	@$(PY) -m pytest --cov --cov-report= --numprocesses 2 --dist worksteal tests/unit tests/contract
-	@$(PY) -m pytest --cov --cov-append --cov-report=term --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults and not long" $(REAL)
+	@$(PY) -m pytest --cov --cov-append --cov-report=term --numprocesses 2 --dist loadgroup --no-loadscope-reorder -m "not faults and not long" $(REAL)
 
 .PHONY: bench-desk
 bench-desk: up ## how long a suggestion takes at the operator's desk, in Chromium; the limit is 150 ms

@@ -36,6 +36,17 @@ def pytest_report_header() -> str:
     return f"broker: {broker}; database: {database}; containers: {containers}; mail: aiosmtpd; browser: {browser}"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """
+    With ``--dist loadgroup`` a file stays with one worker, and all that drives Chromium with one too: two browsers at
+    once take two processors so fully that everything waits.
+    """
+    for item in items:
+        place = item.path.relative_to(config.rootpath)
+        item.add_marker(pytest.mark.xdist_group("browser" if "browser" in place.parts else place.as_posix()))
+
+
 @pytest.fixture(scope="session")
 def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """

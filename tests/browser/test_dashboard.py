@@ -72,8 +72,9 @@ def as_table(page: Page, key: str) -> list[list[str]]:
 # --- for everybody ---
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize(("scheme", "language"), [("light", "tr"), ("dark", "en")])
+@pytest.mark.parametrize(
+    ("width", "scheme", "language"), [(1280, "light", "tr"), (390, "dark", "en"), (390, "light", "tr")]
+)
 def test_the_dashboard_is_there_for_everybody(
     browser_page: Page, url: str, width: int, scheme: str, language: str
 ) -> None:
