@@ -70,7 +70,7 @@ train: install ## make the classifier's model and its report anew from services/
 .PHONY: test
 test: install ## every test that is no long run; says on which broker and database it stands
 	@$(PY) -m pytest --numprocesses 2 --dist worksteal tests/unit tests/contract
-	@$(PY) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations=25 -m "not faults and not long" $(REAL)
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=25 -m "not faults and not long" $(REAL)
 	@$(PY) -m pytest --durations=5 -m "faults and not long" $(REAL)
 
 .PHONY: test-long
@@ -80,7 +80,7 @@ test-long: install ## what takes minutes: a recorded day of WhatsApp on the whol
 .PHONY: coverage
 coverage: install ## the same with coverage in the tests' own processes; slower
 	@$(PY) -m pytest --cov --cov-report= --numprocesses 2 --dist worksteal tests/unit tests/contract
-	@$(PY) -m pytest --cov --cov-append --cov-report=term --numprocesses 2 --dist loadgroup --no-loadscope-reorder -m "not faults and not long" $(REAL)
+	@$(PY) -m pytest --cov --cov-append --cov-report=term --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults and not long" $(REAL)
 
 .PHONY: bench-desk
 bench-desk: up ## how long a suggestion takes at the operator's desk, in Chromium; the limit is 150 ms

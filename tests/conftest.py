@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.stack import docker, jvm, mongo
 from deploy.stack.stack import Stack
@@ -36,15 +38,21 @@ def pytest_report_header() -> str:
     return f"broker: {broker}; database: {database}; containers: {containers}; mail: aiosmtpd; browser: {browser}"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+class OneBrowser(LoadFileScheduling):
     """
-    With ``--dist loadgroup`` a file stays with one worker, and all that drives Chromium with one too: two browsers at
-    once take two processors so fully that everything waits.
+    A file stays with one worker, and all files that drive Chromium with one too: two browsers at once take two
+    processors so fully that everything waits.
     """
-    for item in items:
-        place = item.path.relative_to(config.rootpath)
-        item.add_marker(pytest.mark.xdist_group("browser" if "browser" in place.parts else place.as_posix()))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """
+    With ``--dist loadfile``.
+    """
+    return OneBrowser(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
