@@ -74,7 +74,7 @@ test: install ## every test that is no long run; says on which broker and databa
 	@$(PY) -m pytest --durations=5 -m "faults and not long" $(REAL)
 
 .PHONY: test-long
-test-long: install ## what takes minutes: a recorded day of WhatsApp on the whole stack, the whole history of a city
+test-long: install ## what takes minutes: a recorded day of WhatsApp and chaos on the whole stack, the whole history of a city
 	@$(PY) -m pytest -m long tests/e2e tests/integration/reporting
 
 .PHONY: coverage

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tests.faults.chaos import Run, show, standing
 
-pytestmark = [pytest.mark.e2e, pytest.mark.faults]
+pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.long]
 SEED = 11
 
 
