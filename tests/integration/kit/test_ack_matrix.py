@@ -142,4 +142,5 @@ def test_our_loop_loses_nothing_where_others_do(infra: Stack, tmp_path: Path) ->
 if __name__ == "__main__":
     import tempfile
 
-    sys.stdout.write(table(matrix(OURS | LOSING | OTHERS, os.environ["KAFKA_BOOTSTRAP_SERVERS"], Path(tempfile.mkdtemp()))) + "\n")
+    every = matrix(OURS | LOSING | OTHERS, os.environ["KAFKA_BOOTSTRAP_SERVERS"], Path(tempfile.mkdtemp()))
+    sys.stdout.write(table(every) + "\n")
