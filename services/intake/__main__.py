@@ -43,7 +43,7 @@ def _serve() -> None:
         reporting=settings.reporting_public_url.rstrip("/"),
         notify=settings.notify_public_url and settings.notify_public_url.rstrip("/"),
     )
-    serve(create_app(parts_of(settings), links), settings.host, settings.port, settings.logs)
+    serve(create_app(parts_of(settings), links), settings.host, settings.port, settings.logs, settings.worker.liveness)
 
 
 def _work() -> None:

@@ -14,6 +14,7 @@ from starlette.types import Scope
 from services.common.contracts.ids import parse_any_id
 from services.common.kit import guard, http
 from services.common.kit.auth import Caller
+from services.common.kit.health import Duty
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
 from services.common.kit.limits import KeyOwner, Limits, Patience, RateLimit
 from services.common.kit.publisher import PublishFailed
@@ -81,6 +82,7 @@ class Parts:
     sms: Gateways
     limits: Limits
     ready: Callable[[], Awaitable[dict[str, object]]]
+    duties: tuple[Duty, ...] = ()
 
 
 MakeParts = Callable[[], AbstractAsyncContextManager[Parts]]
@@ -289,6 +291,7 @@ def create_app(make_parts: MakeParts, links: Links = LOCAL) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with make_parts() as parts:
             app.state.parts, app.state.people = parts, parts.people
+            http.health_of(app).duties.extend(parts.duties)
             yield
 
     app = FastAPI(

@@ -10,6 +10,7 @@ from typing import Final
 from services.common.contracts.envelope import Record
 from services.common.kit import metrics
 from services.common.kit.clock import Clock
+from services.common.kit.health import Duty
 from services.common.kit.logs import logger
 from services.common.kit.publisher import Publisher, PublishFailed
 from services.intake.domain import Accepted
@@ -44,6 +45,7 @@ class Keeper:
         self._clock = clock
         self._kafka = Breaker("Kafka", (PublishFailed,), pause=_PAUSE, limit=_CALLER_WAITS)
         self._draining = False
+        self.duty = Duty("spool")
 
     @property
     def direct(self) -> bool:
@@ -67,13 +69,17 @@ class Keeper:
         """
         if self.direct:
             try:
-                return await self._kafka.call(lambda: self._publish(accepted.records))
+                await self._kafka.call(lambda: self._publish(accepted.records))
             except Away:
                 pass
+            else:
+                return
         try:
             await self._spool.append(accepted, self._clock().timestamp())
         except SpoolFull as error:
             raise NowhereToKeep from error
+        if self._draining:
+            self.duty.waits(self._spool.entries)
 
     def fingerprint(self, number: str) -> str | None:
         """
@@ -87,8 +93,10 @@ class Keeper:
         """
         self._draining = True
         while True:
+            self.duty.waits(self._spool.entries)
             await self._spool.some()
             await self._kafka.pause()
+            self.duty.attempted()
             try:
                 batch = await self._spool.head(1 if self._kafka.tripped else _BATCH)
                 await self._kafka.call(lambda batch=batch: self._drain(batch), limit=_DRAIN_WAITS)  # type: ignore[misc]
@@ -123,6 +131,8 @@ class Keeper:
         """
         metrics.spool_entries.set_function(lambda: self._spool.entries)
         metrics.spool_bytes.set_function(lambda: self._spool.size)
+        metrics.spool_limit_bytes.set(self._spool.limit)
+        metrics.disk_free_bytes.labels("spool").set_function(lambda: self._spool.disk_free)
         metrics.spool_oldest_seconds.set_function(self._oldest_seconds)
         metrics.breaker_open.set_function(lambda: self._kafka.tripped or not self._draining)
 

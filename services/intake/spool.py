@@ -16,6 +16,7 @@ is kept, the file stays beside as ``….damaged`` for a person, and it is logged
 import asyncio
 import fcntl
 import os
+import shutil
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -117,6 +118,20 @@ class Spool:
         How many bytes of the disk it takes.
         """
         return sum(list(self._sizes.values()))
+
+    @property
+    def limit(self) -> int:
+        """
+        How many bytes of the disk it may take.
+        """
+        return self._max_bytes
+
+    @property
+    def disk_free(self) -> int:
+        """
+        How many bytes of its disk nobody has taken.
+        """
+        return shutil.disk_usage(self._folder).free
 
     @property
     def full(self) -> bool:

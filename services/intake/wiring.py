@@ -228,6 +228,7 @@ async def parts(settings: IntakeSettings) -> AsyncIterator[Parts]:
             sms=sms,
             limits=limits,
             ready=ready,
+            duties=(keeper.duty,),
         )
     finally:
         for task in tasks:

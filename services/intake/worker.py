@@ -13,8 +13,8 @@ import httpx
 from services.common.contracts import topics
 from services.common.contracts.events import Lifecycle, MessageReceived
 from services.common.kit.clock import system_clock
+from services.common.kit.health import Health
 from services.common.kit.mongo import connect
-from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background
 from services.intake.attachments.repository import GridFSStore
 from services.intake.attachments.service import sweep_for_ever

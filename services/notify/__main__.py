@@ -43,7 +43,7 @@ def _run(arguments: Sequence[str], settings: NotifySettings) -> int:
             run_worker(spec, settings.kafka, settings.logs, settings.worker)
         case ["api"]:
             logs.configure(settings.logs, "notify-api")
-            serve(create_app(settings), settings.api_host, settings.api_port, settings.logs)
+            serve(create_app(settings), settings.api_host, settings.api_port, settings.logs, settings.worker.liveness)
         case ["whatsapp-templates"]:
             print(json.dumps(load_templates().meta.bodies(settings.house), ensure_ascii=False, indent=2))
         case ["plan", *rest]:

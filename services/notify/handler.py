@@ -32,6 +32,7 @@ from services.common.contracts.topics import CONTACTS
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
+from services.common.kit.health import Duty
 from services.common.kit.logs import logger
 from services.common.kit.worker import Delivery
 from services.notify import callbacks, choosing, domain, gathering, ledger, mornings, planning, sending
@@ -106,6 +107,8 @@ class Notifier:
         self._repository = repository
         self._kafka = kafka
         self._senders = senders
+        for channel in senders:  # from zero: of a counter that begins with 1 Prometheus sees no increase
+            metrics.notifications_unknown_total.labels(channel)
         self._templates = templates
         self._staff = staff
         self._house = house
@@ -117,6 +120,7 @@ class Notifier:
         self._clock = clock
         self.outbox = Outbox(repository, kafka, clock)
         self.afterwards = Afterwards(repository, senders, rules, clock, self.outbox)
+        self.duty = Duty("messages")
         self._due = Bell()
         self._taking = asyncio.Lock()
 
@@ -205,6 +209,7 @@ class Notifier:
         """
         async with self._seats.open():
             while True:
+                self.duty.attempted()
                 async with self._seats.some(self._batch) as seats:
                     progress, hands = await persistently(partial(self.take, seats.taken))
                     self._depart(hands, seats)

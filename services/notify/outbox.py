@@ -18,6 +18,7 @@ import orjson
 from services.common.contracts.envelope import TYPE_PREFIX, Record
 from services.common.kit import metrics
 from services.common.kit.clock import Clock
+from services.common.kit.health import Duty
 from services.common.kit.logs import logger
 from services.notify import callbacks, sending
 from services.notify.domain import STAFF, Telling
@@ -50,6 +51,7 @@ class Outbox:
         self._clock = clock
         self._written: dict[str, Telling] = {}
         self._bell = Bell()
+        self.duty = Duty("outbox")
 
     def hand_over(self, written: Iterable[Telling]) -> None:
         """
@@ -69,6 +71,7 @@ class Outbox:
         """
         look_at = monotonic()
         while True:
+            self.duty.attempted()
             if self._written:
                 await persistently(self._publish_written)
                 await asyncio.sleep(GATHER_SECONDS)

@@ -9,7 +9,7 @@ from typing import Final
 
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit.clock import Clock, system_clock
-from services.common.kit.ops import Health
+from services.common.kit.health import Duty, Health
 from services.notify.channels.base import Sender
 from services.notify.channels.gate import Gate
 from services.notify.channels.webhook import PartnersSender
@@ -20,14 +20,22 @@ SECONDS: Final = 5.0
 
 
 async def watch(
-    repository: NotifyRepository, senders: Mapping[NotifyVia, Sender], health: Health, clock: Clock = system_clock
+    repository: NotifyRepository,
+    senders: Mapping[NotifyVia, Sender],
+    health: Health,
+    duties: Mapping[str, Duty],
+    clock: Clock = system_clock,
 ) -> None:
     """
-    For ever: put it into what the worker says of itself (``senders``, ``messages``).
+    For ever: put it into what the worker says of itself (``senders``, ``messages``), and tell those whose duty it is
+    how much waits for them (``duties``: by the name that it has among the messages).
     """
+    health.duties.extend(duties.values())
     while True:
         health.details["senders"] = states(senders)
-        health.details["messages"] = await persistently(lambda: repository.waiting(clock()))
+        health.details["messages"] = waiting = await persistently(lambda: repository.waiting(clock()))
+        for name, duty in duties.items():
+            duty.waits(waiting[name])
         await asyncio.sleep(SECONDS)
 
 

@@ -10,7 +10,7 @@ import httpx
 from services.common.contracts.topics import CALLS, CONTACTS, LIFECYCLE, MESSAGES_IN, MESSAGES_OUT
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit import mongo
-from services.common.kit.ops import Health
+from services.common.kit.health import Health
 from services.common.kit.worker import Handle, WorkerSpec, background, within_budget
 from services.common.kit.worker import Sender as Kafka
 from services.notify.channels.base import Sender
@@ -60,7 +60,8 @@ def worker_spec(
                 digests = digests_of(settings, http, repository.digests, out[NotifyVia.EMAIL], templates, staff)
                 more = [] if digests is None else [digests.run]
                 loops = (notifier.deliver, notifier.outbox.run, notifier.follow, notifier.watch, *more)
-                async with background(*loops, lambda: watch(repository, out, health)):
+                duties = {"due": notifier.duty, "unpublished": notifier.outbox.duty}
+                async with background(*loops, lambda: watch(repository, out, health, duties)):
                     yield notifier.handle
             finally:
                 for sender in out.values():

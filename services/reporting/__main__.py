@@ -36,7 +36,7 @@ def api() -> None:
     """
     settings = ApiSettings()
     configure(settings.logs, "reporting-api")
-    serve(create_app(settings), settings.host, settings.api_port, settings.logs)
+    serve(create_app(settings), settings.host, settings.api_port, settings.logs, settings.liveness)
 
 
 async def rebuild() -> int:

@@ -14,9 +14,9 @@ from services.common.contracts.clocks import load_calendar
 from services.common.contracts.topics import CALLS, LIFECYCLE, NOTIFICATIONS, RECEIVED, UPDATES, department_topic
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
+from services.common.kit.health import Health
 from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE, connect
-from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background
 from services.reporting.calls.repository import Calls
 from services.reporting.figures.making import keep_made

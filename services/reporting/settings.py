@@ -10,7 +10,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.contracts.clocks import CALENDAR_FILE
 from services.common.kit.limits import Rate
-from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+from services.common.kit.settings import (
+    KafkaSettings,
+    LivenessSettings,
+    LogSettings,
+    MongoSettings,
+    WorkerSettings,
+)
 from services.common.ui import Links
 from services.reporting.people import Grant
 
@@ -113,6 +119,7 @@ class ApiSettings(BaseSettings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
+    liveness: LivenessSettings = Field(default_factory=LivenessSettings)
     oidc: OidcSettings = Field(default_factory=OidcSettings)
 
     @field_validator("tile_url")

@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from services.common.contracts.vocabulary import Channel
+from services.common.kit.ops import IN_WORKER
 from services.routing.case import Rules
 from services.routing.classify import decide_texts, refer_to
 from services.routing.opinions import Classifier
@@ -68,7 +69,8 @@ def routes(rules: Rules) -> tuple[web.RouteDef, ...]:
                 (".".join(map(str, row["loc"])) or "body", row["msg"]) for row in error.errors(include_input=False)
             ]
             return problem(422, "Some fields are not as they should be.", wrong)
-        return web.Response(body=orjson.dumps(answer(asked, rules, model)), content_type="application/json")
+        found = await request.app[IN_WORKER](lambda: answer(asked, rules, model))
+        return web.Response(body=orjson.dumps(found), content_type="application/json")
 
     return (web.post(PATH, classify),)
 

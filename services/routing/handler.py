@@ -22,12 +22,13 @@ from services.common.contracts.topics import (
     department_of,
     department_updates_topic,
 )
+from services.common.contracts.vocabulary import Timer
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.errors import Rejected, Retryable
+from services.common.kit.health import Duty, Health
 from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE, connect
-from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery, Handle, Sender, WorkerSpec, background, decode_delivery
 from services.routing.case import Alarm, Case, Rules, timer_command
 from services.routing.classify_api import routes
@@ -166,26 +167,33 @@ class AlarmClock:
         self._sender = sender
         self._clock = clock
         self._patience = patience
+        self.duty = Duty("alarms")
         self._said: dict[tuple[str, Alarm], datetime] = {}
 
     async def sweep(self) -> int:
         """
-        Say every alarm that is due now; how many were said.
+        Say every alarm that is due now; how many were said. One that was said stays due until the command came round.
         """
         now = self._clock()
+        late = dict.fromkeys(Timer, 0.0)
         self._said = {key: at for key, at in self._said.items() if now - at < self._patience}
         said, ringing = 0, []
         async for _, alarms in self._cases.due(now):
+            for _, alarm in alarms:
+                late[alarm.timer] = max(late[alarm.timer], (now - alarm.due_at).total_seconds())
             ringing += [pair for pair in alarms if pair[1].due_at <= now and pair not in self._said]
             if len(ringing) >= TOGETHER:
                 said += await self._say(ringing, now)
                 ringing = []
+        for timer, seconds in late.items():
+            metrics.alarm_late_seconds.labels(timer).set(seconds)
         return said + await self._say(ringing, now)
 
     async def _say(self, ringing: list[tuple[str, Alarm]], now: datetime) -> int:
         if ringing:
             await self._sender.publish([timer_command(number, alarm) for number, alarm in ringing])
             self._said |= dict.fromkeys(ringing, now)
+            self.duty.attempted()
         return len(ringing)
 
 
@@ -197,6 +205,7 @@ def watch(
     """
 
     async def run() -> None:
+        alarms.duty.waits(1)  # somebody's time may come at any moment
         while True:
             try:
                 await handler.refresh()
@@ -204,6 +213,7 @@ def watch(
                 await alarms.sweep()
             except UNAVAILABLE as error:
                 log.warning("alarms must wait for MongoDB", error=type(error).__name__)
+            alarms.duty.attempted()
             await asyncio.sleep(pause.total_seconds())
 
     return run
@@ -229,7 +239,9 @@ def worker_spec(settings: RoutingSettings, rules: Rules, shadow: Classifier | No
             health.details["shadow_model"] = shadow.version
         handler = Handler(cases, sender, rules, drift=drift)
         await handler.refresh()
-        async with background(watch(cases, handler, AlarmClock(cases, sender), settings.sweep)):
+        alarms = AlarmClock(cases, sender)
+        health.duties.append(alarms.duty)
+        async with background(watch(cases, handler, alarms, settings.sweep)):
             yield handler
         client.close()
 

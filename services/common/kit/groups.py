@@ -3,9 +3,10 @@ What the broker knows of consumer groups: how far behind they are, and who is in
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import time
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,7 +14,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, for_code
 
 from services.common.contracts.topics import dlq_of
+from services.common.kit import metrics
+from services.common.kit.health import Duty, Health
+from services.common.kit.logs import logger
 
+log = logger(__name__)
 SECONDS: Final = 6.0  # for one question about all groups
 
 
@@ -64,6 +69,40 @@ async def group_lag(group: str, topics: Sequence[str], admin: Any, probe: Any) -
     ends: dict[TopicPartition, int] = await probe.end_offsets(partitions)
     reached = {tp: max(start, committed[tp].offset if tp in committed else -1) for tp, start in starts.items()}
     return {tp: max(0, end - reached[tp]) for tp, end in ends.items()}
+
+
+async def watch_lag(
+    servers: str,
+    group: str,
+    topics: Sequence[str],
+    health: Health,
+    assigned: Callable[[], Set[tuple[str, int]]],
+    records: Duty,
+) -> None:
+    """
+    Ask the broker, every 2 s, how far the group is behind, for ever: Faust's own idea can be wrong (style.md F15).
+
+    ``lag`` is the sum, ``behind`` has the partitions that are, ``lag_asked_at`` is the time of the question (Unix):
+    what was published before it is acknowledged or counted. What is behind on the partitions that are ``assigned`` to
+    this process waits for it (``records``); the rest is for others.
+    """
+    async with clients(servers) as (admin, probe):
+        while True:
+            asked_at = time()
+            try:
+                lag = await group_lag(group, topics, admin, probe)
+                ours = assigned()
+                records.waits(sum(behind for tp, behind in lag.items() if tp in ours))
+                for tp, behind in lag.items():
+                    metrics.consumer_lag.labels(tp.topic, str(tp.partition)).set(behind)
+                health.details["lag"] = sum(lag.values())
+                health.details["behind"] = {f"{tp.topic}/{tp.partition}": n for tp, n in lag.items() if n}
+                health.details["lag_asked_at"] = asked_at
+                metrics.dependency_up.labels("kafka").set(1)
+            except (KafkaError, OSError) as error:
+                metrics.dependency_up.labels("kafka").set(0)
+                log.warning("cannot ask for the lag", error=type(error).__name__)
+            await asyncio.sleep(2)
 
 
 @asynccontextmanager

@@ -20,8 +20,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.kit import metrics
+from services.common.kit.health import Health
+from services.common.kit.liveness import watched
 from services.common.kit.logs import logging_config
-from services.common.kit.settings import LogSettings
+from services.common.kit.settings import LivenessSettings, LogSettings
 
 PROBLEM_JSON: Final = "application/problem+json"
 MAX_DEPTH: Final = 32
@@ -295,12 +297,18 @@ def _fields(error: RequestValidationError) -> list[FieldError]:
 
 class _Server(uvicorn.Server):
     """
-    A server whose app knows when it is asked to stop: streams without an end look at ``stopping``.
+    A server whose app knows when it is asked to stop: streams without an end look at ``stopping``. It ends itself when
+    it is stuck.
     """
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, liveness: LivenessSettings) -> None:
         super().__init__(config)
         self._served = app
+        self._liveness = liveness
+
+    async def main_loop(self) -> None:
+        with watched(health_of(self._served), self._liveness):
+            await super().main_loop()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._served.state.stopping = True
@@ -314,9 +322,20 @@ def stopping(app: FastAPI) -> bool:
     return getattr(app.state, "stopping", False)
 
 
-def serve(app: FastAPI, host: str, port: int, logs: LogSettings) -> None:
+def health_of(app: FastAPI) -> Health:
     """
-    Serve an app until SIGTERM, then finish what is under way for at most 20 s. Exits 3 if the app does not start.
+    What the process that serves an app knows of itself.
+    """
+    if not hasattr(app.state, "health"):
+        app.state.health = Health(ready=True)
+    health: Health = app.state.health
+    return health
+
+
+def serve(app: FastAPI, host: str, port: int, logs: LogSettings, liveness: LivenessSettings) -> None:
+    """
+    Serve an app until SIGTERM, then finish what is under way for at most 20 s. Exits 3 if the app does not start, 1 if
+    it is stuck (liveness.py).
     """
     config = uvicorn.Config(
         app,
@@ -329,7 +348,7 @@ def serve(app: FastAPI, host: str, port: int, logs: LogSettings) -> None:
         server_header=False,
         timeout_graceful_shutdown=20,
     )
-    server = _Server(config, app)
+    server = _Server(config, app, liveness)
     server.run()
     if not server.started:
         sys.exit(3)
@@ -365,12 +384,14 @@ def install(app: FastAPI, *, ready: Probe, body_limit: int = 262_144, larger: Ma
     app.add_middleware(BodyLimit, limit=body_limit, larger=larger)
     app.add_middleware(Measure)
 
-    @app.get("/healthz", tags=["operation"])
-    async def healthz() -> dict[str, bool]:
+    @app.get("/healthz", tags=["operation"], responses={503: {"description": "stuck"}})
+    async def healthz() -> JSONResponse:
         """
-        The process is alive.
+        Whether the process gets on with its work; if not, it ends itself soon.
         """
-        return {"alive": True}
+        if stuck := health_of(app).stuck_because:
+            return JSONResponse({"alive": False, "stuck_because": stuck}, status_code=503)
+        return JSONResponse({"alive": True})
 
     @app.get("/readyz", tags=["operation"], responses={503: {"description": "not ready"}})
     async def readyz() -> JSONResponse:

@@ -55,6 +55,20 @@ model_confidence = Histogram(
 )
 model_shadow_total = Counter("model_shadow_total", "A second classifier, asked beside: agrees or differs", ["outcome"])
 projection_lag_seconds = Gauge("projection_lag_seconds", "How far reporting is behind")
+spool_limit_bytes = Gauge("spool_limit_bytes", "How much of the disk intake's spool may take")
+disk_free_bytes = Gauge("disk_free_bytes", "What is free on the disk on which something is kept", ["keeps"])
+unattended_seconds = Gauge(
+    "unattended_seconds",
+    "How long something has been waiting for a duty of this process and nothing was done",
+    ["duty"],
+)
+stuck = Gauge("stuck", "1 while this process gets on with nothing although something waits: it ends itself soon")
+stopped = Gauge("stopped", "1 while a worker stands still after too many dead letters, until a person restarts it")
+dependency_up = Gauge("dependency_up", "1 while this process reaches what it stands on: kafka, mongodb", ["name"])
+alarm_late_seconds = Gauge(
+    "alarm_late_seconds", "How late the latest of the alarms that have not gone off is", ["timer"]
+)
+clock_jumps_total = Counter("clock_jumps_total", "How often the computer's clock was set while this process ran")
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 

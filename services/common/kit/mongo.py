@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gridfs.errors import NoFile
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorGridFSBucket
-from pymongo import IndexModel
+from pymongo import IndexModel, monitoring
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -17,6 +17,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
+from services.common.kit import metrics
 from services.common.kit.errors import Retryable
 from services.common.kit.settings import MongoSettings
 
@@ -36,6 +37,28 @@ Bucket = AsyncIOMotorGridFSBucket
 _CHUNK_BYTES: Final = 1_048_576
 
 
+class _Reached(monitoring.TopologyListener):
+    """
+    Lets a metric follow what the driver's own threads know: whether there is a server that takes writes.
+    """
+
+    def opened(self, event: monitoring.TopologyOpenedEvent) -> None:
+        """
+        A client was made; nothing is known yet.
+        """
+
+    def description_changed(self, event: monitoring.TopologyDescriptionChangedEvent) -> None:
+        """
+        A server was found, lost, or plays another part.
+        """
+        metrics.dependency_up.labels("mongodb").set(event.new_description.has_writable_server())
+
+    def closed(self, event: monitoring.TopologyClosedEvent) -> None:
+        """
+        A client was closed.
+        """
+
+
 def connect(settings: MongoSettings) -> Client:
     """
     Make a client inside the running event loop. It connects lazily; ``close()`` is synchronous.
@@ -52,6 +75,7 @@ def connect(settings: MongoSettings) -> Client:
         retryWrites=True,
         tz_aware=True,
         uuidRepresentation="standard",
+        event_listeners=[_Reached()],
     )
 
 

@@ -2,44 +2,22 @@
 The loopback port of a worker: /healthz (is it alive), /readyz (does it work now), /metrics, and what the worker adds.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from time import monotonic
+from typing import Any, Final
 
 from aiohttp import web
 
 from services.common.kit import metrics
+from services.common.kit.health import Health
 
-
-@dataclass
-class Health:
-    """
-    What a worker knows of itself. Alive: it made progress in the last 60 s or has nothing in hand.
-    """
-
-    ready: bool = False
-    stopped_because: str | None = None
-    in_hand_since: float | None = None
-    details: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def alive(self) -> bool:
-        """
-        False when one batch has been in hand for more than 60 s.
-        """
-        return self.in_hand_since is None or monotonic() - self.in_hand_since < 60
-
-    def report(self) -> dict[str, object]:
-        """
-        The body of both health answers.
-        """
-        return {
-            "alive": self.alive,
-            "ready": self.ready and self.stopped_because is None,
-            **({"stopped_because": self.stopped_because} if self.stopped_because else {}),
-            **self.details,
-        }
+InWorker = Callable[[Callable[[], Any]], Awaitable[Any]]
+IN_WORKER: Final[web.AppKey[InWorker]] = web.AppKey("in_worker")
+"""Of the app in which a worker's own routes run: does a piece of work where the worker does its own, and gives its
+result. What routes share with the worker is to be touched there alone."""
 
 
 @asynccontextmanager
@@ -48,10 +26,37 @@ async def serve_ops(
 ) -> AsyncIterator[int]:
     """
     Serve the three routes, and those of the worker's own, while the context lasts. Gives the port: a free one for 0.
-    """
 
+    A thread with an event loop of its own serves them, so that a worker whose loop is blocked still says so. See
+    ``IN_WORKER``.
+    """
+    started: Future[tuple[int, Callable[[], None]]] = Future()
+    app = _app(health, routes)
+    app[IN_WORKER] = _in(asyncio.get_running_loop())
+    thread = threading.Thread(target=_run, args=(app, host, port, started), name="ops", daemon=True)
+    thread.start()
+    taken, stop = await asyncio.wrap_future(started)
+    try:
+        yield taken
+    finally:
+        stop()
+        await asyncio.to_thread(thread.join)
+
+
+def _in(loop: asyncio.AbstractEventLoop) -> InWorker:
+    async def call(work: Callable[[], Any]) -> Any:
+        async def result() -> Any:
+            return work()
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(result(), loop))
+
+    return call
+
+
+def _app(health: Health, routes: Sequence[web.RouteDef]) -> web.Application:
     async def healthz(_: web.Request) -> web.Response:
-        return web.json_response(health.report(), status=200 if health.alive else 503)
+        report = health.report()
+        return web.json_response(report, status=200 if report["alive"] else 503)
 
     async def readyz(_: web.Request) -> web.Response:
         report = health.report()
@@ -62,10 +67,27 @@ async def serve_ops(
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape), *routes])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
+    return app
+
+
+def _run(app: web.Application, host: str, port: int, started: "Future[tuple[int, Callable[[], None]]]") -> None:
+    async def serve() -> None:
+        runner, loop, over = web.AppRunner(app, access_log=None), asyncio.get_running_loop(), asyncio.Event()
+
+        def stop() -> None:
+            loop.call_soon_threadsafe(over.set)
+
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port, reuse_address=True).start()
+            started.set_result((int(runner.addresses[0][1]), stop))
+            await over.wait()
+        finally:
+            await runner.cleanup()
+
     try:
-        await web.TCPSite(runner, host, port, reuse_address=True).start()
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
+        asyncio.run(serve())
+    except Exception as error:  # the port is taken, say: whoever waits for the start is to know
+        if started.done():
+            raise
+        started.set_exception(error)

@@ -36,6 +36,18 @@ class LogSettings(BaseSettings):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
+class LivenessSettings(BaseSettings):
+    """
+    When a process that gets on with nothing is stuck, and how long after that it ends itself (``LIVENESS_STUCK_AFTER``,
+    ``LIVENESS_END_AFTER``, seconds). What is stuck is seen meanwhile at /healthz and by Prometheus. The former is far
+    above the retry budget: what is tried again is not stuck.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIVENESS_", frozen=True)
+    stuck_after: timedelta = Field(default=timedelta(seconds=60), ge=timedelta(seconds=1))
+    end_after: timedelta = Field(default=timedelta(seconds=30), ge=timedelta(seconds=1))
+
+
 class WorkerSettings(BaseSettings):
     """
     The acknowledgement loop (``WORKER_…``). ``retry_budget`` stays far below Kafka's rebalance time-out of 30 s.
@@ -54,3 +66,4 @@ class WorkerSettings(BaseSettings):
     read_ahead: int = Field(default=20_000, ge=1)
     read_ahead_bytes: int = Field(default=67_108_864, ge=1)
     ops_host: str = "127.0.0.1"
+    liveness: LivenessSettings = Field(default_factory=LivenessSettings)

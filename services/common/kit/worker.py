@@ -16,12 +16,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 from typing import Any
 
 import faust
 from aiohttp import web
 from aiokafka.errors import KafkaError
+from faust.exceptions import ConsumerNotStarted
 from mode.supervisors import CrashingSupervisor
 
 from services.common.contracts.envelope import ContractError, Received, Record
@@ -30,10 +31,12 @@ from services.common.kit import metrics
 from services.common.kit.dead_letters import Ceiling, TooManyDeadLetters, dead_letter
 from services.common.kit.delivery import Decode, Delivery, decode_delivery
 from services.common.kit.errors import Rejected, Retryable
-from services.common.kit.groups import clients, group_lag
+from services.common.kit.groups import watch_lag
+from services.common.kit.health import Duty, Health
+from services.common.kit.liveness import watched
 from services.common.kit.logs import logger, logging_config
 from services.common.kit.mongo import UNAVAILABLE
-from services.common.kit.ops import Health, serve_ops
+from services.common.kit.ops import serve_ops
 from services.common.kit.read_ahead import Read, ReadAhead
 from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSettings
 
@@ -77,7 +80,8 @@ class WorkerSpec:
     A worker: its consumer group (the same name for ever: a new one reads history again), its topics, its handler.
 
     ``urgent``: whether a decoded record goes before those that are not; asked once for each, so cheap and pure.
-    ``routes``: what the loopback port answers besides health and metrics; quick, for records wait meanwhile.
+    ``routes``: what the loopback port answers besides health and metrics, in a thread of its own; what it does in the
+    worker (``ops.IN_WORKER``) is quick, for records wait meanwhile.
     """
 
     group: str
@@ -340,26 +344,14 @@ class Reader:
         self._room.set()
 
 
-async def _watch_lag(spec: WorkerSpec, kafka: KafkaSettings, health: Health) -> None:
+def _assigned(app: faust.App) -> set[Any]:
     """
-    Ask the broker, every 2 s, how far the group is behind: Faust's own idea can be wrong (style.md F15).
-
-    ``lag`` is the sum, ``behind`` has the partitions that are, ``lag_asked_at`` is the time of the question (Unix):
-    what was published before it is acknowledged or counted.
+    The partitions that this process consumes now.
     """
-    async with clients(kafka.bootstrap_servers) as (admin, probe):
-        while True:
-            asked_at = time()
-            try:
-                lag = await group_lag(spec.group, spec.topics, admin, probe)
-                for tp, behind in lag.items():
-                    metrics.consumer_lag.labels(tp.topic, str(tp.partition)).set(behind)
-                health.details["lag"] = sum(lag.values())
-                health.details["behind"] = {f"{tp.topic}/{tp.partition}": n for tp, n in lag.items() if n}
-                health.details["lag_asked_at"] = asked_at
-            except (KafkaError, OSError) as error:
-                log.warning("cannot ask for the lag", error=type(error).__name__)
-            await asyncio.sleep(2)
+    try:
+        return set(app.consumer.assignment())
+    except ConsumerNotStarted:
+        return set()
 
 
 def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, settings: WorkerSettings) -> faust.App:
@@ -367,13 +359,17 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
     A Faust app with the one agent that consumes ``spec.topics``.
     """
     app = build_app(spec, kafka, logs)
-    health = Health()
+    health, records = Health(), Duty("records")
+    health.duties.append(records)
+    for topic in spec.topics:  # from zero: of a counter that begins with 1 Prometheus sees no increase
+        metrics.events_handled_total.labels(topic, "dead_letter")
     source = app.topic(*spec.topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     @app.agent(source, name=spec.group, concurrency=1)  # type: ignore[untyped-decorator]
     async def consume(stream: Any) -> None:
         try:
-            await run(stream)
+            with watched(health, settings.liveness):
+                await run(stream)
         except Exception as error:
             log.error("the worker ends and is to be started again", error=_root(error))
             _end_soon()
@@ -388,7 +384,9 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
             spec.lifespan(sender, health) as handle,
             Reader(stream, read_ahead, lambda one: look(spec, one), urgent_first=spec.urgent is not None) as reader,
         ):
-            watcher = background.create_task(_watch_lag(spec, kafka, health))
+            watcher = background.create_task(
+                watch_lag(kafka.bootstrap_servers, spec.group, spec.topics, health, lambda: _assigned(app), records)
+            )
             loop = Loop(handle, sender.publish, dlq=dlq_of(spec.group).name, settings=settings, decode=spec.decode)
             health.ready = True
             while batch := await reader.take(limit):
@@ -399,6 +397,7 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
                     await _stand_still(health, reason)
                 await reader.ack(batch)
                 health.in_hand_since = None
+                records.attempted()
             watcher.cancel()
 
     return app

@@ -12,9 +12,11 @@ from typing import Final
 from services.common.contracts import topics
 from services.common.kit.background import or_stop
 from services.common.kit.clock import system_clock
+from services.common.kit.health import Health
+from services.common.kit.liveness import watched
 from services.common.kit.logs import logger
 from services.common.kit.mongo import connect
-from services.common.kit.ops import Health, serve_ops
+from services.common.kit.ops import serve_ops
 from services.common.kit.publisher import KafkaPublisher, PublishFailed
 from services.intake.attachments.repository import GridFSStore
 from services.intake.attachments.wiring import attachments_of
@@ -94,6 +96,7 @@ def run_mailroom(settings: IntakeSettings, mail: MailSettings) -> None:
         health = Health()
         async with serve_ops(health, mail.ops_port, mail.ops_host), mailroom(settings, mail, health) as port:
             log.info("mails are taken", port=port, protocol=mail.protocol)
-            await stop.wait()
+            with watched(health, settings.worker.liveness):
+                await stop.wait()
 
     asyncio.run(run())

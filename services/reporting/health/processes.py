@@ -32,8 +32,8 @@ class Process:
         """
         Why it is not ready, in its own words.
         """
-        said = self.said
-        return str(said.get("stopped_because") or said.get("waits_for") or said.get("error") or "")
+        names = ("stopped_because", "stuck_because", "waits_for", "error")
+        return str(next((self.said[name] for name in names if self.said.get(name)), ""))
 
 
 async def ask(http: httpx.AsyncClient, urls: Mapping[str, str]) -> list[Process]:

@@ -20,8 +20,8 @@ from deploy.stack.stack import Stack
 from services.common.contracts import topics
 from services.common.contracts.envelope import Received, decode
 from services.common.contracts.events import ContactChanged, MessageReceived
+from services.common.kit.health import Health
 from services.common.kit.mongo import Client
-from services.common.kit.ops import Health
 from services.common.kit.settings import KafkaSettings, MongoSettings
 from services.intake.attachments.repository import GridFSStore
 from services.intake.mail.wiring import mailroom

@@ -20,7 +20,7 @@ from prometheus_client import REGISTRY
 
 from services.common.contracts.envelope import Metadata, Received
 from services.common.kit import worker as kit
-from services.common.kit.ops import Health
+from services.common.kit.health import Health
 from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSettings
 from tests.builders import NOON, request
 

@@ -20,8 +20,8 @@ from services.common.contracts.topics import CALLS
 from services.common.kit import http
 from services.common.kit.clock import FrozenClock, system_clock
 from services.common.kit.guard import People
+from services.common.kit.health import Health
 from services.common.kit.mongo import Client
-from services.common.kit.ops import Health
 from services.common.kit.worker import Delivery
 from services.reporting.calls import api
 from services.reporting.calls.life import Call

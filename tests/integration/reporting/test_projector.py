@@ -8,8 +8,8 @@ import pytest
 
 from services.common.contracts.envelope import Received
 from services.common.kit.clock import system_clock
+from services.common.kit.health import Health
 from services.common.kit.mongo import Client
-from services.common.kit.ops import Health
 from services.reporting.calls.repository import Calls
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.projector import Progress, projector

@@ -18,8 +18,8 @@ from polars.testing import assert_frame_equal
 from services.common.contracts.clocks import load_calendar
 from services.common.contracts.envelope import Received
 from services.common.kit.clock import FrozenClock, system_clock
+from services.common.kit.health import Health
 from services.common.kit.mongo import Client, connect
-from services.common.kit.ops import Health
 from services.common.kit.settings import MongoSettings
 from services.reporting.calls.repository import Calls
 from services.reporting.figures.facts import Row, fact_of, frame_of

@@ -17,7 +17,7 @@ APP = """
     from fastapi import FastAPI, Request
     from fastapi.responses import StreamingResponse
     from services.common.kit.http import serve, stopping
-    from services.common.kit.settings import LogSettings
+    from services.common.kit.settings import LivenessSettings, LogSettings
 
     app = FastAPI()
 
@@ -34,7 +34,7 @@ APP = """
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     print(port, flush=True)
-    serve(app, "127.0.0.1", port, LogSettings(level="ERROR"))
+    serve(app, "127.0.0.1", port, LogSettings(level="ERROR"), LivenessSettings())
 """
 
 

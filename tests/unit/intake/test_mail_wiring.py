@@ -10,7 +10,7 @@ from collections.abc import Collection
 import pytest
 from pydantic import SecretStr
 
-from services.common.kit.ops import Health
+from services.common.kit.health import Health
 from services.common.kit.publisher import KafkaPublisher
 from services.intake.mail.wiring import mailroom
 from services.intake.settings import IntakeSettings, MailSettings

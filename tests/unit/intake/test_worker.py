@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from services.common.kit.ops import Health
+from services.common.kit.health import Health
 from services.intake.repository import AWAY
 from services.intake.worker import heartbeat, up_to_date
 

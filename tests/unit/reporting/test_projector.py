@@ -10,7 +10,7 @@ import pytest
 
 from services.common.contracts.catalogue import catalogue
 from services.common.kit.clock import FrozenClock
-from services.common.kit.ops import Health
+from services.common.kit.health import Health
 from services.reporting.calls.repository import Calls
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.projector import GROUP, TOPICS, Progress, projector

@@ -16,7 +16,8 @@ from services.common.contracts.catalogue import catalogue
 from services.common.contracts.clocks import load_calendar
 from services.common.contracts.text import fold
 from services.common.contracts.vocabulary import Channel, DecidedBy
-from services.common.kit.ops import Health, serve_ops
+from services.common.kit.health import Health
+from services.common.kit.ops import serve_ops
 from services.routing import classify, classify_api, explain
 from services.routing.case import Rules
 from services.routing.choosing import choose
