@@ -9,13 +9,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import ValidationError
 from pymongo.errors import BulkWriteError
 
 from services.common.contracts.events import ContactChanged, Location
 from services.common.contracts.vocabulary import Status
 from services.common.kit.errors import Retryable
-from services.common.kit.mongo import Client, WriteFailed, only_duplicates
+from services.common.kit.mongo import UNAVAILABLE, Client, WriteFailed, connect, only_duplicates
+from services.common.kit.settings import MongoSettings
 from services.intake.read_model import CaseState
 from services.intake.repository import AWAY
 from services.intake.repository import Repository as IntakeRepository
@@ -142,3 +144,11 @@ def test_what_does_not_fit_a_model_is_not_quoted() -> None:
 
 async def _awaited(write: Awaitable[object]) -> object:
     return await write
+
+
+async def test_a_database_that_is_not_reached_is_a_metric() -> None:
+    client = connect(MongoSettings(uri="mongodb://127.0.0.1:1/"))
+    with pytest.raises(UNAVAILABLE):
+        await client.admin.command("ping")
+    client.close()
+    assert REGISTRY.get_sample_value("dependency_up", {"name": "mongodb"}) == 0

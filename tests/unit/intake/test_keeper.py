@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from services.common.contracts.envelope import Record
 from services.common.kit import metrics
@@ -220,3 +221,35 @@ async def test_a_try_that_takes_too_long_lets_go_of_what_was_acknowledged(
     assert {record for number in range(5) for record in accepted(number, key="one request").records} <= {
         *broker.arrived
     }
+
+
+async def test_while_kafka_is_away_the_spool_is_tried_again_and_again_and_nobody_calls_that_stuck(
+    tmp_path: Path,
+) -> None:
+    broker = Broker()
+    broker.fails = True
+    async with running(broker, tmp_path) as (keeper, spool):
+        await keeper.keep(accepted(0))
+        asked = broker.asked
+        await until(lambda: broker.asked > asked + 2)
+        assert (spool.entries, keeper.duty.unattended < 5) == (1, True)
+        broker.fails = False
+        await until(lambda: not spool.entries)
+        await until(lambda: keeper.duty.unattended == 0)
+
+
+async def test_a_spool_that_is_not_tried_any_more_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "_DRAIN_WAITS", 3_600)
+    broker = Broker()
+    async with running(broker, tmp_path) as (keeper, _):
+        broker.hangs = True
+        await keeper.keep(accepted(0))
+        await until(lambda: broker.asked == 2)  # its first caller has given up, the spool's own try hangs
+        await until(lambda: keeper.duty.unattended > 0.5)
+
+
+async def test_the_room_of_the_spool_and_of_its_disk_can_be_watched(tmp_path: Path) -> None:
+    async with running(Broker(), tmp_path, max_bytes=70_000) as (keeper, _):
+        keeper.measure()
+        assert REGISTRY.get_sample_value("spool_limit_bytes") == 70_000
+        assert (REGISTRY.get_sample_value("disk_free_bytes", {"keeps": "spool"}) or 0) > 0
