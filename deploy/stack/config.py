@@ -5,7 +5,7 @@ What the local stack consists of, as pure data: processes, ports, folders, envir
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,9 @@ HOST: Final = "127.0.0.1"
 SECANTUS_CRATE: Final = "secantus-mdb@0.5.3-beta.196"
 SECANTUS_RS: Final = ROOT / ".cache" / SECANTUS_CRATE.replace("@", "-") / "bin" / "secantusd-rs"
 MARK: Final = "ILKIM_RUN_DIR"  # in the environment of every process of a stack: says whose it is
+SETTLES_SECONDS: Final = (
+    10  # what dies sooner after its start is not well; a worker that crashes at each start lives 3 to 8
+)
 SECRETS: Final = (
     "API_KEY", "PEOPLE_PASSWORD", "TELEPHONY_TOKEN", "INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET",
     "REPORTING_TOKEN_SECRET", "TRACKING_SECRET", "WHATSAPP_APP_SECRET", "WHATSAPP_VERIFY_TOKEN", "SMS_TOKEN",
@@ -314,8 +317,7 @@ def supervisord_conf(config: Config, socket: Path) -> str:
     """
     The supervisor's configuration. The environment is not in it: processes inherit the supervisor's own.
 
-    A process that dies comes back at once; one that dies within its first second waits 1, 2, … s, and after the
-    eighth time ``pids.py`` starts it afresh, so the longest wait is 8 s.
+    What becomes of a process that dies: see ``program``.
     """
     run_dir = config.run_dir
     sections: dict[str, dict[str, object]] = {
@@ -342,21 +344,40 @@ def supervisord_conf(config: Config, socket: Path) -> str:
         },
     }
     for process in config.processes:
-        sections[f"program:{process.name}"] = {
-            "command": shlex.join(process.command),
-            "directory": ROOT,
-            "autostart": "false",
-            "autorestart": "true",
-            "startsecs": 1,
-            "startretries": 8,
-            "stopasgroup": "true",
-            "killasgroup": "true",
-            "stopwaitsecs": 30,
-            "redirect_stderr": "true",
-            "stdout_logfile": config.log(process.name),
-            "stdout_logfile_maxbytes": "20MB",
-            "stdout_logfile_backups": 3,
-        }
+        settles = 1 if process.infrastructure else SETTLES_SECONDS
+        sections[f"program:{process.name}"] = program(process.command, config.log(process.name), settles)
+    return ini(sections)
+
+
+def program(command: Sequence[str], log: Path, settles: int = SETTLES_SECONDS) -> dict[str, object]:
+    """
+    How the supervisor keeps one process.
+
+    One that dies comes back at once, unless it dies within the first seconds in which it ``settles``: such a one waits
+    1, 2, … s, so that what crashes again and again leaves the processor to others. After the eighth time ``pids.py``
+    starts it afresh, so the longest wait is 8 s. One that is stuck ends itself (services/common/kit/liveness.py).
+    """
+    return {
+        "command": shlex.join(command),
+        "directory": ROOT,
+        "autostart": "false",
+        "autorestart": "true",
+        "startsecs": settles,
+        "startretries": 8,
+        "stopasgroup": "true",
+        "killasgroup": "true",
+        "stopwaitsecs": 30,
+        "redirect_stderr": "true",
+        "stdout_logfile": log,
+        "stdout_logfile_maxbytes": "20MB",
+        "stdout_logfile_backups": 3,
+    }
+
+
+def ini(sections: Mapping[str, Mapping[str, object]]) -> str:
+    """
+    Sections as supervisord reads them.
+    """
     return "\n".join(
         f"[{section}]\n" + "".join(f"{key} = {str(value).replace('%', '%%')}\n" for key, value in values.items())
         for section, values in sections.items()

@@ -87,6 +87,14 @@ def test_the_supervisor_restarts_every_process_and_stops_it_gracefully() -> None
         assert "100% mine/logs/" in parsed[program]["stdout_logfile"]
 
 
+def test_a_service_that_dies_young_waits_longer_each_time_and_infrastructure_comes_back_at_once() -> None:
+    parsed = configparser.ConfigParser()
+    parsed.read_string(plan.supervisord_conf(config(), Path("/tmp/s.sock")))
+    settles = {process.name: parsed[f"program:{process.name}"]["startsecs"] for process in config().processes}
+    assert {settles[process.name] for process in plan.SERVICES} == {"10"}
+    assert {settles[process.name] for process in config().infrastructure} == {"1"}
+
+
 def test_the_supervisor_configuration_holds_no_secret() -> None:
     text = plan.supervisord_conf(config(), Path("/tmp/s.sock"))
     assert not [value for value in SECRET_VALUES.values() if value in text]
