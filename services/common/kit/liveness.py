@@ -87,7 +87,7 @@ class Watch:
 
     def __init__(self, health: Health, limits: LivenessSettings, switch: Switch, clock: WallClock) -> None:
         self._health = health
-        self._grace = limits.end_after.total_seconds()
+        self._grace = limits.end_after
         self._patience = health.stuck_after + self._grace
         self._switch = switch
         self._clock = clock
@@ -120,7 +120,7 @@ def watched(health: Health, limits: LivenessSettings, switch: Switch | None = No
     """
     loop, over = asyncio.get_running_loop(), threading.Event()
     switch = switch or DeadMansSwitch()
-    health.stuck_after = limits.stuck_after.total_seconds()
+    health.stuck_after = limits.stuck_after
     health.turned()
     watch = Watch(health, limits, switch, WallClock())
 

@@ -44,8 +44,8 @@ class LivenessSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(env_prefix="LIVENESS_", frozen=True)
-    stuck_after: timedelta = Field(default=timedelta(seconds=60), ge=timedelta(seconds=1))
-    end_after: timedelta = Field(default=timedelta(seconds=30), ge=timedelta(seconds=1))
+    stuck_after: float = Field(default=60.0, ge=1)
+    end_after: float = Field(default=30.0, ge=1)
 
 
 class WorkerSettings(BaseSettings):

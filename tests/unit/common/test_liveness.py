@@ -5,7 +5,6 @@ Who is stuck and who is only quiet, and what becomes of a process that is stuck.
 import asyncio
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
 from threading import Thread
 
 import pytest
@@ -17,7 +16,7 @@ from services.common.kit.liveness import JUMP, WallClock, Watch
 from services.common.kit.ops import serve_ops
 from services.common.kit.settings import LivenessSettings
 
-LIMITS = LivenessSettings(stuck_after=timedelta(seconds=60), end_after=timedelta(seconds=30))
+LIMITS = LivenessSettings(stuck_after=60, end_after=30)
 
 
 class Seconds:

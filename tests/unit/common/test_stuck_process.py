@@ -13,7 +13,6 @@ from deploy.stack.config import ROOT
 
 PROGRAM = """
     import asyncio, re, sys, time
-    from datetime import timedelta
     from services.common.kit import liveness
     from services.common.kit.health import Duty, Health
     from services.common.kit.settings import LivenessSettings
@@ -27,7 +26,7 @@ PROGRAM = """
         re.match("(a+)+b", "a" * 64)
 
     async def main(way):
-        limits = LivenessSettings(stuck_after=timedelta(seconds=1), end_after=timedelta(seconds=1))
+        limits = LivenessSettings(stuck_after=1, end_after=1)
         health, duty = Health(), Duty("records")
         health.duties.append(duty)
         with liveness.watched(health, limits):
