@@ -3,14 +3,20 @@ How far a group is behind: every partition of its topics counts, committed or no
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+from prometheus_client import REGISTRY
 
+from services.common.kit import groups
 from services.common.kit.groups import group_lag
+from services.common.kit.health import Duty, Health
+from tests.waiting import until
 
 A0, A1, A2, B0 = (TopicPartition(*one) for one in (("a", 0), ("a", 1), ("a", 2), ("b", 0)))
 
@@ -68,3 +74,49 @@ def test_a_topic_that_cannot_be_described_leaves_the_lag_unknown() -> None:
     broker.broken = "b"
     with pytest.raises(KafkaError):
         broker.lag()
+
+
+@asynccontextmanager
+async def watching(monkeypatch: pytest.MonkeyPatch, broker: Broker, *own: TopicPartition) -> AsyncIterator[Health]:
+    """
+    The lag is watched for a worker that has these partitions.
+    """
+
+    @asynccontextmanager
+    async def clients(_: str) -> AsyncIterator[tuple[Broker, Broker]]:
+        yield broker, broker
+
+    monkeypatch.setattr(groups, "clients", clients)
+    health, records = Health(stuck_after=0.1), Duty("records")
+    health.duties.append(records)
+    watch = asyncio.create_task(groups.watch_lag("", "g", ("a", "b"), health, lambda: set(own), records))
+    try:
+        yield health
+    finally:
+        watch.cancel()
+
+
+def reached() -> float | None:
+    return REGISTRY.get_sample_value("dependency_up", {"name": "kafka"})
+
+
+async def test_what_is_behind_on_its_own_partitions_waits_for_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watching(monkeypatch, Broker({A0: 10, A1: 7, A2: 10, B0: 10}), A0, A1) as health:
+        await until(lambda: health.stuck_because is not None)
+        assert health.details["behind"] == {"a/1": 3}
+        assert reached() == 1
+
+
+async def test_what_is_behind_on_the_partitions_of_others_is_no_reason_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watching(monkeypatch, Broker({A0: 10, A1: 7, A2: 10, B0: 10}), A0, A2) as health:
+        await until(lambda: "lag" in health.details)
+        assert health.details["lag"] == 3
+        assert health.duties[0].unattended == 0
+
+
+async def test_a_broker_that_gives_no_answer_is_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = Broker({})
+    broker.broken = "b"
+    async with watching(monkeypatch, broker, A0) as health:
+        await until(lambda: reached() == 0)
+        assert health.alive, "ending would not bring the broker back"
