@@ -255,6 +255,8 @@ class Notifier:
         hand by the same write. ``contacts``: the citizens as far as they are known.
 
         That a person is told is remembered before it is sent: a repeat sets it again, and the next batch counts it.
+
+        The claim outlives the retry: what a write took whose answer was lost is in hand when it is read again.
         """
         if not at_once:
             written = await self._repository.change(before, plan, known=before)
@@ -272,6 +274,8 @@ class Notifier:
                 return crowd.person(reached[name], now, self._rules)
 
             def decide(telling: Telling) -> Telling:
+                if telling.in_hand(claim) is not None:
+                    return telling
                 planned = plan(telling)
                 if telling.request_id not in at_once:
                     return planned
@@ -283,7 +287,7 @@ class Notifier:
                     crowd.tell(reached[row.recipient], sending.told_of(taken, row, now))
                 return taken
 
-            written = await self._repository.change(before, decide, known=before)
+            written = await persistently(lambda: self._repository.change(before, decide, known=before))
             self.outbox.hand_over(written.values())
             hands = [
                 Hand(telling, row, reached[row.recipient], person_of(row.recipient).window_open(now, self._rules))

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from pymongo.errors import AutoReconnect
+
 from services.common.contracts.ids import random_request_id
 from services.common.kit.clock import FrozenClock
-from services.common.kit.worker import background
+from services.common.kit.worker import background, within_budget
 from services.notify.domain import Contact, State, Telling
 from services.notify.handler import Notifier
-from tests.unit.notify.lives import NOON, REQUEST, closed, delivery, escalated
+from services.notify.loops import persistently
+from tests.unit.notify.lives import NOON, REQUEST, closed, contact, delivery, escalated
 from tests.unit.notify.mornings import MORNING, Memory, Provider, held, notifier, work
 from tests.unit.notify.tellings import AYSE, RULES, after, row
 
@@ -49,6 +52,26 @@ class Slow(Memory):
         claimed = [one for telling in written.values() for one in telling.rows if one.state is State.SENDING]
         self.leases += [one.due_at - began for one in claimed if one.due_at is not None]
         self._clock.advance(SLOW)
+        return written
+
+
+class LosesAnAnswer(Memory):
+    """
+    A database that does the first write but whose answer is lost.
+    """
+
+    lost = False
+
+    async def change(
+        self, ids: Iterable[str], decide: Callable[[Telling], Telling], known: Mapping[str, Telling] | None = None
+    ) -> dict[str, Telling]:
+        """
+        As there.
+        """
+        written = await super().change(ids, decide, known)
+        if not self.lost:
+            self.lost = True
+            raise AutoReconnect("the connection is gone")
         return written
 
 
@@ -131,3 +154,19 @@ async def test_a_message_that_was_given_back_still_carries_the_others() -> None:
     await work(memory, provider, clock)
     assert len(provider.taken) == 1
     assert sorted(kind for _, _, kind, _, _ in memory.outcomes()) == ["Sent", "Suppressed", "Suppressed"]
+
+
+async def test_what_was_claimed_by_a_write_whose_answer_was_lost_is_in_hand() -> None:
+    memory = LosesAnAnswer([after(closed())], [AYSE])
+    _, hands = await persistently(notifier(memory, Provider(), FrozenClock(NOON)).take)
+    assert [hand.row.claim for hand in hands] == [row(memory.kept[REQUEST], "closed").claim]
+
+
+async def test_what_a_batch_claimed_by_a_write_whose_answer_was_lost_is_sent() -> None:
+    memory, provider = LosesAnAnswer([], []), Provider()
+    process = notifier(memory, provider, FrozenClock(NOON))
+    async with background(process.deliver):
+        await asyncio.sleep(0)
+        await within_budget(lambda: process.handle([delivery(contact()), delivery(closed())]), 5.0)
+        await come(provider, 1)
+    assert row(memory.kept[REQUEST], "closed").doubtful is False
