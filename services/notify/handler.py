@@ -255,6 +255,8 @@ class Notifier:
         hand by the same write. ``contacts``: the citizens as far as they are known.
 
         That a person is told is remembered before it is sent: a repeat sets it again, and the next batch counts it.
+        In one process taking waits for taking. Two processes do not wait for each other: both may take a person's last
+        message of the day, or ask for the week's stars, and that person gets one too many.
 
         The claim outlives the retry: what a write took whose answer was lost is in hand when it is read again.
         """
