@@ -38,6 +38,7 @@ from services.common.contracts.events import (
     UpdateSubmitted,
 )
 from services.common.contracts.ids import derived_id, family_of, grouped
+from services.common.contracts.neighbourhoods import neighbourhood
 from services.common.contracts.text import fold as plain
 from services.common.contracts.topics import department_topic
 from services.common.contracts.vocabulary import (
@@ -345,6 +346,9 @@ def derive(facts: Mapping[str, Any]) -> Document:
     ``place`` and ``closed_day`` are where requests stand among all, so a part has none; ``work`` is where each stands.
     ``visited_by`` is the department that has it open; what was split is visited in its parts.
 
+    ``neighbourhood`` is one of the city's, however it was written, and None if it is none of them: whatever else a
+    citizen wrote there is no word of figures. What was imported keeps the names of its own city.
+
     ``rating`` is what the citizen thought of the last ending that they rated, 5 being best.
 
     For the public: ``newest_first`` is where a whole request stands, ``shown_as`` the service it is shown under (in
@@ -368,6 +372,7 @@ def derive(facts: Mapping[str, Any]) -> Document:
     closings = _closings(entries)
     closed_at = closings[-1]["at"] if closed else None
     place = place_of(received_at, request_id) if registration and received_at else None
+    said_place = _latest(entries, "neighbourhood") or body.get("neighbourhood") or ""
     escalations = [
         {name: entry[name] for name in ("clock", "level", "at", "due_at", "overdue")}
         for entry in entries
@@ -390,7 +395,7 @@ def derive(facts: Mapping[str, Any]) -> Document:
         "lon": _degree(body.get("lon"), exact=bool(told_public)),
         "channel": body.get("channel"),
         "kind": body.get("kind"),
-        "neighbourhood": _latest(entries, "neighbourhood") or body.get("neighbourhood"),
+        "neighbourhood": (said_place or None) if body.get("imported") else neighbourhood(said_place),
         **{name: last.get(name) for name in _OF_THE_LAST},
         "emergency": bool(last.get("emergency")),
         "respond_by": _latest(entries, "respond_by"),

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import IllFormedId, grouped, parse_any_id, parse_request_id
+from services.common.contracts.neighbourhoods import neighbourhood
 from services.common.contracts.vocabulary import STATUS_LABELS, Channel, Kind, Status
 from services.reporting.projections import Document, body_of, is_overdue
 from services.reporting.queries import Filter, widened
@@ -77,7 +78,9 @@ Slugs = Annotated[
     list[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]], BeforeValidator(_split)
 ]
 Text = Annotated[str, Field(max_length=100), AfterValidator(_visible)]
-Texts = Annotated[list[Text], BeforeValidator(_split)]
+Place = Annotated[Text, AfterValidator(lambda text: neighbourhood(text) or text)]
+"""A neighbourhood however it is written; one of an imported city as it is written there."""
+Places = Annotated[list[Place], BeforeValidator(_split)]
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 12, 31)), BeforeValidator(_plain_day)]
 
 
@@ -91,7 +94,7 @@ class Parameters(BaseModel):
     status: Statuses = Field(default=[], description="states; also open and closed, for all such states")
     channel: Channels = Field(default=[], description="how it came in")
     service: Codes = Field(default=[], description="codes of the catalogue")
-    neighbourhood: Texts = Field(default=[], description="mahalle, as written in the request")
+    neighbourhood: Places = Field(default=[], description="mahalle, however it is written")
     kind: Kinds = Field(default=[], description="what the citizen wants")
     team: Slugs = Field(default=[], description="who of the department goes there", examples=[["vefa-2"]])
     crisis: Slugs = Field(default=[], description="under which crisis it was assigned", examples=[["salgin"]])
@@ -158,7 +161,7 @@ class SimilarParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     service: Annotated[str, AfterValidator(_service)] = Field(description="a code of the catalogue")
-    neighbourhood: Text = Field(description="mahalle, as written in requests", examples=["Kadıköy"])
+    neighbourhood: Place = Field(description="mahalle, however it is written", examples=["Kadıköy"])
     street: Text | None = Field(default=None, description="what is there comes first", examples=["Lale Sokak"])
 
 
