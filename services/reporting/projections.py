@@ -51,7 +51,7 @@ from services.common.contracts.vocabulary import (
     Status,
 )
 from services.reporting.history import life
-from services.reporting.history.model import HistoricRequest
+from services.reporting.history.model import HistoricRequest, event_id_of
 
 Document = dict[str, Any]
 
@@ -347,7 +347,7 @@ def derive(facts: Mapping[str, Any]) -> Document:
     ``visited_by`` is the department that has it open; what was split is visited in its parts.
 
     ``neighbourhood`` is one of the city's, however it was written, and None if it is none of them: whatever else a
-    citizen wrote there is no word of figures. What was imported keeps the names of its own city.
+    citizen wrote there is no word of figures. A historic request keeps the names of its own city.
 
     ``rating`` is what the citizen thought of the last ending that they rated, 5 being best.
 
@@ -372,7 +372,8 @@ def derive(facts: Mapping[str, Any]) -> Document:
     closings = _closings(entries)
     closed_at = closings[-1]["at"] if closed else None
     place = place_of(received_at, request_id) if registration and received_at else None
-    said_place = _latest(entries, "neighbourhood") or body.get("neighbourhood") or ""
+    said_place = _latest(entries, "neighbourhood") or body.get("neighbourhood") or None
+    historic = facts["origin"] == event_id_of(request_id)
     escalations = [
         {name: entry[name] for name in ("clock", "level", "at", "due_at", "overdue")}
         for entry in entries
@@ -395,7 +396,7 @@ def derive(facts: Mapping[str, Any]) -> Document:
         "lon": _degree(body.get("lon"), exact=bool(told_public)),
         "channel": body.get("channel"),
         "kind": body.get("kind"),
-        "neighbourhood": (said_place or None) if body.get("imported") else neighbourhood(said_place),
+        "neighbourhood": neighbourhood(said_place or "") or (said_place if historic else None),
         **{name: last.get(name) for name in _OF_THE_LAST},
         "emergency": bool(last.get("emergency")),
         "respond_by": _latest(entries, "respond_by"),

@@ -17,7 +17,10 @@ from services.reporting.projections import Document, body_of, is_overdue
 from services.reporting.queries import Filter, widened
 
 
-def _split(value: object) -> object:
+def comma_separated(value: object) -> object:
+    """
+    The values of a parameter that may be given several times and hold several each.
+    """
     if not isinstance(value, list):
         return value
     return [part.strip() for text in value for part in str(text).split(",") if part.strip()]
@@ -70,17 +73,17 @@ def _status(name: str) -> str:
 STATUS_WORDS: Final = (*(status.value for status in Status), "open", "closed")
 Department = Annotated[str, AfterValidator(_department), Field(examples=["fen-isleri"])]
 Code = Annotated[str, Field(max_length=100), AfterValidator(_visible)]
-Codes = Annotated[list[Code], BeforeValidator(_split)]
-Statuses = Annotated[list[Annotated[str, AfterValidator(_status)]], BeforeValidator(_split)]
-Channels = Annotated[list[Channel], BeforeValidator(_split)]
-Kinds = Annotated[list[Kind], BeforeValidator(_split)]
+Codes = Annotated[list[Code], BeforeValidator(comma_separated)]
+Statuses = Annotated[list[Annotated[str, AfterValidator(_status)]], BeforeValidator(comma_separated)]
+Channels = Annotated[list[Channel], BeforeValidator(comma_separated)]
+Kinds = Annotated[list[Kind], BeforeValidator(comma_separated)]
 Slugs = Annotated[
-    list[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]], BeforeValidator(_split)
+    list[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]], BeforeValidator(comma_separated)
 ]
 Text = Annotated[str, Field(max_length=100), AfterValidator(_visible)]
 Place = Annotated[Text, AfterValidator(lambda text: neighbourhood(text) or text)]
 """A neighbourhood however it is written; one of an imported city as it is written there."""
-Places = Annotated[list[Place], BeforeValidator(_split)]
+Places = Annotated[list[Place], BeforeValidator(comma_separated)]
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 12, 31)), BeforeValidator(_plain_day)]
 
 

@@ -17,7 +17,7 @@ Entry = dict[str, Any]
 
 def body(event_id: str, data: HistoricRequest) -> Entry:
     """
-    What was asked, where and how, with all fields of a body and that it was ``imported``.
+    What was asked, where and how, with all fields of a body.
     """
     return {
         "id": event_id,
@@ -32,7 +32,6 @@ def body(event_id: str, data: HistoricRequest) -> Entry:
         "attributes": None,
         "repeats": False,
         "adapter": data.source,
-        "imported": True,
         "answered": False,
         "service_code": data.service_code,
         "notice": False,

@@ -23,7 +23,7 @@ from services.reporting.queries import (
     match,
     widened,
 )
-from services.reporting.views import ListParameters
+from services.reporting.views import ListParameters, Parameters
 
 SECRET = b"a secret of some length"
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -74,6 +74,15 @@ def test_a_whole_number_is_found_however_it_is_written() -> None:
         "_id": number,
         "place": {"$gte": ""},
     }
+
+
+@pytest.mark.parametrize("parameters", [ListParameters, ReportParameters])
+def test_a_neighbourhood_is_asked_for_in_any_spelling_and_one_of_another_city_in_its_own(
+    parameters: type[Parameters],
+) -> None:
+    asked = parameters.model_validate({"neighbourhood": ["KADIKOY MAH.,Kale Mahallesi", "Jamaica Plain"]})
+
+    assert asked.filter().neighbourhood == ("Kadıköy", "Kale", "Jamaica Plain")
 
 
 def test_the_shown_filter_is_the_filter() -> None:
