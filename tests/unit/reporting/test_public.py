@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from services.common.contracts import events
+from services.common.contracts.public import PublicRequest
 from services.common.contracts.vocabulary import Channel, Status
 from services.reporting.public.api import PublicParameters
-from services.reporting.public.shown import PublicRequest, is_public, public_match, public_services, shown
+from services.reporting.public.shown import is_public, public_match, public_services, shown
 from tests.unit.reporting.lives import START, Life, documents_of
 
 SECRET = "Ben Ali, 0532 111 22 33, 10000000146, ad@example.com, TR330006100519786457841326: çukur & <b>"
