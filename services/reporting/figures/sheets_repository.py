@@ -16,7 +16,7 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from services.common.kit.clock import Clock, system_clock
-from services.common.kit.mongo import Client, aggregate, ensure_indexes
+from services.common.kit.mongo import Client, aggregate, ensure_indexes, rows
 from services.reporting.figures.facts import NEEDED
 from services.reporting.figures.sheets import digest
 from services.reporting.projections import Document, place_of
@@ -132,7 +132,8 @@ class Sheets:
         """
         first = midnight(date.fromisoformat(day))
         span = {"$gte": place_of(first), "$lt": place_of(first + timedelta(days=1))}
-        async for row in self._requests.find({"registered": True, "work": span}, dict.fromkeys(NEEDED, True)):
+        found = self._requests.find({"registered": True, "work": span}, dict.fromkeys(NEEDED, True))
+        async for row in rows(found):
             yield row
 
     async def rev(self, day: str) -> int:
@@ -182,8 +183,8 @@ class Sheets:
         The sheets that were written since then, and some that were written shortly before; None: all.
         """
         span = {"$gte": since - OVERLAP if since else datetime.fromtimestamp(0, UTC), "$lt": _LATEST}
-        rows = self.sheets.find({"written_at": span}, {"digest": True, "written_at": True})
-        return [Sheet(row["_id"], row["digest"], row["written_at"]) async for row in rows]
+        found = self.sheets.find({"written_at": span}, {"digest": True, "written_at": True})
+        return [Sheet(row["_id"], row["digest"], row["written_at"]) async for row in found]
 
     async def contents(self, days: Iterable[str]) -> AsyncIterator[tuple[str, str, bytes]]:
         """
