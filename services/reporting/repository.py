@@ -42,6 +42,8 @@ from services.reporting.work import (
 REQUESTS: Final = "requests"
 BUILDING: Final = "requests_next"
 REBUILD: Final = "rebuild"
+REMADE: Final = "remade"
+"""In ``meta`` from before documents that were all made again take over until every sheet is marked for it."""
 PROJECTOR: Final = "projector"
 FILTERED: Final = ("department", "status", "channel", "service_code", "neighbourhood")
 REQUEST_INDEXES: Final = tuple(

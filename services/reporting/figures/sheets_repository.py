@@ -21,6 +21,7 @@ from services.reporting.figures.facts import NEEDED
 from services.reporting.figures.sheets import digest
 from services.reporting.projections import Document, place_of
 from services.reporting.queries import midnight
+from services.reporting.repository import REBUILD, REMADE
 
 OVERLAP: Final = timedelta(seconds=60)
 """How far clocks may differ, and how long a write may take to be seen, before a changed sheet is overlooked."""
@@ -113,10 +114,23 @@ class Sheets:
         """
         Mark every day that has a document or a sheet: the documents were all made again. Returns how many.
         """
+        remade = await self._meta.find_one({"_id": REMADE})
         days = set(await self._days())
         days.update([row["_id"] async for row in self.sheets.find({}, {"_id": True})])
         await self.mark(sorted(days), None)
+        if remade:
+            await self._meta.delete_one(remade)  # not that of a rebuild which took over meanwhile
         return len(days)
+
+    async def mark_remade(self) -> None:
+        """
+        Mark every day if a rebuild died between its documents' taking over and the marking of all. One that may still
+        be about to take over is waited for.
+        """
+        if await self._meta.find_one({"_id": REMADE}):
+            rebuild = await self._meta.find_one({"_id": REBUILD})
+            if rebuild is None or rebuild["until"] <= self._clock():
+                await self.mark_all()
 
     async def _days(self) -> list[str]:
         found = await aggregate(
