@@ -24,7 +24,10 @@ from services.reporting.queries import midnight
 from services.reporting.repository import REBUILD, REMADE
 
 OVERLAP: Final = timedelta(seconds=60)
-"""How far clocks may differ, and how long a write may take to be seen, before a changed sheet is overlooked until all are compared."""
+"""
+How far clocks may differ, and how long a write may take to be seen, before a changed sheet is overlooked until all are
+compared.
+"""
 _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _FORM: Final = "sheets"
 _AT_ONCE: Final = 32
