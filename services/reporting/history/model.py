@@ -18,11 +18,14 @@ HISTORY: Final = "history"
 """The archive's name for where these come from, beside the names of topics."""
 
 
-def _millis(moment: datetime) -> datetime:
+def millis(moment: datetime) -> datetime:
+    """
+    The time in UTC, as exactly as MongoDB keeps it.
+    """
     return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-Millis = Annotated[Moment, AfterValidator(_millis)]
+Millis = Annotated[Moment, AfterValidator(millis)]
 
 
 class HistoricRequest(Event):
