@@ -75,7 +75,7 @@ test: install ## every test that is no long run; says on which broker and databa
 
 .PHONY: test-long
 test-long: install ## what takes minutes: a recorded day of WhatsApp and chaos on the whole stack, the image without an engine, a city's whole history
-	@$(PY) -m pytest -m long $(REAL)
+	@$(PY) -m pytest --timeout 1800 -m long $(REAL)
 
 .PHONY: coverage
 coverage: install ## the same with coverage in the tests' own processes; slower
