@@ -7,6 +7,7 @@ that is up (``make up``). The pause that tells that typing stopped is part of it
 
 import argparse
 import itertools
+import os
 import statistics
 import sys
 from pathlib import Path
