@@ -74,7 +74,7 @@ test: install ## every test that is no long run; says on which broker and databa
 	@$(PY) -m pytest --durations=5 -m "faults and not long" $(REAL)
 
 .PHONY: test-long
-test-long: install ## what takes minutes: a recorded day of WhatsApp and chaos on the whole stack, the image without an engine, a city's whole history
+test-long: install ## what takes minutes: the outage, chaos, patience and a recorded day of WhatsApp on the whole stack, the image without an engine, a city's history
 	@$(PY) -m pytest --timeout 1800 -m long $(REAL)
 
 .PHONY: coverage
