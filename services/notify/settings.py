@@ -98,6 +98,15 @@ class NotifySettings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _slow_is_not_stuck(self) -> "NotifySettings":
+        if self.worker.liveness.stuck_after <= self.lease.total_seconds():
+            raise ValueError(
+                f"LIVENESS_STUCK_AFTER must be above NOTIFY_LEASE ({self.lease.total_seconds():g} s): else a worker"
+                " ends while a slow provider still may answer"
+            )
+        return self
+
     @property
     def rules(self) -> Rules:
         """

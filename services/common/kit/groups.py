@@ -20,6 +20,8 @@ from services.common.kit.logs import logger
 
 log = logger(__name__)
 SECONDS: Final = 6.0  # for one question about all groups
+EVERY: Final = 2.0  # s between two questions how far a worker is behind
+PATIENCE: Final = 20.0  # s: what a worker is behind is not known when the answer takes longer
 
 
 class BrokerAway(Exception):
@@ -84,17 +86,19 @@ async def watch_lag(
     records: Duty,
 ) -> None:
     """
-    Ask the broker, every 2 s, how far the group is behind, for ever: Faust's own idea can be wrong (style.md F15).
+    Ask the broker, again and again, how far the group is behind: Faust's own idea can be wrong (style.md F15).
 
     ``lag`` is the sum, ``behind`` has the partitions that are, ``lag_asked_at`` is the time of the question (Unix):
     what was published before it is acknowledged or counted. What is behind on the partitions that are ``assigned`` to
-    this process waits for it (``records``); the rest is for others.
+    this process waits for it (``records``); the rest is for others. While the broker is away nothing is known to wait:
+    whoever waits for the broker is not stuck.
     """
     async with clients(servers) as (admin, probe):
         while True:
             asked_at = time()
             try:
-                lag = await group_lag(group, topics, admin, probe)
+                async with asyncio.timeout(PATIENCE):
+                    lag = await group_lag(group, topics, admin, probe)
                 ours = assigned()
                 records.waits(sum(behind for tp, behind in lag.items() if tp in ours))
                 for tp, behind in lag.items():
@@ -104,9 +108,10 @@ async def watch_lag(
                 health.details["lag_asked_at"] = asked_at
                 metrics.dependency_up.labels("kafka").set(1)
             except (KafkaError, OSError) as error:
+                records.waits(0)
                 metrics.dependency_up.labels("kafka").set(0)
                 log.warning("cannot ask for the lag", error=type(error).__name__)
-            await asyncio.sleep(2)
+            await asyncio.sleep(EVERY)
 
 
 @asynccontextmanager

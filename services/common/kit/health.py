@@ -5,8 +5,35 @@ What a process knows of itself: whether it is ready, and whether it gets on with
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Final
 
 from services.common.kit import metrics
+
+
+class RunningTime:
+    """
+    Seconds in which this process ran. What it was stopped for, or had no processor, is nobody's fault and left out.
+    """
+
+    def __init__(self, steady: Callable[[], float] = monotonic) -> None:
+        self._steady = steady
+        self._left_out = 0.0
+        self._beaten_at: float | None = None
+
+    def __call__(self) -> float:
+        return self._steady() - self._left_out
+
+    def beat(self, every: float) -> None:
+        """
+        To be called ``every`` so many seconds. If a call is later than twice that, the process did not run meanwhile.
+        """
+        now = self._steady()
+        if self._beaten_at is not None and (late := now - self._beaten_at - every) > every:
+            self._left_out += late
+        self._beaten_at = now
+
+
+RUNNING: Final = RunningTime()
 
 
 class Duty:
@@ -14,7 +41,7 @@ class Duty:
     One line of work. Quiet is well: only while something waits does time pass without an attempt.
     """
 
-    def __init__(self, name: str, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, name: str, clock: Callable[[], float] = RUNNING) -> None:
         self.name = name
         self._clock = clock
         self._waiting = 0
@@ -40,7 +67,7 @@ class Duty:
         """
         For how many seconds something has been waiting and nothing was done; 0 while nothing waits.
         """
-        return self._clock() - self._since if self._waiting else 0.0
+        return max(0.0, self._clock() - self._since) if self._waiting else 0.0
 
 
 @dataclass
@@ -59,13 +86,19 @@ class Health:
     stuck_after: float = 60.0
     turned_at: float | None = None
     duties: list[Duty] = field(default_factory=list)
-    clock: Callable[[], float] = monotonic
+    clock: RunningTime = RUNNING
 
     def turned(self) -> None:
         """
         The event loop has just come round (liveness.py asks it to say so).
         """
         self.turned_at = self.clock()
+
+    def takes(self) -> None:
+        """
+        A batch, or the next record of one, is taken in hand just now.
+        """
+        self.in_hand_since = self.clock()
 
     @property
     def stuck_because(self) -> str | None:

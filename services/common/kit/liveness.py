@@ -6,6 +6,8 @@ Ending at once is always safe: nothing was acknowledged that had no effect yet.
 
 import asyncio
 import faulthandler
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,12 +26,12 @@ JUMP: Final = 2.0  # s by which the clock may differ between two looks before it
 
 class Switch(Protocol):
     """
-    Ends the process unless it is armed again, or disarmed, in time.
+    Ends the process, also if nobody can ask for it any more.
     """
 
     def arm(self, seconds: float) -> None:
         """
-        End the process in so many seconds instead of when it was to end before.
+        From now on, end the process when it has used so many seconds of the processor and was not armed again.
         """
 
     def disarm(self) -> None:
@@ -37,24 +39,41 @@ class Switch(Protocol):
         Let it live.
         """
 
+    def end(self) -> None:
+        """
+        End it now.
+        """
+
 
 class DeadMansSwitch:
     """
-    Python's own watchdog: a thread outside the interpreter, so it ends a process too whose interpreter is held by one
-    long call (a regular expression, say). First it writes where every thread stands, on standard error: code, no data.
+    The kernel's own timer of processor time, so it ends a process too whose interpreter is held by one long call (a
+    regular expression, say), and never one that is stopped or waits for the processor. First it writes where every
+    thread stands, on standard error: code, no data.
     """
+
+    def __init__(self) -> None:
+        faulthandler.register(signal.SIGPROF, chain=True)  # and then what the signal does of itself: it ends
 
     def arm(self, seconds: float) -> None:
         """
         See ``Switch``.
         """
-        faulthandler.dump_traceback_later(seconds, exit=True)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
     def disarm(self) -> None:
         """
         See ``Switch``.
         """
-        faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        faulthandler.unregister(signal.SIGPROF)
+
+    def end(self) -> None:
+        """
+        See ``Switch``. The exit code is 1.
+        """
+        faulthandler.dump_traceback()
+        os._exit(1)
 
 
 class WallClock:
@@ -81,32 +100,35 @@ class WallClock:
 
 class Watch:
     """
-    What the thread does at each look. ``switch`` ends the process ``end_after`` after it was found stuck, or
-    ``stuck_after`` later than that if this thread itself does not come to look any more.
+    What the thread does at each look. ``switch`` ends the process ``end_after`` after it was found stuck; it does so by
+    itself if this thread does not come to look any more while the process uses the processor for longer than that.
     """
 
     def __init__(self, health: Health, limits: LivenessSettings, switch: Switch, clock: WallClock) -> None:
         self._health = health
-        self._grace = limits.end_after
-        self._patience = health.stuck_after + self._grace
+        self._limits = limits
         self._switch = switch
         self._clock = clock
-        self._stuck = False
+        self._stuck_at: float | None = None
 
     def look(self) -> None:
         """
-        Arm the switch again if all is well; say once what is not.
+        Arm the switch again; say once what is not well, and end the process if it stays so.
         """
-        why = self._health.stuck_because
+        self._switch.arm(self._limits.stuck_after + self._limits.end_after)
+        self._health.clock.beat(EVERY)
+        now, why = self._health.clock(), self._health.stuck_because
         if why is None:
-            self._switch.arm(self._patience)
-            if self._stuck:
+            if self._stuck_at is not None:
                 log.info("it goes on after all")
-        elif not self._stuck:
-            self._switch.arm(self._grace)
-            log.error("stuck: the process ends and is to be started again", because=why, seconds_left=self._grace)
-        self._stuck = why is not None
-        metrics.stuck.set(self._stuck)
+            self._stuck_at = None
+        elif self._stuck_at is None:
+            self._stuck_at = now
+            grace = self._limits.end_after
+            log.error("stuck: the process ends and is to be started again", because=why, seconds_left=grace)
+        elif now - self._stuck_at >= self._limits.end_after:
+            self._switch.end()
+        metrics.stuck.set(why is not None)
         metrics.stopped.set(self._health.stopped_because is not None)
         if jump := self._clock.jump():
             metrics.clock_jumps_total.inc()
@@ -121,6 +143,7 @@ def watched(health: Health, limits: LivenessSettings, switch: Switch | None = No
     loop, over = asyncio.get_running_loop(), threading.Event()
     switch = switch or DeadMansSwitch()
     health.stuck_after = limits.stuck_after
+    health.clock.beat(EVERY)
     health.turned()
     watch = Watch(health, limits, switch, WallClock())
 

@@ -124,3 +124,21 @@ class ReadAhead:
         dropped = [read for partition in self._partitions.values() for read in partition]
         self._forget()
         return dropped
+
+
+class Portion:
+    """
+    How many records to take at once: few at first, more while they are quick, fewer when they take longer than
+    ``patience`` seconds. So a batch that is slow, because the database is, does not come back as large after every end.
+    """
+
+    def __init__(self, most: int, patience: float) -> None:
+        self._most = most
+        self._patience = patience
+        self.size = max(1, most // 8)
+
+    def took(self, seconds: float) -> None:
+        """
+        Learn from how long the last ones took.
+        """
+        self.size = max(1, self.size // 2) if seconds > self._patience else min(self._most, self.size * 2)

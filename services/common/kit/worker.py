@@ -37,7 +37,7 @@ from services.common.kit.liveness import watched
 from services.common.kit.logs import logger, logging_config
 from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.ops import serve_ops
-from services.common.kit.read_ahead import Read, ReadAhead
+from services.common.kit.read_ahead import Portion, Read, ReadAhead
 from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSettings
 
 log = logger(__name__)
@@ -124,6 +124,7 @@ class Loop:
         dlq: str,
         settings: WorkerSettings,
         decode: Decode = decode_delivery,
+        gets_on: Callable[[], None] = lambda: None,
     ) -> None:
         self._handle = handle
         self._publish = publish
@@ -131,6 +132,7 @@ class Loop:
         self._budget = settings.retry_budget.total_seconds()
         self._ceiling = Ceiling(settings.max_consecutive_dead_letters)
         self._decode = decode
+        self._gets_on = gets_on
 
     async def process(self, batch: Sequence[Delivery]) -> None:
         """
@@ -163,6 +165,7 @@ class Loop:
         metrics.handle_seconds.observe(monotonic() - started)
 
     async def _handle_or_isolate(self, good: list[Delivery]) -> list[tuple[Delivery, Exception]]:
+        self._gets_on()
         try:
             await within_budget(lambda: self._handle(good), self._budget)
         except Rejected as reason:
@@ -262,11 +265,13 @@ class Reader:
         look: Callable[[Delivery], tuple[Delivery, bool]],
         *,
         urgent_first: bool,
+        gets_on: Callable[[], None],
     ) -> None:
         self._stream = stream
         self._read_ahead = read_ahead
         self._look = look
         self._urgent_first = urgent_first
+        self._gets_on = gets_on
         self._unread: dict[tuple[str, int], int] = {}
         self._read_at = 0.0
         self._arrived = asyncio.Event()
@@ -323,6 +328,7 @@ class Reader:
                 self._unread.clear()
                 self._room.set()
             if self._catches_up():
+                self._gets_on()
                 await asyncio.sleep(0.02)
                 continue
             if batch := self._read_ahead.take(limit):
@@ -382,15 +388,30 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
             serve_ops(health, spec.ops_port, settings.ops_host, spec.routes),
             asyncio.TaskGroup() as background,
             spec.lifespan(sender, health) as handle,
-            Reader(stream, read_ahead, lambda one: look(spec, one), urgent_first=spec.urgent is not None) as reader,
+            Reader(
+                stream,
+                read_ahead,
+                lambda one: look(spec, one),
+                urgent_first=spec.urgent is not None,
+                gets_on=records.attempted,
+            ) as reader,
         ):
             watcher = background.create_task(
                 watch_lag(kafka.bootstrap_servers, spec.group, spec.topics, health, lambda: _assigned(app), records)
             )
-            loop = Loop(handle, sender.publish, dlq=dlq_of(spec.group).name, settings=settings, decode=spec.decode)
+            loop = Loop(
+                handle,
+                sender.publish,
+                dlq=dlq_of(spec.group).name,
+                settings=settings,
+                decode=spec.decode,
+                gets_on=health.takes,
+            )
+            portion = Portion(limit, settings.liveness.stuck_after / 4)
             health.ready = True
-            while batch := await reader.take(limit):
-                health.in_hand_since = monotonic()
+            while batch := await reader.take(portion.size):
+                health.takes()
+                taken_at = monotonic()
                 try:
                     await loop.process([read.delivery for read in batch])
                 except TooManyDeadLetters as reason:
@@ -398,6 +419,7 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
                 await reader.ack(batch)
                 health.in_hand_since = None
                 records.attempted()
+                portion.took(monotonic() - taken_at)
             watcher.cancel()
 
     return app

@@ -30,9 +30,12 @@ class Broker:
         self.committed = committed
         self.begin = begin or {}
         self.broken = ""
+        self.silent = False
 
     async def list_consumer_group_offsets(self, group: str) -> dict[TopicPartition, Any]:
         assert group == "g"
+        if self.silent:
+            await asyncio.Event().wait()
         return {tp: SimpleNamespace(offset=offset) for tp, offset in self.committed.items()}
 
     async def describe_topics(self, topics: list[str]) -> list[dict[str, Any]]:
@@ -120,3 +123,20 @@ async def test_a_broker_that_gives_no_answer_is_a_metric(monkeypatch: pytest.Mon
     async with watching(monkeypatch, broker, A0) as health:
         await until(lambda: reached() == 0)
         assert health.alive, "ending would not bring the broker back"
+
+
+@pytest.mark.parametrize("away", ["refuses", "is silent"])
+async def test_what_waited_when_the_broker_went_away_is_no_reason_to_end(
+    monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    monkeypatch.setattr(groups, "EVERY", 0.01)
+    monkeypatch.setattr(groups, "PATIENCE", 0.05)
+    broker = Broker({A0: 3})
+    async with watching(monkeypatch, broker, A0) as health:
+        await until(lambda: health.duties[0].unattended > 0)
+        broker.broken, broker.silent = ("b", False) if away == "refuses" else ("", True)
+        await until(lambda: reached() == 0)
+        assert health.duties[0].unattended == 0
+        broker.broken, broker.silent = "", False
+        await until(lambda: health.stuck_because is not None)
+        assert reached() == 1

@@ -4,15 +4,16 @@ Who is stuck and who is only quiet, and what becomes of a process that is stuck.
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Thread
 
 import pytest
 from aiohttp import ClientSession
 from prometheus_client import REGISTRY
 
-from services.common.kit.health import Duty, Health
-from services.common.kit.liveness import JUMP, WallClock, Watch
+from services.common.kit.health import Duty, Health, RunningTime
+from services.common.kit.liveness import EVERY, JUMP, WallClock, Watch
 from services.common.kit.ops import serve_ops
 from services.common.kit.settings import LivenessSettings
 
@@ -34,16 +35,20 @@ class Seconds:
 @dataclass
 class Switch:
     """
-    Remembers how it was armed.
+    Remembers what was done to it.
     """
 
-    armed: list[float] = field(default_factory=list)
+    armed: float | None = None
+    ended: int = 0
 
     def arm(self, seconds: float) -> None:
-        self.armed.append(seconds)
+        self.armed = seconds
 
     def disarm(self) -> None:
-        self.armed.clear()
+        self.armed = None
+
+    def end(self) -> None:
+        self.ended += 1
 
 
 @pytest.fixture
@@ -53,12 +58,12 @@ def clock() -> Seconds:
 
 @pytest.fixture
 def health(clock: Seconds) -> Health:
-    return Health(ready=True, clock=clock)
+    return Health(ready=True, clock=RunningTime(clock))
 
 
 @pytest.fixture
-def duty(clock: Seconds, health: Health) -> Duty:
-    duty = Duty("records", clock)
+def duty(health: Health) -> Duty:
+    duty = Duty("records", health.clock)
     health.duties.append(duty)
     return duty
 
@@ -99,7 +104,7 @@ def test_who_gets_on_is_well_although_the_lag_grows(clock: Seconds, health: Heal
 
 
 def test_one_duty_that_is_not_done_is_enough(clock: Seconds, health: Health, duty: Duty) -> None:
-    outbox = Duty("outbox", clock)
+    outbox = Duty("outbox", health.clock)
     health.duties.append(outbox)
     duty.waits(1)
     outbox.waits(1)
@@ -109,7 +114,7 @@ def test_one_duty_that_is_not_done_is_enough(clock: Seconds, health: Health, dut
 
 
 def test_a_batch_that_stays_in_hand_is_stuck_although_nobody_knows_the_lag(clock: Seconds, health: Health) -> None:
-    health.in_hand_since = clock.now
+    health.takes()
     clock.now += 60
     assert health.stuck_because == "one batch is in hand for 60 s"
 
@@ -138,35 +143,87 @@ def test_how_long_a_duty_is_not_done_is_a_metric(clock: Seconds) -> None:
 # --- the thread's look ---
 
 
-def test_while_all_is_well_the_switch_is_armed_again_and_again(clock: Seconds, health: Health, duty: Duty) -> None:
-    switch = Switch()
+@pytest.fixture
+def switch() -> Switch:
+    return Switch()
+
+
+@pytest.fixture
+def look_on(clock: Seconds, health: Health, switch: Switch) -> Callable[[float], None]:
+    """
+    So many seconds go by, and the thread looks as often as it should.
+    """
     watch = Watch(health, LIMITS, switch, WallClock())
-    for _ in range(3):
-        watch.look()
-    assert switch.armed == [90, 90, 90]  # should this thread not come any more
-
-
-def test_what_is_stuck_is_said_once_and_its_end_is_not_put_off(clock: Seconds, health: Health, duty: Duty) -> None:
-    switch = Switch()
-    watch = Watch(health, LIMITS, switch, WallClock())
-    duty.waits(1)
-    for _ in range(5):
-        clock.now += 20
-        watch.look()
-    assert switch.armed == [90, 90, 30]
-    assert REGISTRY.get_sample_value("stuck") == 1
-
-
-def test_what_goes_on_after_all_lives_on(clock: Seconds, health: Health, duty: Duty) -> None:
-    switch = Switch()
-    watch = Watch(health, LIMITS, switch, WallClock())
-    duty.waits(1)
-    clock.now += 70
     watch.look()
-    duty.attempted()
-    watch.look()
-    assert switch.armed == [30, 90]
+
+    def look(seconds: float) -> None:
+        for _ in range(round(seconds / EVERY)):
+            clock.now += EVERY
+            watch.look()
+
+    return look
+
+
+LookOn = Callable[[float], None]
+
+
+def test_each_look_arms_the_switch_should_it_be_the_last(look_on: LookOn, switch: Switch) -> None:
+    switch.armed = None
+    look_on(1)
+    assert switch.armed == 90
+
+
+def test_what_is_stuck_is_said_at_once_and_ends_after_its_grace(look_on: LookOn, switch: Switch, duty: Duty) -> None:
+    duty.waits(1)
+    look_on(59)
     assert REGISTRY.get_sample_value("stuck") == 0
+    look_on(1)
+    assert REGISTRY.get_sample_value("stuck") == 1
+    look_on(29)
+    assert switch.ended == 0
+    look_on(1)
+    assert switch.ended == 1
+
+
+def test_what_goes_on_after_all_lives_on(look_on: LookOn, switch: Switch, duty: Duty) -> None:
+    duty.waits(1)
+    look_on(80)
+    duty.attempted()
+    look_on(50)
+    assert REGISTRY.get_sample_value("stuck") == 0
+    assert switch.ended == 0
+
+
+def test_the_grace_begins_anew_when_it_is_stuck_again(look_on: LookOn, switch: Switch, duty: Duty) -> None:
+    duty.waits(1)
+    look_on(80)
+    duty.attempted()
+    look_on(80)
+    assert switch.ended == 0
+
+
+@pytest.mark.parametrize("held", [2.5, 61.0, 3_600.0, 86_400.0])
+def test_a_process_that_was_held_is_not_stuck_for_that(
+    look_on: LookOn, switch: Switch, clock: Seconds, health: Health, duty: Duty, held: float
+) -> None:
+    duty.waits(1)
+    health.takes()
+    health.turned()
+    look_on(50)
+    clock.now += held  # SIGSTOP, a computer that sleeps, or one that has no processor to spare
+    look_on(9)
+    assert REGISTRY.get_sample_value("stuck") == 0
+    look_on(2)
+    assert REGISTRY.get_sample_value("stuck") == 1, "it is stuck when the time that it ran is up"
+
+
+def test_looks_that_are_a_little_late_count_in_full(clock: Seconds, health: Health, duty: Duty) -> None:
+    watch = Watch(health, LIMITS, Switch(), WallClock())
+    duty.waits(1)
+    for _ in range(31):
+        watch.look()
+        clock.now += 2 * EVERY
+    assert not health.alive
 
 
 def test_a_worker_that_stopped_is_a_metric(health: Health) -> None:

@@ -2,7 +2,7 @@
 The acknowledgement loop without Faust: what becomes of good, bad and unlucky records.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -35,8 +35,11 @@ class Handler:
         self.handled += batch
 
 
-def loop(handler: Handler, publisher: FakePublisher, **settings: object) -> Loop:
-    return Loop(handler, publisher.publish, dlq="routing.dlq", settings=WorkerSettings(**settings))  # type: ignore[arg-type]
+def loop(
+    handler: Handler, publisher: FakePublisher, gets_on: Callable[[], None] = lambda: None, **settings: object
+) -> Loop:
+    limits = WorkerSettings(**settings)  # type: ignore[arg-type]
+    return Loop(handler, publisher.publish, dlq="routing.dlq", settings=limits, gets_on=gets_on)
 
 
 async def test_good_records_are_handed_on_decoded_and_in_order() -> None:
@@ -97,6 +100,19 @@ async def test_a_record_that_the_handler_rejects_is_found_among_its_batch() -> N
     await loop(handler, publisher).process([delivery(request(), offset=n) for n in range(3)])
     assert [one.offset for one in handler.handled] == [0, 2]
     assert len(publisher.on("routing.dlq")) == 1
+
+
+async def test_each_record_that_is_taken_by_itself_is_a_step_forward() -> None:
+    class Picky(Handler):
+        async def __call__(self, batch: Sequence[Delivery]) -> None:
+            if len(batch) > 1:
+                raise Rejected("one of these")
+            steps.append(str(batch[0].offset))
+
+    steps: list[str] = []
+    batch = [delivery(request(), offset=n) for n in range(3)]
+    await loop(Picky(), FakePublisher(), gets_on=lambda: steps.append("step")).process(batch)
+    assert steps == ["step", "step", "0", "step", "1", "step", "2"]
 
 
 async def test_nothing_is_finished_while_dead_letters_cannot_be_delivered() -> None:

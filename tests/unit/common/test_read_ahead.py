@@ -3,7 +3,7 @@ What is read ahead: the order in which it is taken, and what may be acknowledged
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from services.common.contracts.envelope import Received
 from services.common.contracts.events import RequestReceived
 from services.common.kit.delivery import Delivery
 from services.common.kit.errors import Rejected
-from services.common.kit.read_ahead import Read, ReadAhead
+from services.common.kit.read_ahead import Portion, Read, ReadAhead
 from services.common.kit.settings import WorkerSettings
 from services.common.kit.testing import FakePublisher
 from services.common.kit.worker import Loop, Reader, WorkerSpec, look
@@ -139,6 +139,24 @@ def test_nothing_overtakes_its_key_and_each_partition_is_acknowledged_from_its_b
 # -- what is read ------------------------------------------------------------------------------------------------------
 
 
+def test_portions_begin_small_grow_while_they_are_quick_and_shrink_to_one_while_they_are_slow() -> None:
+    portion = Portion(200, patience=15)
+    grown = [portion.size]
+    for _ in range(4):
+        portion.took(0.1)
+        grown.append(portion.size)
+    assert grown == [25, 50, 100, 200, 200]
+    for _ in range(9):
+        portion.took(16)
+    assert portion.size == 1
+    portion.took(15)
+    assert portion.size == 2
+
+
+def test_a_portion_of_few_is_at_least_one_record() -> None:
+    assert Portion(1, patience=15).size == 1
+
+
 def is_urgent(received: Received) -> bool:
     return isinstance(received.data, RequestReceived) and received.data.service_code == "yol-cukur"
 
@@ -235,8 +253,12 @@ class Stream:
         return event
 
 
+def odd_ones(delivery: Delivery) -> tuple[Delivery, bool]:
+    return delivery, delivery.offset % 2 == 1
+
+
 def reader(stream: Stream, ahead: ReadAhead) -> Reader:
-    return Reader(stream, ahead, lambda delivery: (delivery, delivery.offset % 2 == 1), urgent_first=True)
+    return Reader(stream, ahead, odd_ones, urgent_first=True, gets_on=lambda: None)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -290,6 +312,16 @@ async def test_while_much_is_unread_only_what_is_urgent_is_given_out() -> None:
         assert offsets(await taking) == [0, 9_998]
 
 
+async def test_who_reads_on_and_gives_out_nothing_yet_gets_on() -> None:
+    stream, ahead, health = Stream(end=10_000), ReadAhead(UNBOUNDED, UNBOUNDED), Counter[str]()
+    stream.send(0)
+    async with Reader(stream, ahead, odd_ones, urgent_first=True, gets_on=lambda: health.update(["on"])) as one:
+        taking = asyncio.ensure_future(one.take(9))
+        await until(lambda: len(ahead) == 1 and health["on"] > 0)
+        stream.send(1)
+        await taking
+
+
 async def test_with_no_room_left_ordinary_ones_are_given_out_though_much_is_unread() -> None:
     stream, ahead = Stream(end=10_000), ReadAhead(1, UNBOUNDED)
     stream.send(0)
@@ -303,7 +335,7 @@ async def test_a_reader_raises_what_ended_its_stream() -> None:
     def broken(_: Delivery) -> tuple[Delivery, bool]:
         raise KeyError("a rule with a fault")
 
-    async with Reader(stream, ahead, broken, urgent_first=True) as one:
+    async with Reader(stream, ahead, broken, urgent_first=True, gets_on=lambda: None) as one:
         stream.send(0)
         with pytest.raises(KeyError):
             await one.take(9)

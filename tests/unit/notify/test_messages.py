@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.tracking import Purpose, good
 from services.common.contracts.vocabulary import CLOSED, Clock, Language, Level, Outcome, Status
+from services.common.kit.settings import LivenessSettings, WorkerSettings
 from services.notify.catalogue_names import department_name, service_name
 from services.notify.domain import SAYING, Row, State
 from services.notify.expected import DIGEST, EXPECTED, SUMMARY, BrokenTemplates
@@ -305,6 +306,12 @@ def test_a_signed_link_leaves_every_message_short(name: str, language: Language)
 def test_a_lease_that_sending_could_outlast_is_refused() -> None:
     with pytest.raises(ValidationError, match="NOTIFY_LEASE"):
         NotifySettings(lease=timedelta(seconds=35), send_timeout=timedelta(seconds=15))
+
+
+def test_a_worker_that_would_end_itself_while_a_slow_provider_may_answer_is_refused() -> None:
+    worker = WorkerSettings(liveness=LivenessSettings(stuck_after=45))
+    with pytest.raises(ValidationError, match="LIVENESS_STUCK_AFTER"):
+        NotifySettings(worker=worker, lease=timedelta(seconds=45))
 
 
 def test_a_lease_for_sending_and_two_writes_is_taken() -> None:
