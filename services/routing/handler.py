@@ -179,6 +179,7 @@ class AlarmClock:
         self._said = {key: at for key, at in self._said.items() if now - at < self._patience}
         said, ringing = 0, []
         async for _, alarms in self._cases.due(now):
+            self.duty.attempted()
             for _, alarm in alarms:
                 late[alarm.timer] = max(late[alarm.timer], (now - alarm.due_at).total_seconds())
             ringing += [pair for pair in alarms if pair[1].due_at <= now and pair not in self._said]
@@ -193,7 +194,6 @@ class AlarmClock:
         if ringing:
             await self._sender.publish([timer_command(number, alarm) for number, alarm in ringing])
             self._said |= dict.fromkeys(ringing, now)
-            self.duty.attempted()
         return len(ringing)
 
 

@@ -33,5 +33,5 @@ class RoutingSettings(BaseSettings):
     model_file: Path = Path(__file__).with_name("model.npz")
     shadow_model_file: Path | None = None
     parking: timedelta = timedelta(minutes=15)
-    sweep: timedelta = timedelta(seconds=5)
+    sweep: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(), le=timedelta(seconds=20))  # else it is stuck
     database: str = "routing"

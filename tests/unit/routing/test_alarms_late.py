@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 
 from services.common.contracts.envelope import Record
 from services.common.contracts.vocabulary import Timer
+from services.common.kit.health import Duty
 from services.routing.case import Alarm
 from services.routing.handler import AlarmClock
 from services.routing.repository import CaseRepository
@@ -57,3 +58,21 @@ async def test_the_latest_of_each_clock_counts_until_it_is_gone_and_what_is_not_
     cases.alarms.clear()
     await clock.sweep()
     assert late(Timer.RESOLUTION) == 0
+
+
+async def test_who_reads_through_many_cases_that_are_due_gets_on_although_all_was_said() -> None:
+    longest, seconds = 0.0, 0.0
+
+    class Many(Cases):
+        async def due(self, moment: datetime) -> AsyncIterator[tuple[str, list[tuple[str, Alarm]]]]:
+            nonlocal longest, seconds
+            for _ in range(5):
+                seconds += 50
+                longest = max(longest, clock.duty.unattended)
+                yield NUMBER, []
+
+    clock = AlarmClock(cast(CaseRepository, Many()), Kafka(), clock=lambda: NOON)
+    clock.duty = Duty("alarms", lambda: seconds)
+    clock.duty.waits(1)
+    await clock.sweep()
+    assert longest == 50
