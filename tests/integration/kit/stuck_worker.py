@@ -1,7 +1,10 @@
 """
-A worker whose handler, in its first life, blocks the event loop for ever. Run by test_stuck.
+A worker whose handler, in its first life, blocks the event loop for ever; if ``blocked`` is there it only takes
+``PAUSE`` seconds for each record. Run by test_stuck.
 """
 
+import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +18,7 @@ from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSetti
 from tests.builders import NOON, request
 
 servers, topic, handled, blocked, port = sys.argv[1:]
+PAUSE = float(os.environ.get("PAUSE", "0"))
 HANDLED, BLOCKED, DATA = Path(handled), Path(blocked), request()
 
 
@@ -33,6 +37,7 @@ def blocks() -> None:
 @asynccontextmanager
 async def lifespan(_: kit.Sender, __: Health) -> AsyncIterator[kit.Handle]:
     async def take(batch: Sequence[kit.Delivery]) -> None:
+        await asyncio.sleep(PAUSE * len(batch))
         work(batch)
 
     yield take
