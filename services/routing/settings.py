@@ -33,5 +33,7 @@ class RoutingSettings(BaseSettings):
     model_file: Path = Path(__file__).with_name("model.npz")
     shadow_model_file: Path | None = None
     parking: timedelta = timedelta(minutes=15)
-    sweep: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(), le=timedelta(seconds=20))  # else it is stuck
+    sweep: timedelta = Field(
+        default=timedelta(seconds=5), gt=timedelta(), le=timedelta(seconds=20)
+    )  # far below LIVENESS_STUCK_AFTER
     database: str = "routing"
