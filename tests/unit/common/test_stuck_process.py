@@ -39,11 +39,11 @@ PROGRAM = """
                 duty.waits(1)
                 await asyncio.Event().wait()
             elif way == "is quiet":
-                await asyncio.sleep(3)
+                await asyncio.sleep(2.5)
             elif way == "is stopped":
                 duty.waits(1)
                 print("runs", flush=True)
-                for _ in range(30):
+                for _ in range(5):
                     await asyncio.sleep(0.1)
                     duty.attempted()
             else:
@@ -113,7 +113,7 @@ def test_a_process_that_is_stopped_for_long_lives_on_when_it_is_continued(tmp_pa
         assert process.stdout is not None
         assert process.stdout.readline() == "runs\n"
         process.send_signal(signal.SIGSTOP)
-        time.sleep(3)  # longer than stuck_after and end_after together
+        time.sleep(2.5)  # longer than stuck_after and end_after together
         process.send_signal(signal.SIGCONT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "")
