@@ -14,7 +14,8 @@ from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettin
 
 class RoutingSettings(BaseSettings):
     """
-    ``parking``: how long an update waits for its request. ``sweep``: how often alarms are looked at.
+    ``parking``: how long an update waits for its request. ``sweep``: how often alarms are looked at, far more
+    often than ``LIVENESS_STUCK_AFTER``.
 
     Three files are the operators': who gets what, how long it may take, when the offices work. ``model_file`` is what
     ``train`` writes; without it there is no classifier. ``shadow_model_file``: a second model, asked beside the first
@@ -33,7 +34,5 @@ class RoutingSettings(BaseSettings):
     model_file: Path = Path(__file__).with_name("model.npz")
     shadow_model_file: Path | None = None
     parking: timedelta = timedelta(minutes=15)
-    sweep: timedelta = Field(
-        default=timedelta(seconds=5), gt=timedelta(), le=timedelta(seconds=20)
-    )  # far below LIVENESS_STUCK_AFTER
+    sweep: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(), le=timedelta(seconds=20))
     database: str = "routing"
