@@ -23,6 +23,7 @@ from services.common.kit.mongo import Client, connect
 from services.common.kit.settings import MongoSettings
 from services.reporting.calls.repository import Calls
 from services.reporting.figures.facts import Row, fact_of, frame_of
+from services.reporting.figures.flags import with_flags
 from services.reporting.figures.making import keep_made, make, make_all
 from services.reporting.figures.sheets import decode
 from services.reporting.figures.sheets_repository import Sheets
@@ -227,7 +228,7 @@ async def test_the_moment_that_a_snapshot_claims_is_one_whose_events_are_all_in_
         assert figures.as_of <= batch[-1].meta.time
         later = {event.data.key for event in events if event.meta.time > figures.as_of}
         over = [event for event in events if event.data.key not in later]
-        expected = frame_of(row for rows in naive(over).values() for row in rows).select(COLUMNS)
+        expected = with_flags(frame_of(row for rows in naive(over).values() for row in rows).select(COLUMNS))
         assert expected.join(figures.frame, on=COLUMNS, nulls_equal=True, how="anti").is_empty()
     assert claimed == sorted(claimed)
     assert len(set(claimed)) > 5
