@@ -59,7 +59,7 @@ class Backup:
         offsets = broker.acknowledged(self._servers)
         notify_ran = broker.members(self._servers).get("notify", 0) > 0
         with databases.server(self._mongo) as client:
-            for name in order.DATABASES[:2]:
+            for name in ("intake", "reporting"):
                 self._database(client, name)
             before_routing = broker.ends(self._servers, [topic.name for topic in order.OF_ROUTING])
             self._database(client, "routing")

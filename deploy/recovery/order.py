@@ -35,7 +35,6 @@ from services.common.contracts.topics import (
 from services.common.kit.letters import NOTE_KEY, NOTE_OF
 
 DATABASES: Final = ("intake", "reporting", "routing", "notify")
-"""In the order in which they are copied."""
 
 FIRST: Final[Mapping[str, Sequence[str]]] = {"reporting": ("sheet_marks",)}
 """Collections that go first: a mark goes when its sheet is written, so a sheet may be newer than its mark, no older."""
