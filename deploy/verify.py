@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kafka.errors import KafkaError
 from pymongo import MongoClient
@@ -140,7 +140,7 @@ def of_reporting(mongo: MongoSettings, span: Span) -> FromReporting:
     """
     first = max(span.first or "", span.kept_from or "")
     limits = {"$gte": first, **({"$lte": span.last} if span.last else {})}
-    with MongoClient(mongo.uri, serverSelectionTimeoutMS=5_000) as client:
+    with MongoClient[dict[str, Any]](mongo.uri, serverSelectionTimeoutMS=5_000) as client:
         db = client["reporting"]
         counted: dict[str, list[str]] = defaultdict(list)
         for sheet in db["sheets"].find({"_id": limits}, {"facts": True}):

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import IO, Any, Final, Literal, NamedTuple, Protocol, cast
 
 import bson
 from bson.codec_options import CodecOptions
@@ -209,14 +209,14 @@ class Folder:
         The documents of a file.
         """
         with gzip.open(self.path / name) as file:
-            yield from bson.decode_file_iter(file)
+            yield from bson.decode_file_iter(cast(IO[bytes], file))
 
     def raw(self, name: str) -> Iterator[RawBSONDocument]:
         """
         The same, as their bytes.
         """
         with gzip.open(self.path / name) as file:
-            yield from bson.decode_file_iter(file, _RAW)
+            yield from bson.decode_file_iter(cast(IO[bytes], file), _RAW)
 
     def records(self, name: str) -> Iterator[Copied]:
         """

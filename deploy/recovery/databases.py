@@ -47,7 +47,7 @@ def read(database: Database[RawBSONDocument], collection: str) -> Iterator[bytes
     The documents of a collection as their bytes, each as it is at some moment while this runs.
     """
     for document in database[collection].find():
-        yield document.raw
+        yield bytes(document.raw)
 
 
 def filled(client: Raw, databases: Iterable[str]) -> list[str]:
@@ -68,7 +68,7 @@ def write(database: Database[RawBSONDocument], collection: str, documents: Itera
     """
     left, count = iter(documents), 0
     while some := list(islice(left, _TOGETHER)):
-        writes = [ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in some]
+        writes: list[ReplaceOne[RawBSONDocument]] = [ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in some]
         database[collection].bulk_write(writes, ordered=True)
         count += len(some)
     return count

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ class City:
         """
         citizens = ({"email": f"kisi{number}@example.org"}, {"phone": f"0555{number:07d}"}, None)
         citizen = citizens[number % 3]
-        body = {"channel": "web", "service_code": SERVICE, "text": f"Deneme başvurusu {number}"}
+        body: dict[str, Any] = {"channel": "web", "service_code": SERVICE, "text": f"Deneme başvurusu {number}"}
         body |= {"citizen": citizen} if citizen else {"contact": "none"}
         key = f"key-{number}"
         request_id: str = self.post("/v1/requests", body, key)["request_id"]
@@ -82,6 +83,9 @@ class City:
         path = f"{self.env['REPORTING_URL']}/v1/requests/{request_id}"
         answer = httpx.get(path, headers={"X-API-Key": self.env["API_KEY"]}, timeout=30)
         return answer.json() if answer.is_success else {}
+
+    def resolved_now(self, request_id: str) -> bool:
+        return bool(self.shown(request_id)["status"] == "resolved")
 
     @property
     def mails(self) -> dict[str, str]:
@@ -192,9 +196,9 @@ def test_the_new_system_agrees_with_itself(move: Move) -> None:
 
 def test_what_was_accepted_before_the_backup_is_there_and_what_was_closed_is_closed(move: Move) -> None:
     for request_id in move.early.values():
-        assert eventually(lambda number=request_id: move.here.shown(number), 60, request_id)
+        assert eventually(partial(move.here.shown, request_id), 60, request_id)
     for request_id in move.resolved:
-        eventually(lambda number=request_id: move.here.shown(number)["status"] == "resolved", 60, request_id)
+        eventually(partial(move.here.resolved_now, request_id), 60, request_id)
 
 
 def test_an_old_key_gets_the_number_that_it_got(move: Move) -> None:

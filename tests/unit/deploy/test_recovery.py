@@ -69,7 +69,9 @@ def test_any_record_survives_the_format(one: Copied) -> None:
 
 
 @given(st.lists(RECORDS, max_size=20))
-def test_a_file_gives_back_what_was_put_in_in_its_order(tmp_path_factory: pytest.TempPathFactory, given: list) -> None:
+def test_a_file_gives_back_what_was_put_in_in_its_order(
+    tmp_path_factory: pytest.TempPathFactory, given: list[Copied]
+) -> None:
     folder = made(tmp_path_factory.mktemp("backup"), map(packed, given))
     assert list(folder.records("topics/a.bson.gz")) == given
     assert folder.manifest().files["topics/a.bson.gz"].count == len(given)

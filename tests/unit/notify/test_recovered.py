@@ -14,6 +14,7 @@ from services.notify import planning, sending
 from services.notify.domain import OPEN, Reason, State, Telling
 from services.notify.recovered import in_doubt, with_outcomes
 from services.notify.sending import Handed
+from services.notify.transitions import transition_of
 from tests.unit.notify.lives import NOON, REQUEST, assigned, closed, meta, registered
 from tests.unit.notify.tellings import AYSE, RULES, after, row
 
@@ -89,7 +90,7 @@ def test_what_may_have_gone_out_since_follows_the_rules_of_an_unknown_outcome(
     transition: str, channel: NotifyVia, expected: State
 ) -> None:
     contact = replace(AYSE, notify_via=channel, email=AYSE.email or "ayse@example.org", phone="+905321112233")
-    event = next(one for one in LIFE if planning.transition_of(one) == transition)
+    event = next(one for one in LIFE if transition_of(one) == transition)
     telling = planning.absorb(Telling(REQUEST), meta(event), event, contact, NOON, RULES)
     doubtful = in_doubt(telling, LATER)
     taken = sending.take(doubtful, {AYSE.id: contact}, "claim", LATER, RULES)
