@@ -3,8 +3,9 @@ Whole topics and what groups acknowledged, read from a broker and brought back t
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from time import monotonic
-from typing import Final
+from functools import partial
+from time import monotonic, sleep
+from typing import Final, TypeVar
 
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
@@ -17,6 +18,7 @@ from deploy.topics import admin_client
 from services.common.contracts.topics import GROUPS
 
 SILENCE_SECONDS: Final = 30.0
+Answer = TypeVar("Answer")
 Offsets = dict[str, dict[str, int]]
 """By group and partition (``topic/number``), up to where everything is acknowledged."""
 
@@ -43,7 +45,7 @@ def acknowledged(servers: str) -> Offsets:
     found: Offsets = {}
     with admin_client(servers) as client:
         for group in GROUPS:
-            known = client.list_group_offsets({group: None}).get(group, {})
+            known = _answered(partial(client.list_group_offsets, {group: None})).get(group, {})
             found[group] = {name_of(at): one.offset for at, one in sorted(known.items()) if one.offset >= 0}
     return found
 
@@ -53,7 +55,7 @@ def members(servers: str) -> dict[str, int]:
     How many processes are in each of our groups.
     """
     with admin_client(servers) as client:
-        found = client.describe_groups(list(GROUPS))
+        found = _answered(partial(client.describe_groups, list(GROUPS)))
     return {group: len(described["members"]) for group, described in found.items()}
 
 
@@ -156,7 +158,21 @@ def acknowledge(servers: str, group: str, offsets: Mapping[str, int]) -> None:
         return
     wanted = {place(partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
     with admin_client(servers) as client:
-        answers = client.alter_group_offsets(group, wanted)
+        answers = _answered(partial(client.alter_group_offsets, group, wanted))
     refused = sorted(name_of(at) for at, error in answers.items() if error.errno)
     if refused:
         raise ToolError(f"group {group} does not take its offsets for {', '.join(refused[:3])}: does the service run?")
+
+
+def _answered(ask: Callable[[], Answer]) -> Answer:
+    """
+    The answer about a group. While its coordinator is being chosen, as on a broker that is new, ask again.
+    """
+    deadline = monotonic() + SILENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaError as error:
+            if not error.retriable or monotonic() > deadline:
+                raise
+        sleep(0.2)
