@@ -143,6 +143,7 @@ class Folder:
                 for document in documents:
                     file.write(document)
                     count += 1
+            raw.flush()
             self._done(name, raw.fileno(), count)
         return count
 

@@ -77,6 +77,11 @@ def test_a_file_gives_back_what_was_put_in_in_its_order(
     assert folder.manifest().files["topics/a.bson.gz"].count == len(given)
 
 
+def test_what_was_just_written_is_found_as_it_was_written(tmp_path: Path) -> None:
+    folder = made(tmp_path / "backup", [packed(record(1))])
+    assert list(folder.check(folder.manifest())) == ["secrets.env", "topics/a.bson.gz"]
+
+
 def test_nobody_but_its_owner_can_read_a_backup(tmp_path: Path) -> None:
     folder = made(tmp_path / "backup", [])
     paths = [folder.path, *folder.path.rglob("*")]
