@@ -110,7 +110,8 @@ def unpacked(document: Mapping[str, Any]) -> Copied:
     The inverse of ``packed``, after decoding.
     """
     headers = tuple((name, value) for name, value in document["h"])
-    return Copied(document["p"], document["o"], document["t"], document["k"], document["v"], headers)
+    partition, offset, at = (int(document[name]) for name in "pot")  # 64 bits come as a type of bson's own
+    return Copied(partition, offset, at, document["k"], document["v"], headers)
 
 
 class Folder:
