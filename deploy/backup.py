@@ -36,7 +36,7 @@ _POSITION: Final = "position"  # before the segments: an older one only publishe
 
 class Backup:
     """
-    One backup. ``variables`` are the settings of the running system, ``say`` gets a line for each step.
+    One backup. ``variables`` are the settings of the running system, ``say`` gets a line for each part that has something.
     """
 
     def __init__(
@@ -93,8 +93,7 @@ class Backup:
 
     def _collections(self, client: databases.Raw, name: str, collections: Iterable[str]) -> None:
         for collection in collections:
-            count = self._folder.write(f"mongo/{name}/{collection}{SUFFIX}", databases.read(client[name], collection))
-            self._say(f"{name}.{collection}: {count}")
+            self._write(f"mongo/{name}/{collection}{SUFFIX}", databases.read(client[name], collection))
 
     def _topic(self, topic: str, before_routing: Mapping[str, int]) -> None:
         def records() -> Iterator[bytes]:
@@ -102,7 +101,11 @@ class Backup:
                 self._look_at(topic, record, before_routing)
                 yield packed(record)
 
-        self._say(f"{topic}: {self._folder.write(f'topics/{topic}{SUFFIX}', records())}")
+        self._write(f"topics/{topic}{SUFFIX}", records())
+
+    def _write(self, name: str, documents: Iterable[bytes]) -> None:
+        if count := self._folder.write(name, documents):
+            self._say(f"{name}: {count}")
 
     def _look_at(self, topic: str, record: Copied, before_routing: Mapping[str, int]) -> None:
         partition = f"{topic}/{record.partition}"

@@ -1,274 +1,125 @@
 """
-The rehearsal: a backup while requests come in, the system gone, another one made of the backup in other folders and on
-other ports.
+A backup of the running system, brought back to a broker and a database of their own: the same records, the same
+documents, the same counts. With services on what came back: test_rehearsal.py.
 """
 
-import re
-import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from email import message_from_bytes, policy
-from functools import partial
-from itertools import count
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-import httpx
 import pytest
-from pymongo import MongoClient
 
 from deploy.backup import Backup
-from deploy.ledger import Settled, rebuild
-from deploy.observe import Observer, facts
-from deploy.recovery.agreement import Span
-from deploy.recovery.archive import Folder, Manifest
+from deploy.recovery import broker, databases
+from deploy.recovery.archive import SUFFIX, Copied, Folder, Manifest
 from deploy.restore import Restore, secrets
+from deploy.stack.config import SECRETS
 from deploy.stack.stack import Stack
 from deploy.terminal import ToolError
-from deploy.verify import Found, lines, verify
-from services.common.contracts.catalogue import catalogue
-from tests.conftest import DATABASE, KIND
-from tests.ports import free_port_base
+from deploy.verify import Found
+from services.common.contracts.topics import ALL_TOPICS
+from tests.city import City, silent
+from tests.conftest import new_stack
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.long]
-SERVICE = "yol-cukur"
-BEFORE, AFTERWARDS = 40, 5
-
-
-def silent(_name: str, _total: int) -> Any:
-    return lambda: None
+pytestmark = pytest.mark.integration
 
 
 @dataclass
-class City:
+class Copy:
     """
-    A stack, and what its clients were told.
-    """
-
-    stack: Stack
-    accepted: dict[str, str] = field(default_factory=dict)  # by Idempotency-Key
-    resolved: list[str] = field(default_factory=list)
-
-    @property
-    def env(self) -> Mapping[str, str]:
-        return self.stack.env
-
-    def post(self, path: str, body: dict[str, Any], key: str) -> Any:
-        headers = {"X-API-Key": self.env["API_KEY"], "Idempotency-Key": key}
-        answer = httpx.post(f"{self.env['INTAKE_URL']}{path}", json=body, headers=headers, timeout=30)
-        assert answer.status_code == 202, answer.text
-        return answer.json()
-
-    def ask(self, number: int) -> str:
-        """
-        Post a request, by mail, by SMS or without a contact, and close every fourth.
-        """
-        citizens = ({"email": f"kisi{number}@example.org"}, {"phone": f"0555{number:07d}"}, None)
-        citizen = citizens[number % 3]
-        body: dict[str, Any] = {"channel": "web", "service_code": SERVICE, "text": f"Deneme başvurusu {number}"}
-        body |= {"citizen": citizen} if citizen else {"contact": "none"}
-        key = f"key-{number}"
-        request_id: str = self.post("/v1/requests", body, key)["request_id"]
-        self.accepted[key] = request_id
-        if number % 4 == 0:
-            update = {"action": "resolve", "outcome": "resolved", "note_public": "Giderildi."}
-            update["department"] = catalogue().services[SERVICE].department
-            self.post(f"/v1/requests/{request_id}/updates", update, f"{key}-done")
-            self.resolved.append(request_id)
-        return request_id
-
-    def shown(self, request_id: str) -> dict[str, Any]:
-        path = f"{self.env['REPORTING_URL']}/v1/requests/{request_id}"
-        answer = httpx.get(path, headers={"X-API-Key": self.env["API_KEY"]}, timeout=30)
-        return answer.json() if answer.is_success else {}
-
-    def resolved_now(self, request_id: str) -> bool:
-        return bool(self.shown(request_id)["status"] == "resolved")
-
-    @property
-    def mails(self) -> dict[str, str]:
-        """
-        The text of each mail by its Message-ID.
-        """
-        found = {}
-        for path in sorted((self.stack.config.run_dir / "mail").glob("*.eml")):
-            mail = message_from_bytes(path.read_bytes(), policy=policy.default)
-            text = mail.get_body(("plain",))
-            found[str(mail["Message-ID"])] = text.get_content() if text else ""
-        return found
-
-    def agrees(self) -> Found:
-        return verify(self.env, Span(), 120, lambda _done, _of: None)
-
-
-@dataclass
-class Move:
-    """
-    What was before, what was copied, and what was made of it. ``early``: accepted before the backup began, by key.
+    What there was, its backup, and the empty system that was filled with it. ``number``: a request posted for it.
     """
 
-    folder: Path
+    there: Found
+    folder: Folder
     manifest: Manifest
-    before: Found
-    early: dict[str, str]
-    resolved: list[str]
-    mails: dict[str, str]
-    told: set[tuple[str, str, str, int]]
     here: City
+    number: str
 
 
 @pytest.fixture(scope="module")
-def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NOTIFY_DIGESTS", "false")
-        there = City(Stack(tmp_path_factory.mktemp("old"), free_port_base(), KIND, database=DATABASE))
-        here = None
-        folder = tmp_path_factory.mktemp("backup") / "of-today"
-        try:
-            there.stack.up()
-            for number in range(BEFORE):
-                there.ask(number)
-            early, resolved = dict(there.accepted), list(there.resolved)
-            manifest = while_more_come_in(there, folder)
-            for number in range(1_000, 1_000 + AFTERWARDS):
-                there.ask(number)
-            before = there.agrees()
-            mails, told = there.mails, outcomes(there)
-            there.stack.down(wipe=True)
-            run_dir = tmp_path_factory.mktemp("new")
-            secrets(Folder(folder), run_dir)
-            here = City(Stack(run_dir, free_port_base(), KIND, database=DATABASE))
-            here.stack.up(services=False)
-            Restore(Folder(folder), here.env, 1, silent).run()
-            here.stack.up()
-            yield Move(folder, manifest, before, early, resolved, mails, told, here)
-        finally:
-            there.stack.down()
-            if here is not None:
-                here.stack.down()
-
-
-def while_more_come_in(there: City, folder: Path) -> Manifest:
-    """
-    Back up while requests are posted without a pause, from before its begin until after its end.
-    """
-    over, begun = threading.Event(), threading.Event()
-
-    def post() -> None:
-        for number in count(100):
-            there.ask(number)
-            if number == 102:
-                begun.set()
-            if over.is_set():
-                return
-
-    posting = threading.Thread(target=post)
-    posting.start()
+def copy(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
+    city = City(stack)
+    numbers = [city.ask(number) for number in range(3)]
+    eventually(lambda: any(numbers[0] in text for text in city.mails.values()), 60, "a mail")
+    eventually(lambda: city.resolved_now(numbers[0]), 60, "what was closed")
+    there = eventually(lambda: found if not (found := city.agrees()).moving else None, 60, "rest")
+    folder = Folder(tmp_path_factory.mktemp("backup") / "of-today")
+    manifest = Backup(folder, stack.env, 60, lambda _line: None).run()
+    run_dir = tmp_path_factory.mktemp("new")
+    secrets(folder, run_dir)
+    here = City(new_stack(run_dir))
     try:
-        assert begun.wait(60)
-        return Backup(Folder(folder), there.env, 60, lambda _line: None).run()
+        here.stack.up(services=False)
+        Restore(folder, here.env, 1, silent).run()
+        yield Copy(there, folder, manifest, here, numbers[0])
     finally:
-        over.set()
-        posting.join(60)
+        here.stack.down(wipe=True)
 
 
-def outcomes(city: City) -> set[tuple[str, str, str, int]]:
-    observer = Observer(city.env["KAFKA_BOOTSTRAP_SERVERS"])
-    try:
-        found = facts(observer.catch_up())
-    finally:
-        observer.close()
-    assert all(len(events) == 1 for events in found.outcomes.values())
-    return set(found.outcomes)
+def counts(found: Found) -> list[tuple[str | int, ...]]:
+    """
+    By day; who waits may be told meanwhile.
+    """
+    return [(*day[:5], day.told + day.waits) for day in found.days]
 
 
-def test_the_old_system_agreed_with_itself(move: Move) -> None:
-    assert lines(move.before)[-1] == "everything agrees"
+def test_what_came_back_agrees_as_what_was_copied_did(copy: Copy) -> None:
+    found = copy.here.agrees()
+    assert copy.manifest.notify_behind == 0
+    assert counts(found) == counts(copy.there)
+    assert found.differences == copy.there.differences
+    assert (found.behind, found.unmade) == (0, 0)
+    assert not any(copy.number in difference.requests for difference in found.differences)
 
 
-def test_the_new_system_agrees_with_itself(move: Move) -> None:
-    found = move.here.agrees()
-    assert found.differences == [], "\n".join(lines(found))
-    assert sum(day.received for day in found.days) >= BEFORE
+def in_their_order(records: Iterable[Copied], left_out: Mapping[str, Collection[int]]) -> dict[int, list[Copied]]:
+    found = defaultdict(list)
+    for one in records:
+        if one.offset not in left_out.get(str(one.partition), ()):
+            found[one.partition].append(one._replace(offset=len(found[one.partition])))
+    return found
 
 
-def test_what_was_accepted_before_the_backup_is_there_and_what_was_closed_is_closed(move: Move) -> None:
-    for request_id in move.early.values():
-        assert eventually(partial(move.here.shown, request_id), 60, request_id)
-    for request_id in move.resolved:
-        eventually(partial(move.here.resolved_now, request_id), 60, request_id)
+def test_every_record_stands_in_its_partition_in_its_order_with_its_time_and_its_headers(copy: Copy) -> None:
+    servers = copy.here.env["KAFKA_BOOTSTRAP_SERVERS"]
+    topics = [
+        topic.name for topic in ALL_TOPICS if not topic.name.endswith(".dlq")
+    ]  # notes on letters have new numbers
+    for name in topics:
+        out = {place.rpartition("/")[2]: offsets for place, offsets in copy.manifest.left_out.items() if name in place}
+        copied = in_their_order(copy.folder.records(f"topics/{name}{SUFFIX}"), out)
+        assert in_their_order(broker.read(servers, name), {}) == copied, name
+    assert sum(copy.manifest.files[f"topics/{name}{SUFFIX}"].count for name in topics) > 20
 
 
-def test_an_old_key_gets_the_number_that_it_got(move: Move) -> None:
-    assert {move.here.ask(number) for number in (1, 2, 3)} == {move.early[f"key-{number}"] for number in (1, 2, 3)}
-    assert move.here.agrees().differences == []
-
-
-def test_the_link_in_an_old_mail_shows_the_citizens_own_words(move: Move) -> None:
-    request_id = move.early["key-0"]
-    link = next(
-        found[0]
-        for text in move.mails.values()
-        if (found := re.search(rf"https?://\S+/t/{request_id}\?k=[0-9a-f-]+", text))
+def test_every_document_is_there_as_it_was(copy: Copy) -> None:
+    names = [name for name, kept in copy.manifest.files.items() if name.startswith("mongo/") and kept.count]
+    assert {f"mongo/{name}{SUFFIX}" for name in ("intake/api_keys", "routing/cases", "reporting/requests")} <= set(
+        names
     )
-    parts = urlsplit(link)
-    with httpx.Client(base_url=move.here.env["INTAKE_URL"], follow_redirects=True, timeout=30) as browser:
-        assert "Yazdığınız" in browser.get(f"{parts.path}?{parts.query}").text
+    with databases.server(databases.of(copy.here.env)) as client:
+        for name in names:
+            _, database, collection = name.removesuffix(SUFFIX).split("/", 2)
+            if database == "notify":  # settled with what its topic says
+                continue
+            copied = {bytes(document.raw) for document in copy.folder.raw(name)}
+            assert set(databases.read(client[database], collection)) == copied, name
 
 
-def test_nobody_is_told_twice(move: Move) -> None:
-    assert move.here.agrees().differences == []
-    new = move.here.ask(2_001)
-    eventually(lambda: any(new in text for text in move.here.mails.values()), 90, "a mail")
-    assert set(move.here.mails) & set(move.mails) == set()
-    outcomes(move.here)
-
-
-def test_a_lost_ledger_is_made_again_and_nobody_hears_anything_a_second_time(move: Move) -> None:
-    stack, env = move.here.stack, move.here.env
-    assert move.here.agrees().differences == []
-    told, mails = outcomes(move.here), set(move.here.mails)
-    with pytest.raises(ToolError, match="notify runs"):
-        rebuild(env)
-    stack.stop("notify")
-    with MongoClient[dict[str, Any]](env["MONGODB_URI"]) as client:
-        client.drop_database("notify")
-    assert eventually(lambda: rebuilt(env), 60, "the ledger").ended >= len(told)
-    stack.start("notify")
-    new = move.here.ask(2_004)
-    eventually(lambda: any(new in text for text in move.here.mails.values()), 90, "a mail")
-    assert move.here.agrees().differences == []
-    added = {one for one in outcomes(move.here) - told if one[0] != new}
-    assert added == set()
-    assert all(new in move.here.mails[one] for one in set(move.here.mails) - mails)
-
-
-def rebuilt(env: Mapping[str, str]) -> Settled | None:
-    """
-    The broker may take a moment to see that notify has gone.
-    """
-    try:
-        return rebuild(env)
-    except ToolError:
-        return None
-
-
-def test_no_event_came_back_in_two_versions(move: Move) -> None:
-    observer = Observer(move.here.env["KAFKA_BOOTSTRAP_SERVERS"])
-    try:
-        found = facts(observer.catch_up())
-    finally:
-        observer.close()
-    assert found.two_versions_of == set()
-    assert found.unreadable == 0
-
-
-def test_a_system_that_has_something_is_not_filled(move: Move) -> None:
-    with pytest.raises(ToolError, match="services run"):
-        Restore(Folder(move.folder), move.here.env, 1, silent).run()
-    for name in ("intake", "intake-worker", "intake-mail", "routing", "notify", "notify-api", "projector"):
-        move.here.stack.stop(name)
+def test_what_has_something_is_not_filled(copy: Copy) -> None:
     with pytest.raises(ToolError, match=r"not empty: .*Nothing was touched"):
-        Restore(Folder(move.folder), move.here.env, 1, silent).run()
+        Restore(copy.folder, copy.here.env, 1, silent).run()
+
+
+def test_other_secrets_are_refused(copy: Copy) -> None:
+    other = {**copy.here.env, "INTAKE_ID_SECRET": "another"}
+    with pytest.raises(ToolError, match="INTAKE_ID_SECRET is not what it was"):
+        Restore(copy.folder, other, 1, silent).run()
+
+
+def test_a_system_that_runs_is_not_filled(copy: Copy, stack: Stack) -> None:
+    ours = {name: copy.here.env[name] for name in SECRETS}
+    with pytest.raises(ToolError, match="services run"):
+        Restore(copy.folder, {**stack.env, **ours}, 1, silent).run()
