@@ -17,7 +17,6 @@ from deploy.stack.config import SECRETS
 from deploy.stack.stack import Stack
 from deploy.terminal import ToolError
 from deploy.verify import Found
-from services.common.contracts.topics import ALL_TOPICS
 from tests.city import City, silent
 from tests.conftest import new_stack
 from tests.waiting import eventually
@@ -84,21 +83,24 @@ def in_their_order(records: Iterable[Copied], left_out: Mapping[str, Collection[
 
 def test_every_record_stands_in_its_partition_in_its_order_with_its_time_and_its_headers(copy: Copy) -> None:
     servers = copy.here.env["KAFKA_BOOTSTRAP_SERVERS"]
-    topics = [
-        topic.name for topic in ALL_TOPICS if not topic.name.endswith(".dlq")
-    ]  # notes on letters have new numbers
+    files = [name for name, kept in copy.manifest.files.items() if name.startswith("topics/") and kept.count]
+    topics = {name.removeprefix("topics/").removesuffix(SUFFIX) for name in files}
+    assert {"contacts", "requests.received", "requests.lifecycle", "notifications.lifecycle"} <= topics
     for name in topics:
-        out = {place.rpartition("/")[2]: offsets for place, offsets in copy.manifest.left_out.items() if name in place}
+        if name.endswith(".dlq"):  # a note on a letter names it by its new number
+            continue
+        out = {
+            place.rpartition("/")[2]: offsets
+            for place, offsets in copy.manifest.left_out.items()
+            if place.startswith(f"{name}/")
+        }
         copied = in_their_order(copy.folder.records(f"topics/{name}{SUFFIX}"), out)
         assert in_their_order(broker.read(servers, name), {}) == copied, name
-    assert sum(copy.manifest.files[f"topics/{name}{SUFFIX}"].count for name in topics) > 20
 
 
 def test_every_document_is_there_as_it_was(copy: Copy) -> None:
     names = [name for name, kept in copy.manifest.files.items() if name.startswith("mongo/") and kept.count]
-    assert {f"mongo/{name}{SUFFIX}" for name in ("intake/api_keys", "routing/cases", "reporting/requests")} <= set(
-        names
-    )
+    assert {f"mongo/{name}{SUFFIX}" for name in ("intake/keys", "routing/cases", "reporting/requests")} <= set(names)
     with databases.server(databases.of(copy.here.env)) as client:
         for name in names:
             _, database, collection = name.removesuffix(SUFFIX).split("/", 2)
