@@ -36,7 +36,7 @@ _POSITION: Final = "position"  # before the segments: an older one only publishe
 
 class Backup:
     """
-    One backup. ``variables`` are the settings of the running system, ``say`` gets a line for each part that is not empty.
+    One backup. ``variables`` are the settings of the running system, ``say`` gets a line for each part that has any.
     """
 
     def __init__(
