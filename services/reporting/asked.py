@@ -42,4 +42,4 @@ async def filter_of(request: Request, parameters: Parameters, caller: Caller) ->
 
 
 def _all_in(words: pl.Series, names: set[str]) -> bool:
-    return all((words == name).any() for name in names)
+    return all(words.is_in([name]).any() for name in names)

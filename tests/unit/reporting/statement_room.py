@@ -21,6 +21,7 @@ from services.common.kit.auth import Caller
 from services.common.kit.guard import People, install_guard
 from services.common.ui import install_pages
 from services.reporting.figures.facts import Row
+from services.reporting.figures.flags import with_flags
 from services.reporting.figures.snapshot import Figures
 from services.reporting.settings import ApiSettings
 from services.reporting.statement import api
@@ -50,7 +51,7 @@ class Shelf:
     """
 
     def __init__(self, facts: pl.DataFrame, version: str = "1") -> None:
-        self.figures = Figures(facts, version, NOW - timedelta(seconds=2))
+        self.figures = Figures(with_flags(facts), version, NOW - timedelta(seconds=2))
 
     async def current(self) -> Figures:
         return self.figures

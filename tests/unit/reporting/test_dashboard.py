@@ -23,6 +23,7 @@ from services.reporting.dashboard.live import Board, aged, events
 from services.reporting.dashboard.tiles import tiles
 from services.reporting.figures.definitions import definitions
 from services.reporting.figures.facts import frame_of
+from services.reporting.figures.flags import with_flags
 from services.reporting.figures.snapshot import Figures
 from services.reporting.figures.spans import previous
 from services.reporting.names import Names
@@ -117,7 +118,7 @@ class Source:
     async def current(self) -> Figures:
         frame: pl.DataFrame = self.frames[min(self.asked, len(self.frames) - 1)]
         self.asked += 1
-        return Figures(frame, str(min(self.asked, len(self.frames))), NOW - timedelta(seconds=2))
+        return Figures(with_flags(frame), str(min(self.asked, len(self.frames))), NOW - timedelta(seconds=2))
 
 
 class Time:

@@ -20,6 +20,7 @@ from services.common.kit.settings import MongoSettings
 from services.reporting.api import create_app
 from services.reporting.figures import reports
 from services.reporting.figures.definitions import definitions
+from services.reporting.figures.flags import with_flags
 from services.reporting.figures.reports import summary
 from services.reporting.figures.snapshot import Figures
 from services.reporting.queries import Filter
@@ -61,7 +62,7 @@ class Room:
         """
         if self.away:
             raise AutoReconnect
-        return Figures(self.frame, self.version, self.now - timedelta(seconds=2))
+        return Figures(with_flags(self.frame), self.version, self.now - timedelta(seconds=2))
 
 
 @pytest.fixture
