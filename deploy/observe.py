@@ -1,12 +1,14 @@
 """
-Look at the topics from outside, as any subscriber could, and say what happened to each request: for demo and faults.
+Look at the topics from outside, as any subscriber could, and say what happened to each request: for demo, faults,
+verify and backup.
 
-``Observer`` reads (kafka-python, no consumer group); ``facts`` is pure.
+``Observer`` and ``everything_of`` read (kafka-python, no consumer group); ``facts`` is pure.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from kafka import KafkaConsumer, TopicPartition
@@ -20,6 +22,7 @@ from services.common.contracts.events import (
     NotificationQueued,
     NotificationRead,
     RequestAssigned,
+    RequestReceived,
     RequestRegistered,
 )
 from services.common.contracts.topics import LIFECYCLE, NOTIFICATIONS, department_topic
@@ -44,25 +47,40 @@ class Seen:
     event: Received | None
 
 
+def everything_of(
+    bootstrap_servers: str, topics: Iterable[str], *, bootstrap_timeout_ms: int | None = None
+) -> KafkaConsumer:
+    """
+    A consumer without a group that has every partition of those topics that exist, at the beginning.
+    Raises ``KafkaError`` when no broker answers.
+    """
+    waits = {} if bootstrap_timeout_ms is None else {"bootstrap_timeout_ms": bootstrap_timeout_ms}
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap_servers.split(","),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=4_194_304,
+        reconnect_backoff_max_ms=1_000,  # a broker that is being restarted is found again soon
+        **waits,
+    )
+    consumer.assign(
+        [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+    )
+    return consumer
+
+
 class Observer:
     """
     Reads topics from their beginning, or from now on. Not a member of any group.
     """
 
     def __init__(self, bootstrap_servers: str, topics: Iterable[str] = WATCHED, *, from_now: bool = False) -> None:
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap_servers.split(","),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4_194_304,
-            reconnect_backoff_max_ms=1_000,  # a broker that is being restarted is found again soon
-        )
-        places = [
-            TopicPartition(topic, partition)
-            for topic in topics
-            for partition in self._consumer.partitions_for_topic(topic) or ()
-        ]
-        self._consumer.assign(places)
+        self._consumer = everything_of(bootstrap_servers, topics)
+        places = list(self._consumer.assignment())
         if from_now:
             self._consumer.seek_to_end(*places)
             for place in places:
@@ -125,6 +143,10 @@ class Facts:
     repeated: int = 0
     unreadable: int = 0
     seqs: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    received: dict[str, dict[str, datetime]] = field(default_factory=lambda: defaultdict(dict))  # by ce_id, earliest
+    registered_for: dict[str, dict[str, datetime]] = field(default_factory=lambda: defaultdict(dict))  # by the cause
+    queued: set[Telling] = field(default_factory=set)
+    two_versions_of: set[str] = field(default_factory=set)
 
 
 def facts(seen: Iterable[Seen]) -> Facts:
@@ -139,10 +161,16 @@ def facts(seen: Iterable[Seen]) -> Facts:
             found.unreadable += 1
             continue
         data, event_id = one.event.data, one.event.meta.id
+        if isinstance(data, RequestReceived):  # a retry has the same ce_id and another received_at: no second version
+            bodies = found.received[data.request_id]
+            bodies[event_id] = min(data.received_at, bodies.get(event_id, data.received_at))
+            continue
         place = (one.topic, event_id)
         if place in versions:
             found.repeated += 1
-            found.in_two_versions += versions[place] != one.value
+            if versions[place] != one.value:
+                found.in_two_versions += 1
+                found.two_versions_of.add(getattr(data, "request_id", data.key))
             continue
         versions[place] = one.value
         if isinstance(data, Notification):
@@ -152,6 +180,7 @@ def facts(seen: Iterable[Seen]) -> Facts:
                 found.seqs[data.request_id].add(data.seq)
             if isinstance(data, RequestRegistered):
                 found.registered[data.request_id].add(event_id)
+                found.registered_for[data.request_id][one.event.meta.causation_id or ""] = data.occurred_at
             if isinstance(data, RequestAssigned):
                 found.assigned[data.request_id].add(event_id)
             if data.department is not None and data.seq > newest.get(data.request_id, 0):
@@ -166,8 +195,10 @@ def facts(seen: Iterable[Seen]) -> Facts:
 
 
 def _telling(found: Facts, data: Notification, event_id: str) -> None:
+    key = (data.request_id, data.transition, data.recipient, data.attempt)
+    if isinstance(data, NotificationQueued):
+        found.queued.add(key)
     if isinstance(data, NO_OUTCOME) or data.late:
         return
-    key = (data.request_id, data.transition, data.recipient, data.attempt)
     found.outcomes[key][event_id] = type(data).__name__.removeprefix("Notification")
     found.reasons[key] = data.reason

@@ -31,12 +31,20 @@ def bootstrap_servers(environment: Mapping[str, str] = os.environ) -> str:
     """
     KAFKA_BOOTSTRAP_SERVERS from the environment, else from the env file of the local stack. Raises ``ToolError``.
     """
-    if given := environment.get("KAFKA_BOOTSTRAP_SERVERS"):
-        return given
+    return settings(environment)["KAFKA_BOOTSTRAP_SERVERS"]
+
+
+def settings(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """
+    The environment if it names a broker, else the env file of the local stack. Raises ``ToolError``.
+    """
+    if environment.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return dict(environment)
     path = Path(environment.get("RUN_DIR") or ROOT / ".run") / "env"
-    if path.exists() and (found := read_env_file(path.read_text()).get("KAFKA_BOOTSTRAP_SERVERS")):
-        return found
-    raise ToolError(f"KAFKA_BOOTSTRAP_SERVERS is not set and there is no {path}: `make up` starts the local stack")
+    found = read_env_file(path.read_text()) if path.exists() else {}
+    if not found.get("KAFKA_BOOTSTRAP_SERVERS"):
+        raise ToolError(f"KAFKA_BOOTSTRAP_SERVERS is not set and there is no {path}: `make up` starts the local stack")
+    return found
 
 
 def no_broker(servers: str) -> ToolError:

@@ -57,18 +57,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     return OneBrowser(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+def new_stack(folder: Path) -> Stack:
+    """
+    A stack on ports of its own, not yet up.
+    """
+    if jvm.choose(KIND, lambda _line: None) == "docker":
+        from tests.containers import ContainerStack  # testcontainers is loaded where it is used
+
+        return ContainerStack(folder, free_port_base())
+    return Stack(folder, free_port_base(), KIND, database=DATABASE)
+
+
 @pytest.fixture(scope="session")
 def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """
     Kafka with its topics, the database and the mail sink, in a folder and on ports of their own.
     """
-    folder, port_base = tmp_path_factory.mktemp("stack"), free_port_base()
-    if jvm.choose(KIND, lambda _line: None) == "docker":
-        from tests.containers import ContainerStack  # testcontainers is loaded where it is used
-
-        stack: Stack = ContainerStack(folder, port_base)
-    else:
-        stack = Stack(folder, port_base, KIND, database=DATABASE)
+    stack = new_stack(tmp_path_factory.mktemp("stack"))
     if os.environ.get("CI") and stack.config.kind != "jvm":
         pytest.fail(f"CI must run on Apache Kafka, this is {stack.config.kind}: Java 17 and Maven are needed")
     try:
