@@ -90,6 +90,24 @@ bench-desk: up ## how long a suggestion takes at the operator's desk, in Chromiu
 secantusd-rs: ## build the faster local database once, about 15 minutes (Rust, CMake); MONGO=secantusd-rs then uses it
 	@cargo install secantus-mdb@0.5.3-beta.196 --ignore-rust-version --root .cache/secantus-mdb-0.5.3-beta.196
 
+.PHONY: verify
+verify: install ## do topics and reporting agree on every request of every day? FROM=day TO=day
+	@$(PY) -m deploy.verify $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)")
+
+.PHONY: backup
+backup: install ## copy the running system's state into a new folder: TO=folder
+	@[ -n "$(TO)" ] || { echo "TO=folder is needed: a new one, for this backup alone" >&2; exit 2; }
+	@$(PY) -m deploy.backup "$(TO)"
+
+.PHONY: restore
+restore: install ## a new stack (RUN_DIR=folder) from a backup: FROM=folder; then verify
+	@[ -n "$(FROM)" ] || { echo "FROM=folder is needed: one that make backup made" >&2; exit 2; }
+	@$(PY) -m deploy.restore secrets "$(FROM)"
+	@$(PY) -m deploy.stack start-infra
+	@$(PY) -m deploy.restore load "$(FROM)"
+	@$(PY) -m deploy.stack up
+	@$(PY) -m deploy.verify --patience 120
+
 .PHONY: bench-notify
 bench-notify: install ## how fast messages go through ledger and outbox, and how soon a provider is called
 	@$(PY) -m tests.bench.notify_outbox
