@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from deploy.observe import Facts, Observer, facts
+from deploy.observe import WATCHED, Facts, Observer, Seen, facts
 from deploy.stack.stack import Stack
 from services.common.contracts.catalogue import catalogue
 from services.common.kit.clock import system_clock
@@ -76,8 +76,11 @@ class Report:
 
 class Run:
     """
-    One run against a stack that is up.
+    One run against a stack that is up. ``seen`` is, in the end, what stood on the topics that it ``watched``.
     """
+
+    watched: tuple[str, ...] = WATCHED
+    give_up_seconds = GIVE_UP_SECONDS
 
     def __init__(self, stack: Stack, seed: int, tick: Callable[[str, int], None] = lambda _name, _n: None) -> None:
         self._stack = stack
@@ -88,6 +91,7 @@ class Run:
         self._began = time.monotonic()
         self.told = Told()
         self.kills: list[Kill] = []
+        self.seen: list[Seen] = []
         self._progress: tuple[int, ...] = ()
         self._moved_at = self._began
         limits = httpx.Limits(max_connections=50)
@@ -97,7 +101,7 @@ class Run:
         """
         Post, kill, wait until everything agrees or time is up, and check.
         """
-        observer = await asyncio.to_thread(Observer, self._env["KAFKA_BOOTSTRAP_SERVERS"], from_now=True)
+        observer = await asyncio.to_thread(Observer, self._env["KAFKA_BOOTSTRAP_SERVERS"], self.watched, from_now=True)
         received_before = await self._received()
         async with self._http, asyncio.TaskGroup() as group:
             killing = asyncio.Event()
@@ -130,6 +134,7 @@ class Run:
             findings = check(self.told, found, reported, await self._received() - received_before)
             findings.append(Finding("figures = those recomputed from the topics", await self._odd_figures()))
         observer.close()
+        self.seen = observer.seen
         mails = self._mails()
         return Report(
             findings,
@@ -143,14 +148,14 @@ class Run:
 
     def _note(self, *progress: int) -> None:
         """
-        How far everything is; ``_stuck`` once nothing of it has changed for ``GIVE_UP_SECONDS``.
+        How far everything is; ``_stuck`` once nothing of it has changed for ``give_up_seconds``.
         """
         if progress != self._progress:
             self._progress, self._moved_at = progress, time.monotonic()
 
     @property
     def _stuck(self) -> bool:
-        return time.monotonic() - self._moved_at > GIVE_UP_SECONDS
+        return time.monotonic() - self._moved_at > self.give_up_seconds
 
     # -- load --------------------------------------------------------------------------------------------------------
 
@@ -325,6 +330,13 @@ def show(report: Report, console: Console) -> None:
     for kill in sorted(report.kills, key=lambda one: (one.process, one.at)):
         kills.add_row(kill.process, f"{kill.at:.0f} s", f"{kill.back:.1f} s", f"{kill.working:.1f} s")
     console.print(kills)
+    show_findings(report, console)
+
+
+def show_findings(report: Report, console: Console) -> None:
+    """
+    Print what was checked and how often it is wrong.
+    """
     told = report.told
     table = Table(title=f"{len(told.accepted)} requests got a 2xx, of them {len(told.resolved)} a resolve too")
     table.add_column("every request that got a 2xx …")

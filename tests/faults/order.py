@@ -56,7 +56,8 @@ def one_effect_each(seen: Iterable[Seen], accepted: Mapping[str, Sequence[str]])
         if one.topic != LIFECYCLE.name or one.event is None or one.event.meta.id in known:
             continue
         known.add(one.event.meta.id)
-        changes[one.event.data.request_id] += isinstance(one.event.data, StatusChanged)
+        if isinstance(one.event.data, StatusChanged):
+            changes[one.event.data.request_id] += 1
     return Finding(
         "each accepted update applied once", tuple(i for i, ids in accepted.items() if changes[i] != len(ids))
     )
