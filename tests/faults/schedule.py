@@ -121,23 +121,26 @@ HEALS: Final[dict[Lane, float]] = {Lane.UNDER: 12.0, Lane.OURS: 5.0}
 ONCE: Final = frozenset({Kind.UPGRADE})  # there is one commit before
 
 
-def schedule(seed: int, seconds: float, kinds: Collection[Kind] = tuple(Kind)) -> tuple[Fault, ...]:
+def schedule(
+    seed: int, seconds: float, kinds: Collection[Kind] = tuple(Kind), longest: float = 40.0
+) -> tuple[Fault, ...]:
     """
-    Faults of these kinds that are over after ``seconds``, in the order of their begin. The same for the same arguments.
+    Faults of these kinds that are over after ``seconds``, none of them longer than ``longest`` seconds, in the order of
+    their begin. The same for the same arguments.
 
     First every kind once in each lane that has it, in an order that the seed draws; then what else can be its target,
     again and again. In ten minutes every kind has its turn; in less, those that the seed put first.
     """
     chance = random.Random(seed)
-    faults = [fault for lane in Lane for fault in _lane(lane, seconds, kinds, chance)]
+    faults = [fault for lane in Lane for fault in _lane(lane, seconds, kinds, longest, chance)]
     return tuple(sorted(faults, key=lambda fault: (fault.at, fault.lane)))
 
 
-def _lane(lane: Lane, seconds: float, kinds: Collection[Kind], chance: random.Random) -> list[Fault]:
+def _lane(lane: Lane, seconds: float, kinds: Collection[Kind], longest: float, chance: random.Random) -> list[Fault]:
     faults: list[Fault] = []
     at = FIRST_AT
     for kind, target in _order(lane, kinds, chance):
-        lasts = round(chance.uniform(*LASTS[kind]), 1)
+        lasts = round(chance.uniform(*(min(bound, longest) for bound in LASTS[kind])), 1)
         if at + lasts > seconds:
             break
         faults.append(Fault(round(at, 1), lasts, lane, kind, target, _amount(kind, chance)))

@@ -283,6 +283,7 @@ def run(
     seed: int,
     console: Console,
     kinds: Collection[Kind] = tuple(Kind),
+    longest: float = 40.0,
     before: str = "",
     say: Callable[[str], None] = lambda _line: None,
 ) -> tuple[Suite, Report]:
@@ -290,7 +291,7 @@ def run(
     A stack, a run, its tables. Without a commit ``before`` there is no rolling upgrade.
     """
     rate = requests / seconds
-    faults = schedule(seed, seconds, [kind for kind in kinds if before or kind is not Kind.UPGRADE])
+    faults = schedule(seed, seconds, [kind for kind in kinds if before or kind is not Kind.UPGRADE], longest)
     with _gateway() as (sms, settings):
         more = settings | {
             "INTAKE_SPOOL_MAX_BYTES": str(max(65_536, int(rate * SPOOL_SECONDS * ENTRY_BYTES))),

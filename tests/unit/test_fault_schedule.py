@@ -56,6 +56,11 @@ def test_every_fault_hits_a_target_of_its_kind_for_as_long_as_that_kind_lasts(se
         assert bool(fault.amount) == (fault.kind in (Kind.SLOW, Kind.TORN, Kind.CLOCK, Kind.STORM))
 
 
+@given(SEEDS)
+def test_none_lasts_longer_than_it_may(seed: int) -> None:
+    assert all(fault.seconds <= 8 for fault in schedule(seed, 60, longest=8))
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_only_the_kinds_that_were_asked_for_come(kind: Kind) -> None:
     faults = schedule(3, 300, {kind})
