@@ -181,4 +181,7 @@ def _ended(process: "subprocess.Popen[Any]") -> None:
 
 async def _ready(port: int) -> bool:
     async with httpx.AsyncClient(timeout=2) as http:
-        return (await http.get(f"http://127.0.0.1:{port}/readyz")).is_success
+        try:
+            return (await http.get(f"http://127.0.0.1:{port}/readyz")).is_success
+        except httpx.HTTPError:
+            return False
