@@ -87,7 +87,7 @@ class Rules:
     retry_for: timedelta = timedelta(hours=4)
     retry_urgent: timedelta = timedelta(minutes=15)
     max_age: timedelta = timedelta(days=7)
-    lease: timedelta = timedelta(seconds=30)
+    lease: timedelta = timedelta(seconds=45)
     status_wait: timedelta = timedelta(minutes=2)
     window: timedelta = timedelta(hours=24)
     answers_for: timedelta = timedelta(minutes=15)

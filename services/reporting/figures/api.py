@@ -21,7 +21,7 @@ from services.common.kit.http import problems
 from services.reporting.asked import filter_of, wrong
 from services.reporting.figures import reports, series, service_levels, views
 from services.reporting.figures.snapshot import Figures
-from services.reporting.figures.spans import before
+from services.reporting.figures.spans import previous
 from services.reporting.figures.spread import EDGES
 from services.reporting.projections import ISTANBUL
 from services.reporting.queries import Filter, TooManyBuckets
@@ -215,10 +215,9 @@ def _earlier(filters: Filter, now: datetime) -> Filter:
     """
     The same filter for the period before. Raises ``Problem``.
     """
-    last = filters.last_day or now.astimezone(ISTANBUL).date()
-    if filters.first_day is None:
+    found = previous(filters, now)
+    if found is None:
         raise wrong(("from", "is needed to compare with the period before"))
-    if filters.first_day > last:
+    if filters.first_day and filters.first_day > (filters.last_day or now.astimezone(ISTANBUL).date()):
         raise wrong(("from", "lies after today"))
-    first_day, last_day = before(filters.first_day, last)
-    return replace(filters, first_day=first_day, last_day=last_day)
+    return found

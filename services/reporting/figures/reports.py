@@ -17,6 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from services.common.contracts.vocabulary import Status
+from services.reporting.figures.bins import blocks
 from services.reporting.figures.flags import BINS, PACKED, with_flags
 from services.reporting.figures.selection import chosen, condition, late_rows
 from services.reporting.figures.spread import quantiles_of
@@ -175,12 +176,16 @@ def _centres(groups: Groups, degrees: pl.Series) -> list[float | None]:
     """
     The mean of degrees by groups.
     """
-    values = degrees.to_numpy()
-    known = ~np.isnan(values)
-    codes, size = groups.codes[known], len(groups.names) + 1
-    counts = np.bincount(codes, minlength=size)[:-1]
-    sums = np.bincount(codes, weights=values[known], minlength=size)[:-1]
-    return [round(total / count, 4) if count else None for total, count in zip(sums.tolist(), counts, strict=True)]
+    values, size = degrees.to_numpy(), len(groups.names) + 1
+    sums, counts = np.zeros(size), np.zeros(size)
+    for part in blocks(len(values)):
+        codes, known = groups.codes[part].astype(np.intp), ~np.isnan(values[part])
+        counts += np.bincount(codes, weights=known, minlength=size)
+        sums += np.bincount(codes, weights=np.where(known, values[part], 0), minlength=size)
+    return [
+        round(total / count, 4) if count else None
+        for total, count in zip(sums[:-1].tolist(), counts[:-1].tolist(), strict=True)
+    ]
 
 
 def _rounded(value: float, digits: int) -> float | None:

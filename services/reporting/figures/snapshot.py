@@ -8,7 +8,7 @@ month, so that a changed day costs a month's copying and not everything's.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from time import monotonic
 from typing import Final
@@ -26,6 +26,8 @@ from services.reporting.figures.sheets_repository import Sheets
 log = logger(__name__)
 
 LOOK_EVERY_SECONDS: Final = 0.5
+COMPARE_EVERY: Final = timedelta(minutes=5)
+"""How often all sheets are compared, not only those with a new stamp: a write may be seen long after its stamp."""
 COLUMNS: Final = tuple(name for name in SCHEMA if name != "request_id")
 
 
@@ -55,6 +57,7 @@ class Snapshot:
         self._months: dict[str, pl.DataFrame] = {}
         self._digests: dict[str, str] = {}
         self._newest: datetime | None = None
+        self._compared_at: datetime | None = None
         self._figures = Figures(with_flags(frame_of([]).select(COLUMNS)), _version({}), None)
         self._looked_at: float | None = None
         self._look: asyncio.Task[None] | None = None
@@ -91,9 +94,13 @@ class Snapshot:
         try:
             # what was published is claimed by what the sheets say afterwards
             as_of = await self._sheets.as_of()
-            written = await self._sheets.written(min(self._newest, self._clock()) if self._newest else None)
+            now = self._clock()
+            every = self._compared_at is None or now - self._compared_at >= COMPARE_EVERY
+            written = await self._sheets.written(min(self._newest, now) if self._newest and not every else None)
             await self._take({sheet.day for sheet in written if self._digests.get(sheet.day) != sheet.digest})
             self._newest = max((sheet.written_at for sheet in written), default=self._newest)
+            if every:
+                self._compared_at = now
             self._figures = self._together(as_of)
             self._looked_at = monotonic()
         finally:

@@ -175,7 +175,7 @@ STEPS = st.lists(
         st.tuples(st.just("handle"), st.lists(st.sampled_from([*EVENTS, contact()]), min_size=1, max_size=4)),
         st.tuples(st.just("send"), st.sampled_from(["well", "crash", "away", "refused"])),
         st.tuples(st.just("publish"), st.booleans()),
-        st.tuples(st.just("wait"), st.sampled_from([1, 40])),
+        st.tuples(st.just("wait"), st.sampled_from([1, 60])),
     ),
     max_size=8,
 )
