@@ -374,9 +374,9 @@ class Telling:
         them wait for it.
         """
         busy = {row.recipient for row in self.rows if row.state is State.SENDING}
-        open_rows = (row for row in self.rows if row.state in OPEN and row.due_at)
-        looked_at = (row.due_at for row in open_rows if row.state is State.SENDING or row.recipient not in busy)
-        return min((due_at for due_at in looked_at if due_at), default=None)
+        open_rows = [row for row in self.rows if row.due_at and row.state in OPEN]
+        looked_at = [row.due_at for row in open_rows if row.state is State.SENDING or row.recipient not in busy]
+        return min(filter(None, looked_at), default=None)
 
     def due(self, now: datetime) -> bool:
         """

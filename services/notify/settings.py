@@ -72,8 +72,8 @@ class NotifySettings(BaseSettings):
     max_age: timedelta = _TIMES.max_age
     lease: timedelta = _TIMES.lease
     send_timeout: timedelta = timedelta(seconds=15)
-    batch: int = Field(default=25, ge=1, le=500)
-    flights: int = Field(default=4, ge=1, le=32)
+    batch: int = Field(default=50, ge=1, le=500)
+    flights: int = Field(default=3, ge=1, le=32)
 
     staff_file: Path = STAFF_FILE
     outbox_dir: Path = Path(".run/outbox")

@@ -7,9 +7,10 @@ month, so that a changed day costs a month's copying and not everything's.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -20,6 +21,7 @@ from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE
 from services.reporting.figures.facts import SCHEMA, frame_of
 from services.reporting.figures.flags import with_flags
+from services.reporting.figures.points import Point, places_of, points_of
 from services.reporting.figures.sheets import decode_all
 from services.reporting.figures.sheets_repository import Sheets
 
@@ -36,11 +38,13 @@ class Figures:
     """
     The facts of all requests at one moment, by ``facts.SCHEMA`` without the number, and their ``flags`` and bins.
     ``version`` changes when they do. ``as_of``: all that was published until then is in; None while nobody knows.
+    ``points``: where each neighbourhood lies, by all its requests.
     """
 
     frame: pl.DataFrame
     version: str
     as_of: datetime | None
+    points: Mapping[str, Point] = field(default_factory=dict)
 
 
 class Snapshot:
@@ -55,6 +59,7 @@ class Snapshot:
         self._clock = clock
         self._look_every_seconds = look_every_seconds
         self._months: dict[str, pl.DataFrame] = {}
+        self._places: dict[str, pl.DataFrame] = {}
         self._digests: dict[str, str] = {}
         self._newest: datetime | None = None
         self._compared_at: datetime | None = None
@@ -64,13 +69,15 @@ class Snapshot:
 
     async def current(self) -> Figures:
         """
-        The facts as they are now, at most half a second (``look_every_seconds``) old; whoever asks during a look waits
-        for its end. Raises ``kit.mongo.UNAVAILABLE`` as they come.
+        The facts as they are now, at most half a second (``look_every_seconds``) old. While somebody keeps asking, the
+        next look begins after half of that and nobody waits for it; who asks later waits for its end. Raises
+        ``kit.mongo.UNAVAILABLE`` as they come.
         """
-        looked_at = self._looked_at
-        if self._look is None and (looked_at is None or monotonic() - looked_at >= self._look_every_seconds):
+        age = inf if self._looked_at is None else monotonic() - self._looked_at
+        if self._look is None and age >= self._look_every_seconds / 2:
             self._look = asyncio.create_task(self._read())
-        if self._look is not None:
+            self._look.add_done_callback(_heard)
+        if self._look is not None and age >= self._look_every_seconds:
             await asyncio.shield(self._look)
         return self._figures
 
@@ -115,6 +122,7 @@ class Snapshot:
             sheets = {day: (digest, content) async for day, digest, content in found}
             contents = {day: content for day, (_, content) in sheets.items()}
             self._months[month] = await asyncio.to_thread(_merged, self._months.get(month), contents)
+            self._places[month] = await asyncio.to_thread(places_of, self._months[month])
             self._digests.update({day: digest for day, (digest, _) in sheets.items()})
 
     def _together(self, as_of: datetime | None) -> Figures:
@@ -123,20 +131,28 @@ class Snapshot:
             as_of = max(as_of, before.as_of)
         version = _version(self._digests)
         if version == before.version:
-            return Figures(before.frame, version, as_of or before.as_of)
+            return Figures(before.frame, version, as_of or before.as_of, before.points)
         frame = pl.concat([self._months[month] for month in sorted(self._months)], rechunk=False)
-        return Figures(frame, version, as_of or before.as_of)
+        return Figures(frame, version, as_of or before.as_of, points_of(self._places.values()))
+
+
+def _heard(look: asyncio.Task[None]) -> None:
+    """
+    What a look raised is told to whoever waits for it; if nobody does, the next who asks looks again.
+    """
+    if not look.cancelled():
+        look.exception()
 
 
 def _merged(month: pl.DataFrame | None, contents: Mapping[str, bytes]) -> pl.DataFrame:
     """
-    A month's rows with those of some days in the place of what there was of them.
+    A month's rows in the order of their days, with those of some days in the place of what there was of them.
     """
     days = [date.fromisoformat(day) for day in contents]
     frames = [month.filter(~pl.col("day").is_in(days))] if month is not None else []
     if contents:
         frames.append(with_flags(decode_all([contents[day] for day in sorted(contents)], COLUMNS)))
-    return pl.concat(frames).rechunk()
+    return pl.concat(frames).sort("day", maintain_order=True).rechunk()
 
 
 def _version(digests: Mapping[str, str]) -> str:

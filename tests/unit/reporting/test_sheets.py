@@ -236,6 +236,53 @@ async def test_those_who_ask_at_once_look_once_and_soon_after_not_again(shelf: S
     assert {one.frame.height for one in found} == {1}
 
 
+async def test_who_keeps_asking_waits_for_no_look_and_sees_what_is_new_after_it(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = [0.0]
+    monkeypatch.setattr("services.reporting.figures.snapshot.monotonic", lambda: at[-1])
+    snapshot = snapshot_of(shelf, look_every_seconds=1)
+    shelf.put("2026-03-02", fact())
+    await snapshot.current()
+    shelf.put("2026-03-03", fact(received_at=on(3)))
+
+    seen = []
+    for now in (0.4, 0.6, 1.5):
+        at.append(now)
+        seen.append((await snapshot.current()).frame.height)
+
+    assert (seen, shelf.looks) == ([1, 1, 2], 2)
+
+
+async def test_a_look_that_nobody_waited_for_and_failed_is_made_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = [0.0]
+    monkeypatch.setattr("services.reporting.figures.snapshot.monotonic", lambda: at[-1])
+    snapshot = snapshot_of(shelf, look_every_seconds=1)
+    shelf.put("2026-03-02", fact())
+    await snapshot.current()
+    shelf.put("2026-03-03", fact(received_at=on(3)))
+    shelf.fails = AutoReconnect("away")
+    at.append(0.6)
+    await snapshot.current()
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+
+    shelf.fails = None
+    at.append(1.5)
+
+    assert (await snapshot.current()).frame.height == 2
+
+
+async def test_rows_stand_in_the_order_of_their_days_whichever_sheet_came_last(shelf: Shelf) -> None:
+    snapshot = snapshot_of(shelf)
+    for day in (2, 9, 5, 2):
+        shelf.put(f"2026-03-{day:02}", fact(received_at=on(day)))
+        found = await snapshot.current()
+
+    assert found.frame["day"].to_list() == [on(day).date() for day in (2, 5, 9)]
+
+
 async def test_the_moment_never_goes_back(shelf: Shelf) -> None:
     snapshot = snapshot_of(shelf)
     for upto, claimed in ((None, None), (on(2), on(2)), (on(1), on(2)), (None, on(2)), (on(3), on(3))):
