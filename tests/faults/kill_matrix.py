@@ -109,6 +109,7 @@ class Run:
             group.create_task(self._kill_all(kills, killing))
         async with httpx.AsyncClient(headers={"X-API-Key": self._env["API_KEY"]}, timeout=20) as self._http:
             found, reported, received = facts([]), set[str](), 0
+            self._moved_at = time.monotonic()  # the load may have taken longer than anybody may stand still
 
             async def settled() -> bool:
                 nonlocal found, reported, received

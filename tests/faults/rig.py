@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -22,7 +23,7 @@ from deploy.stack.stack import Stack
 from deploy.topics import admin_client
 from services.common.contracts.topics import LIFECYCLE
 from tests.faults.network import Network, network
-from tests.faults.schedule import DATABASE
+from tests.faults.schedule import BROKERS, DATABASE
 from tests.ports import free_port_base
 
 LAUNCH: Final = Path(__file__).with_name("launch.py")
@@ -95,10 +96,11 @@ class RigConfig(Config):
 
 class Rig(Stack):
     """
-    The stack, and what a fault does to it.
+    The stack, and what a fault does to it. ``found``: something, or nobody has looked yet.
     """
 
     config: RigConfig
+    found = True
 
     def __init__(self, run_dir: Path, port_base: int, before: Path) -> None:
         super().__init__(run_dir, port_base, "jvm", 3, database=os.environ.get("MONGO", ""))
@@ -120,6 +122,16 @@ class Rig(Stack):
             "KAFKA_BOOTSTRAP_SERVERS": ",".join(f"{HOST}:{port}" for port in ports.values()),
             "MONGODB_URI": f"mongodb://{HOST}:{database}/?directConnection=true",
         }
+
+    def down(self, *, wipe: bool = False) -> None:
+        """
+        The services end as they should, the brokers at once: nobody wants their data any more.
+        """
+        if self.running:
+            self._stop(SERVICES)
+            for name in BROKERS:
+                self.lose(name)
+        super().down(wipe=wipe)
 
     def kill(self, name: str) -> None:
         """
@@ -217,8 +229,8 @@ def code_before(commit: str, folder: Path) -> Path:
 @contextmanager
 def standing(seed: int, commit: str, console: Console, more: Mapping[str, str]) -> Iterator[tuple[Rig, Network]]:
     """
-    A rig that is up, on free ports and in a folder that stays for its logs, its services running ``commit``; stopped in
-    the end. ``more`` goes into their environment.
+    A rig that is up, on free ports and in a folder of its own, its services running ``commit``; stopped in the end.
+    The folder stays if something was found. ``more`` goes into the services' environment.
     """
     folder = Path(tempfile.mkdtemp(prefix="ilkim-suite-"))
     before = code_before(commit, folder / "before") if commit else ROOT
@@ -227,9 +239,15 @@ def standing(seed: int, commit: str, console: Console, more: Mapping[str, str]) 
         console.print(f"three brokers, {rig.config.database}; logs in {folder / 'logs'}")
         with (folder / "network.log").open("w") as log, network(rig.config.links, seed, log) as ways:
             try:
+                began = time.monotonic()
                 rig.up()
+                console.print(f"all serve after {time.monotonic() - began:.0f} s")
                 yield rig, ways
             finally:
                 rig.down()
                 if commit:
                     shutil.rmtree(before)
+                if rig.found:
+                    console.print(f"kept to be looked at: {folder}")
+    if not rig.found:
+        shutil.rmtree(folder)

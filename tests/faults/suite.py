@@ -3,12 +3,13 @@ The fault suite: every fault of schedule.py, on three brokers under load, and th
 
 ``make faults`` (``python -m tests.faults.suite --requests 20000 --minutes 10 --seed 1``) starts a stack of its own on
 Apache Kafka, prints tables and exits 1 if anything that a client was told is lost, doubled, out of order or went back
-in time. The history stays beside the logs. ``make test`` runs a short form.
+in time; then the folder with logs and history stays. ``make test`` runs a short form.
 """
 
 import argparse
 import asyncio
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -35,7 +36,7 @@ from tests.faults.kill_matrix import PLAIN, Report, Run, show_findings
 from tests.faults.network import Network
 from tests.faults.order import one_effect_each, reordered, stale, updates_in_order
 from tests.faults.rig import Rig, standing
-from tests.faults.schedule import Fault, Kind, schedule
+from tests.faults.schedule import PROCESSES, Fault, Kind, schedule
 from tests.faults.told_once import Count, Providers, Published, count
 from tests.standins import sms as gateway
 from tests.standins.running import in_thread
@@ -139,9 +140,8 @@ class Suite(Run):
             if answer is not None and answer.is_success:
                 found = answer.json()
                 took = round(time.monotonic() - began, 3)
-                self._history.note(
-                    "taken", id=found["request_id"], update=found.get("update_id"), tries=tries, took=took
-                )
+                number = found.get("update_id") or found["request_id"]
+                self._history.note("taken", path=path, id=number, tries=tries, took=took)
                 return found
             if answer is not None and answer.status_code < 500 and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 self.refusals.append(f"{answer.status_code} {path}")
@@ -284,6 +284,7 @@ def run(
     console: Console,
     kinds: Collection[Kind] = tuple(Kind),
     longest: float = 40.0,
+    processes: Collection[str] = PROCESSES,
     before: str = "",
     say: Callable[[str], None] = lambda _line: None,
 ) -> tuple[Suite, Report]:
@@ -291,7 +292,8 @@ def run(
     A stack, a run, its tables. Without a commit ``before`` there is no rolling upgrade.
     """
     rate = requests / seconds
-    faults = schedule(seed, seconds, [kind for kind in kinds if before or kind is not Kind.UPGRADE], longest)
+    possible = [kind for kind in kinds if before or kind is not Kind.UPGRADE]
+    faults = schedule(seed, seconds, possible, longest, processes)
     with _gateway() as (sms, settings):
         more = settings | {
             "INTAKE_SPOOL_MAX_BYTES": str(max(65_536, int(rate * SPOOL_SECONDS * ENTRY_BYTES))),
@@ -303,6 +305,7 @@ def run(
             report, told = asyncio.run(suite.examine(requests, rate, sms))
             history.close()
             show(suite, report, told, console)
+            rig.found = not report.ok
     return suite, report
 
 
@@ -323,6 +326,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--before", default=_commit_before(), help="the commit to upgrade from; '': no upgrade")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped then too
     console = Console()
     _, report = run(
         requests=options.requests,

@@ -66,3 +66,15 @@ def test_only_the_kinds_that_were_asked_for_come(kind: Kind) -> None:
     faults = schedule(3, 300, {kind})
     assert {fault.kind for fault in faults} == {kind}
     assert len(faults) == 1 or kind is not Kind.UPGRADE
+
+
+@given(SEEDS)
+def test_the_upgrade_is_the_first_that_is_done_to_our_processes(seed: int) -> None:
+    assert next(fault.kind for fault in schedule(seed, 600) if fault.lane is Lane.OURS) is Kind.UPGRADE
+
+
+@given(SEEDS)
+def test_of_our_processes_only_those_that_were_asked_for_are_killed_each_once_before_the_first_again(seed: int) -> None:
+    victims = {"intake", "routing", "notify", "projector"}
+    killed = [one.target for one in schedule(seed, 45, {Kind.KILL}, processes=victims) if one.lane is Lane.OURS]
+    assert set(killed) == set(killed[:4]) == victims
