@@ -125,7 +125,7 @@ class Run:
                 return reported == set(self.told.accepted)
 
             while not self._stuck:  # what is behind is not lost: only a standstill ends the wait
-                with suppress(httpx.TransportError):
+                with suppress(httpx.HTTPError):
                     if await settled():
                         break
                 await asyncio.sleep(1.0)

@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from rich.console import Console
 
-from deploy.stack.config import HOST, ROOT, SERVICES, Config, Process, StackError
+from deploy.stack.config import HOST, MARK, ROOT, SERVICES, Config, Process, StackError
 from deploy.stack.stack import Stack
 from deploy.topics import admin_client
 from services.common.contracts.topics import LIFECYCLE
@@ -196,12 +196,13 @@ class Rig(Stack):
         """
         A second process beside the stack's that consumes in the same group.
         """
+        mark = {MARK: str(self.config.run_dir)}  # so that ``down`` ends it if nobody else does
         variable = {"intake-worker": "INTAKE_WORKER_OPS_PORT", "projector": "REPORTING_OPS_PORT"}
         with (self.config.run_dir / "logs" / f"{name}-beside.log").open("a") as log:
             return subprocess.Popen(
                 self.config.process(name).command,
                 cwd=ROOT,
-                env={**os.environ, **self.env, variable.get(name, f"{name.upper()}_OPS_PORT"): str(port)},
+                env={**os.environ, **self.env, variable.get(name, f"{name.upper()}_OPS_PORT"): str(port)} | mark,
                 stdout=log,
                 stderr=log,
             )
