@@ -81,6 +81,7 @@ class Run:
 
     watched: tuple[str, ...] = WATCHED
     give_up_seconds = GIVE_UP_SECONDS
+    most_under_way = 1_000  # a machine that is behind gets no heap of clients on top
 
     def __init__(self, stack: Stack, seed: int, tick: Callable[[str, int], None] = lambda _name, _n: None) -> None:
         self._stack = stack
@@ -161,10 +162,19 @@ class Run:
     # -- load --------------------------------------------------------------------------------------------------------
 
     async def _post_all(self, requests: int, rate: float, killing: asyncio.Event) -> None:
+        slots = asyncio.Semaphore(self.most_under_way)
+
+        async def journey(n: int) -> None:
+            try:
+                await self._journey(n)
+            finally:
+                slots.release()
+
         async with asyncio.TaskGroup() as group:
             n = 0
             while n < requests or not killing.is_set():
-                group.create_task(self._journey(n))
+                await slots.acquire()
+                group.create_task(journey(n))
                 n += 1
                 await asyncio.sleep(max(0.0, self._began + n / rate - time.monotonic()))
 

@@ -57,6 +57,7 @@ class Suite(Run):
 
     watched = (*WATCHED, UPDATES.name)
     give_up_seconds = 150.0
+    most_under_way = 200
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class Suite(Run):
         self.answers: Counter[str] = Counter()
         self.refusals: list[str] = []
         self.reads: list[tuple[str, int]] = []
-        limits = httpx.Limits(max_connections=100)
+        limits = httpx.Limits(max_connections=self.most_under_way)  # nobody queues in the client
         self._http = httpx.AsyncClient(headers={"X-API-Key": self._env["API_KEY"]}, timeout=10, limits=limits)
 
     async def examine(self, requests: int, rate: float, sms: gateway.StandInSms) -> tuple[Report, Count]:
