@@ -24,6 +24,7 @@ from rich.table import Table
 
 from deploy.observe import WATCHED
 from deploy.stack.config import ROOT, SERVICES
+from deploy.stack.stack import quiet_clients
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.events import Lifecycle, Notification
 from services.common.contracts.ids import message_hash
@@ -292,6 +293,7 @@ def run(
     """
     A stack, a run, its tables. Without a commit ``before`` there is no rolling upgrade.
     """
+    quiet_clients()
     rate = requests / seconds
     possible = [kind for kind in kinds if before or kind is not Kind.UPGRADE]
     faults = schedule(seed, seconds, possible, longest, processes)
