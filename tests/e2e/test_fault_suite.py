@@ -21,7 +21,14 @@ def test_nothing_that_clients_were_told_is_lost_doubled_or_out_of_order_on_three
         pytest.skip("three brokers need Apache Kafka on Java (STACK=jvm)")
     console = Console(record=True, width=120)
     suite, report = run(
-        requests=300, seconds=40, seed=5, console=console, kinds=KINDS, longest=8, processes=VICTIMS, say=console.print
+        requests=300,
+        seconds=50,
+        seed=11,
+        console=console,
+        kinds=KINDS,
+        longest=10,
+        processes=VICTIMS,
+        say=console.print,
     )
     assert report.ok, console.export_text()
     assert len(report.told.accepted) >= 300

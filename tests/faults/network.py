@@ -108,7 +108,8 @@ class Link:
     def _reset(self, writer: asyncio.StreamWriter) -> None:
         self.resets += 1
         self._open.discard(writer)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+        with suppress(OSError):  # the other side was quicker, and it is closed
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
         writer.transport.abort()
 
 

@@ -86,3 +86,12 @@ async def test_a_torn_connection_gives_half_a_piece_at_most_and_is_reset() -> No
             await asyncio.wait_for(reader.readexactly(7), 10)
         assert made.resets == 2
         writer.close()
+
+
+async def test_a_connection_that_is_closed_already_may_be_reset() -> None:
+    async with link() as (made, port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        await writer.wait_closed()
+        made._reset(writer)
+        assert made.resets == 1
