@@ -89,9 +89,12 @@ async def test_a_torn_connection_gives_half_a_piece_at_most_and_is_reset() -> No
 
 
 async def test_a_connection_that_is_closed_already_may_be_reset() -> None:
-    async with link() as (made, port):
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    server = await asyncio.start_server(_echo, "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
         writer.close()
         await writer.wait_closed()
+        made = Link(0, random.Random(1))
         made._reset(writer)
         assert made.resets == 1
+        assert await reader.read() == b""
