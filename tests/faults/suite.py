@@ -77,6 +77,7 @@ class Suite(Run):
         self._chance = random.Random(seed)
         self.injector = Injector(rig, ways, self._injected)
         self.updates: dict[str, list[str]] = defaultdict(list)
+        self.in_doubt: set[str] = set()  # requests of which an update was given up
         self.answers: Counter[str] = Counter()
         self.refusals: list[str] = []
         self.reads: list[tuple[str, int]] = []
@@ -93,7 +94,7 @@ class Suite(Run):
         report.findings += [
             reordered(self.seen),
             updates_in_order(self.seen, self.updates),
-            one_effect_each(self.seen, self.updates),
+            one_effect_each(self.seen, self.updates, self.in_doubt),
             stale(self.reads),
             Finding("nothing registered that nobody was told of", tuple(self._untold(report))),
             Finding("nobody was refused or gave up", (*self.refusals, *("?",) * self.told.refused)),
@@ -127,6 +128,7 @@ class Suite(Run):
             key = {"Idempotency-Key": f"{self._run}-{n}-{update['action']}"}
             taken = await self._insist(f"/v1/requests/{request_id}/updates", department | update, key)
             if taken is None:
+                self.in_doubt.add(request_id)
                 return
             self.updates[request_id].append(taken["update_id"])
         self.told.resolved.add(request_id)

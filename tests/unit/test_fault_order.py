@@ -55,6 +55,14 @@ def test_an_update_without_or_with_two_effects_is_found() -> None:
     )
 
 
+def test_an_update_that_was_given_up_may_have_its_effect_and_no_other() -> None:
+    accepted = {R: ["u1"]}
+    assert one_effect_each(on(LIFECYCLE.name, *TWO, *CHANGES), accepted).wrong == (R,)
+    assert one_effect_each(on(LIFECYCLE.name, *TWO, CHANGES[0]), accepted, {R}).ok
+    assert one_effect_each(on(LIFECYCLE.name, *TWO, *CHANGES), accepted, {R}).ok
+    assert one_effect_each(on(LIFECYCLE.name, *TWO), accepted, {R}).wrong == (R,)
+
+
 def test_a_read_that_goes_back_is_found_once() -> None:
     assert stale([("a", 1), ("b", 2), ("a", 1), ("a", 3), ("b", 2)]).ok
     assert stale([("a", 3), ("b", 2), ("a", 1), ("a", 2), ("a", 4)]).wrong == ("a",)
