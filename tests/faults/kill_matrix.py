@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
+from kafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -114,7 +115,7 @@ class Run:
 
             async def settled() -> bool:
                 nonlocal found, reported, received
-                found = facts(await asyncio.to_thread(observer.catch_up))
+                found = facts(await self._caught_up(observer))
                 self._note(len(found.registered), len(found.outcomes), received, len(reported))
                 self._tick("settled", len(found.outcomes))
                 if not all(f.ok for f in check(self.told, found, set(self.told.accepted), len(found.registered))):
@@ -131,7 +132,7 @@ class Run:
                         break
                 await asyncio.sleep(1.0)
             await self._stay_quiet(observer)
-            found = facts(await asyncio.to_thread(observer.catch_up))
+            found = facts(await self._caught_up(observer))
             reported = await self._reported(set(self.told.accepted))
             findings = check(self.told, found, reported, await self._received() - received_before)
             findings.append(Finding("figures = those recomputed from the topics", await self._odd_figures()))
@@ -147,6 +148,19 @@ class Run:
             len(mails),
             len(mails) - len(set(mails)),
         )
+
+    async def _caught_up(self, observer: Observer) -> list[Seen]:
+        """
+        All that the observer has seen. It is the first to ask after a leader has changed: what it is not told in time
+        it asks again.
+        """
+        while True:
+            try:
+                return await asyncio.to_thread(observer.catch_up)
+            except KafkaError:
+                if self._stuck:
+                    raise
+                await asyncio.sleep(1.0)
 
     def _note(self, *progress: int) -> None:
         """
@@ -289,7 +303,7 @@ class Run:
 
         async def equal() -> bool:
             nonlocal odd
-            seen = await asyncio.to_thread(observer.catch_up)
+            seen = await self._caught_up(observer)
             shown = {report: (await self._get(f"/v1/reports/{report}"))["rows"] for report in REPORTS}
             events = [one.event for one in seen if one.event]
             odd = differences(await asyncio.to_thread(recomputed, events, system_clock()), shown)
@@ -318,7 +332,7 @@ class Run:
         """
         last, since = -1, time.monotonic()
         while time.monotonic() - since < 5:
-            seen = len(await asyncio.to_thread(observer.catch_up))
+            seen = len(await self._caught_up(observer))
             if seen != last:
                 last, since = seen, time.monotonic()
             await asyncio.sleep(0.5)
