@@ -117,9 +117,10 @@ class Notifier:
         self._rules = rules
         self._partners = partners
         self._batch = batch
-        self._seats = Seats(flights * batch)
         self._send_timeout = send_timeout
-        self._flight_time = timedelta(seconds=send_timeout + BUDGET_SECONDS)  # to send it, and to put down the result
+        flight_seconds = send_timeout + BUDGET_SECONDS  # to send it, and to put down the result
+        self._flight_time = timedelta(seconds=flight_seconds)
+        self._seats = Seats(flights * batch, flight_seconds)
         self._clock = clock
         self.outbox = Outbox(repository, kafka, clock)
         self.afterwards = Afterwards(repository, senders, rules, clock, self.outbox)

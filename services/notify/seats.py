@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from time import monotonic
 
 
 @dataclass(slots=True)
@@ -20,11 +21,14 @@ class Taken:
 
 class Seats:
     """
-    So many messages may be in hand at once, and none while it is not ``open``. Who asks first is served first.
+    So many messages may be in hand at once, and none while it is not ``open``. Who asks first is served first. What is
+    on its way in the end has ``landing`` seconds: of a message that is cut off nobody knows whether it went out.
     """
 
-    def __init__(self, seats: int) -> None:
+    def __init__(self, seats: int, landing: float) -> None:
         self._seats = seats
+        self._landing = landing
+        self._under_way: set[asyncio.Task[None]] = set()
         self._free = 0
         self._freed = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -33,7 +37,7 @@ class Seats:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """
-        Messages may be taken meanwhile. Raises what a flight raised.
+        Messages may be taken meanwhile; in the end waits for those on their way. Raises what a flight raised.
         """
         async with asyncio.TaskGroup() as self._flights:
             self._give_back(self._seats)
@@ -41,6 +45,13 @@ class Seats:
                 yield
             finally:
                 self._free, self._flights = 0, None
+                await self._land()
+
+    async def _land(self) -> None:
+        deadline = monotonic() + self._landing
+        while self._under_way and (left := deadline - monotonic()) > 0:
+            with suppress(asyncio.CancelledError):  # whoever ends us may say so more than once
+                await asyncio.wait(self._under_way, timeout=left)
 
     @asynccontextmanager
     async def some(self, most: int) -> AsyncIterator[Taken]:
@@ -95,4 +106,6 @@ class Seats:
             self._give_back(messages)
 
         taken.kept = messages
-        self._flights.create_task(fly())
+        task = self._flights.create_task(fly())
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
+from kafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from deploy.observe import Facts, Observer, facts
+from deploy.observe import WATCHED, Facts, Observer, Seen, facts
 from deploy.stack.stack import Stack
 from services.common.contracts.catalogue import catalogue
 from services.common.kit.clock import system_clock
@@ -76,8 +77,12 @@ class Report:
 
 class Run:
     """
-    One run against a stack that is up.
+    One run against a stack that is up. ``seen`` is, in the end, what stood on the topics that it ``watched``.
     """
+
+    watched: tuple[str, ...] = WATCHED
+    give_up_seconds = GIVE_UP_SECONDS
+    most_under_way = 1_000  # a machine that is behind gets no heap of clients on top
 
     def __init__(self, stack: Stack, seed: int, tick: Callable[[str, int], None] = lambda _name, _n: None) -> None:
         self._stack = stack
@@ -88,6 +93,7 @@ class Run:
         self._began = time.monotonic()
         self.told = Told()
         self.kills: list[Kill] = []
+        self.seen: list[Seen] = []
         self._progress: tuple[int, ...] = ()
         self._moved_at = self._began
         limits = httpx.Limits(max_connections=50)
@@ -97,7 +103,7 @@ class Run:
         """
         Post, kill, wait until everything agrees or time is up, and check.
         """
-        observer = await asyncio.to_thread(Observer, self._env["KAFKA_BOOTSTRAP_SERVERS"], from_now=True)
+        observer = await asyncio.to_thread(Observer, self._env["KAFKA_BOOTSTRAP_SERVERS"], self.watched, from_now=True)
         received_before = await self._received()
         async with self._http, asyncio.TaskGroup() as group:
             killing = asyncio.Event()
@@ -105,10 +111,11 @@ class Run:
             group.create_task(self._kill_all(kills, killing))
         async with httpx.AsyncClient(headers={"X-API-Key": self._env["API_KEY"]}, timeout=20) as self._http:
             found, reported, received = facts([]), set[str](), 0
+            self._moved_at = time.monotonic()  # the load may have taken longer than anybody may stand still
 
             async def settled() -> bool:
                 nonlocal found, reported, received
-                found = facts(await asyncio.to_thread(observer.catch_up))
+                found = facts(await self._caught_up(observer))
                 self._note(len(found.registered), len(found.outcomes), received, len(reported))
                 self._tick("settled", len(found.outcomes))
                 if not all(f.ok for f in check(self.told, found, set(self.told.accepted), len(found.registered))):
@@ -120,16 +127,17 @@ class Run:
                 return reported == set(self.told.accepted)
 
             while not self._stuck:  # what is behind is not lost: only a standstill ends the wait
-                with suppress(httpx.TransportError):
+                with suppress(httpx.HTTPError):
                     if await settled():
                         break
                 await asyncio.sleep(1.0)
             await self._stay_quiet(observer)
-            found = facts(await asyncio.to_thread(observer.catch_up))
+            found = facts(await self._caught_up(observer))
             reported = await self._reported(set(self.told.accepted))
             findings = check(self.told, found, reported, await self._received() - received_before)
             findings.append(Finding("figures = those recomputed from the topics", await self._odd_figures()))
         observer.close()
+        self.seen = observer.seen
         mails = self._mails()
         return Report(
             findings,
@@ -141,24 +149,46 @@ class Run:
             len(mails) - len(set(mails)),
         )
 
+    async def _caught_up(self, observer: Observer) -> list[Seen]:
+        """
+        All that the observer has seen. It is the first to ask after a leader has changed: what it is not told in time
+        it asks again.
+        """
+        while True:
+            try:
+                return await asyncio.to_thread(observer.catch_up)
+            except KafkaError:
+                if self._stuck:
+                    raise
+                await asyncio.sleep(1.0)
+
     def _note(self, *progress: int) -> None:
         """
-        How far everything is; ``_stuck`` once nothing of it has changed for ``GIVE_UP_SECONDS``.
+        How far everything is; ``_stuck`` once nothing of it has changed for ``give_up_seconds``.
         """
         if progress != self._progress:
             self._progress, self._moved_at = progress, time.monotonic()
 
     @property
     def _stuck(self) -> bool:
-        return time.monotonic() - self._moved_at > GIVE_UP_SECONDS
+        return time.monotonic() - self._moved_at > self.give_up_seconds
 
     # -- load --------------------------------------------------------------------------------------------------------
 
     async def _post_all(self, requests: int, rate: float, killing: asyncio.Event) -> None:
+        slots = asyncio.Semaphore(self.most_under_way)
+
+        async def journey(n: int) -> None:
+            try:
+                await self._journey(n)
+            finally:
+                slots.release()
+
         async with asyncio.TaskGroup() as group:
             n = 0
             while n < requests or not killing.is_set():
-                group.create_task(self._journey(n))
+                await slots.acquire()
+                group.create_task(journey(n))
                 n += 1
                 await asyncio.sleep(max(0.0, self._began + n / rate - time.monotonic()))
 
@@ -273,7 +303,7 @@ class Run:
 
         async def equal() -> bool:
             nonlocal odd
-            seen = await asyncio.to_thread(observer.catch_up)
+            seen = await self._caught_up(observer)
             shown = {report: (await self._get(f"/v1/reports/{report}"))["rows"] for report in REPORTS}
             events = [one.event for one in seen if one.event]
             odd = differences(await asyncio.to_thread(recomputed, events, system_clock()), shown)
@@ -302,7 +332,7 @@ class Run:
         """
         last, since = -1, time.monotonic()
         while time.monotonic() - since < 5:
-            seen = len(await asyncio.to_thread(observer.catch_up))
+            seen = len(await self._caught_up(observer))
             if seen != last:
                 last, since = seen, time.monotonic()
             await asyncio.sleep(0.5)
@@ -325,6 +355,13 @@ def show(report: Report, console: Console) -> None:
     for kill in sorted(report.kills, key=lambda one: (one.process, one.at)):
         kills.add_row(kill.process, f"{kill.at:.0f} s", f"{kill.back:.1f} s", f"{kill.working:.1f} s")
     console.print(kills)
+    show_findings(report, console)
+
+
+def show_findings(report: Report, console: Console) -> None:
+    """
+    Print what was checked and how often it is wrong.
+    """
     told = report.told
     table = Table(title=f"{len(told.accepted)} requests got a 2xx, of them {len(told.resolved)} a resolve too")
     table.add_column("every request that got a 2xx …")

@@ -14,7 +14,10 @@ from kafka.producer.transaction_manager import TransactionState
 from services.common.contracts.envelope import Record
 from services.common.kit import metrics
 from services.common.kit.errors import Retryable
+from services.common.kit.logs import logger
 from services.common.kit.settings import KafkaSettings
+
+log = logger(__name__)
 
 
 class PublishFailed(Retryable):
@@ -57,12 +60,14 @@ class KafkaPublisher:
     An idempotent producer (acks=all) that does not block the event loop.
 
     ``request_timeout`` 5 s, ``delivery_timeout`` 8 s: a caller knows within that time. The client is made by
-    ``start``, in a thread, because its constructor waits for a broker.
+    ``start``, in a thread, because its constructor waits for a broker. One that holds an error for fatal (its request
+    for a producer id timed out, as when a broker stands still) would never send again, so another takes its place.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._producer: KafkaProducer | None = None
+        self._replacing: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
     async def start(self, topics: Iterable[str] = ()) -> None:
@@ -130,10 +135,11 @@ class KafkaPublisher:
 
             return call
 
-        assert self._producer is not None  # noqa: S101 - start() made it or raised
+        producer = self._producer
+        assert producer is not None  # noqa: S101 - start() made it or raised
         try:
             sent = await asyncio.to_thread(
-                self._producer.send,
+                producer.send,
                 record.topic,
                 value=record.value,
                 key=record.key,
@@ -144,13 +150,35 @@ class KafkaPublisher:
             await done
         except (KafkaError, OSError) as error:
             metrics.publish_failures_total.labels(record.topic).inc()
+            self._replace_if_broken(producer)
             raise PublishFailed(f"{record.topic}: {type(error).__name__}") from error
         metrics.events_published_total.labels(record.topic).inc()
+
+    def _replace_if_broken(self, producer: KafkaProducer) -> None:
+        manager: Any = producer._transaction_manager
+        if producer is not self._producer or not manager.has_fatal_error():
+            return
+        if self._replacing is None or self._replacing.done():
+            self._replacing = asyncio.create_task(self._replace(producer))
+
+    async def _replace(self, broken: KafkaProducer) -> None:
+        """
+        Beside whoever publishes, who may give up at any time. If no broker answers, the next failure tries again.
+        """
+        try:
+            self._producer = await asyncio.to_thread(self._connect, ())
+        except (KafkaError, OSError) as error:
+            log.warning("the client is broken, and no broker answers another", error=type(error).__name__)
+            return
+        log.warning("the client was broken: another took its place")
+        await asyncio.to_thread(broken.close, timeout=0)
 
     async def close(self) -> None:
         """
         Wait up to 5 s for what is under way, then close.
         """
+        if self._replacing is not None:
+            await asyncio.wait({self._replacing})
         if self._producer is not None:
             await asyncio.to_thread(self._producer.close, timeout=5)
             self._producer = None

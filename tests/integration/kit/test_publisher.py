@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 
 from deploy.stack.stack import Stack
 from services.common.contracts.envelope import Record
@@ -64,6 +65,22 @@ async def test_a_record_that_is_too_large_is_refused_and_the_next_one_goes_throu
     try:
         with pytest.raises(PublishFailed, match="MessageSizeTooLarge"):
             await publisher.publish(record(random_request_id(), "x" * 3_000_000))
+        await publisher.publish(record(random_request_id(), "metin"))
+    finally:
+        await publisher.close()
+
+
+async def test_a_client_that_met_a_fatal_error_is_replaced(infra: Stack) -> None:
+    publisher = KafkaPublisher(KafkaSettings(bootstrap_servers=infra.env["KAFKA_BOOTSTRAP_SERVERS"]))
+    try:
+        await publisher.publish(record(random_request_id(), "metin"))
+        broken = publisher._producer
+        assert broken is not None
+        broken._transaction_manager.transition_to_fatal_error(KafkaError("its request for an id timed out"))
+        with pytest.raises(PublishFailed):
+            await publisher.publish(record(random_request_id(), "metin"))
+        assert publisher._replacing is not None
+        await publisher._replacing
         await publisher.publish(record(random_request_id(), "metin"))
     finally:
         await publisher.close()

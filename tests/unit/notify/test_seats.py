@@ -19,13 +19,13 @@ async def opened() -> AsyncIterator[Seats]:
     """
     Four seats, open.
     """
-    seats = Seats(4)
+    seats = Seats(4, FOR_EVER)
     async with seats.open():
         yield seats
 
 
 async def test_nobody_gets_a_seat_while_nothing_flies() -> None:
-    async with Seats(4).soon(2, FOR_EVER) as seats:
+    async with Seats(4, FOR_EVER).soon(2, FOR_EVER) as seats:
         assert seats.taken == 0
 
 
@@ -84,7 +84,7 @@ async def test_who_asks_for_many_is_not_overtaken_by_who_asks_for_one() -> None:
 
 
 async def test_a_flight_that_breaks_stops_whoever_takes_more() -> None:
-    seats = Seats(1)
+    seats = Seats(1, FOR_EVER)
 
     async def breaks() -> None:
         raise ZeroDivisionError
@@ -100,3 +100,47 @@ async def test_a_flight_that_breaks_stops_whoever_takes_more() -> None:
         await work()
     async with seats.soon(1, FOR_EVER) as taken:
         assert taken.taken == 0
+
+
+async def _departed(seats: Seats, landed: asyncio.Event, arrived: list[str]) -> "asyncio.Task[None]":
+    """
+    Somebody who has let a message depart that lands with ``landed``, and would take more.
+    """
+    away = asyncio.Event()
+
+    async def flight() -> None:
+        away.set()
+        await landed.wait()
+        arrived.append("landed")
+
+    async def work() -> None:
+        async with seats.open():
+            async with seats.some(1) as taken:
+                seats.fly(flight, taken, 1)
+            await asyncio.Event().wait()
+
+    working = asyncio.create_task(work())
+    await away.wait()
+    return working
+
+
+async def test_what_is_on_its_way_lands_before_the_end_however_often_that_is_asked_for() -> None:
+    landed, arrived = asyncio.Event(), list[str]()
+    working = await _departed(Seats(1, FOR_EVER), landed, arrived)
+    for _ in range(2):
+        working.cancel()
+        await asyncio.wait({working}, timeout=SOON)
+    assert not working.done()
+    landed.set()
+    await asyncio.wait({working})
+    assert working.cancelled()
+    assert arrived == ["landed"]
+
+
+async def test_the_end_does_not_wait_for_ever_for_what_does_not_land() -> None:
+    arrived = list[str]()
+    working = await _departed(Seats(1, SOON), asyncio.Event(), arrived)
+    working.cancel()
+    await asyncio.wait({working})
+    assert working.cancelled()
+    assert not arrived
