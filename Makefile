@@ -83,11 +83,11 @@ coverage: install ## the same with coverage in the tests' own processes; slower
 	@$(PY) -m pytest --cov --cov-append --cov-report=term --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults and not long" $(REAL)
 
 .PHONY: bench
-bench: install bench-tools ## how fast it is, each figure beside its peer: intake, routing, journey, projector; about 10 minutes (Go)
+bench: bench-tools ## how fast it is, each figure beside its peer: intake, routing, journey, projector; about 10 minutes (Go)
 	@$(PY) -m tests.bench $(SUBJECTS)
 
 .PHONY: bench-tools
-bench-tools: .cache/vegeta/vegeta .cache/bench-venv/.installed ## the load tool (Go) and the peers' packages, apart from ours
+bench-tools: install .cache/vegeta/vegeta .cache/bench-venv/.installed ## the load tool (Go) and the peers' packages, apart from ours
 
 .cache/vegeta/vegeta:
 	@GOBIN="$(CURDIR)/.cache/vegeta" go install github.com/tsenart/vegeta/v12@v12.13.0
