@@ -87,15 +87,13 @@ bench: bench-tools ## how fast it is, each figure beside its peer: intake, routi
 	@$(PY) -m tests.bench $(SUBJECTS)
 
 .PHONY: bench-tools
-bench-tools: install .cache/vegeta/vegeta .cache/bench-venv/.installed ## the load tool (Go) and the peers' packages, apart from ours
+bench-tools: install .cache/vegeta/vegeta .cache/bench-peers/.installed ## the load tool (Go) and the peers' packages, apart from ours
 
 .cache/vegeta/vegeta:
 	@GOBIN="$(CURDIR)/.cache/vegeta" go install github.com/tsenart/vegeta/v12@v12.13.0
 
-.cache/bench-venv/.installed: tests/bench/peers.txt constraints.txt
-	@$(PY) -m venv .cache/bench-venv
-	@.cache/bench-venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
-	@.cache/bench-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement tests/bench/peers.txt
+.cache/bench-peers/.installed: tests/bench/peers.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .cache/bench-peers --requirement $<
 	@touch $@
 
 .PHONY: bench-desk

@@ -8,6 +8,7 @@ last record that it wrote is on its topic. Nobody has an advantage from starting
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from tests.bench.figures import Figure
 from tests.bench.inputs import received_records
 from tests.bench.peers.decisions import DECISIONS, OUT
 
-PEERS_PYTHON: Final = ROOT / ".cache" / "bench-venv" / "bin" / "python"
+PACKAGES: Final = ROOT / ".cache" / "bench-peers"
 PEERS: Final = {
     "bare Faust agent": "bare_faust",
     "aiokafka in batches": "aiokafka_batches",
@@ -81,7 +82,7 @@ def measure(stack: Stack, seed: int, count: int, tick: Callable[[str], None]) ->
         Figure(OURS, ours, "/s", beside=FAUST),
         Figure("the same decision without Kafka: decode, decide, encode", alone, "/s", beside=OURS),
     ]
-    if not PEERS_PYTHON.exists():
+    if not PACKAGES.exists():
         return figures, ["the peers: `make bench-tools` installs them"]
     for decision, named, outputs in (("core", "same decision", written), ("constant", "constant decision", count)):
         for name, module in PEERS.items():
@@ -159,8 +160,9 @@ def _until_it_works(servers: str, watch: Watch, probes: Iterator[Record]) -> Non
 def _peer(module: str, servers: str, decision: str) -> Iterator["subprocess.Popen[bytes]"]:
     log = ROOT / ".cache" / f"bench-{module}.log"
     with log.open("wb") as out:
-        command = [str(PEERS_PYTHON), "-m", f"tests.bench.peers.{module}", servers, decision]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)
+        command = [sys.executable, "-m", f"tests.bench.peers.{module}", servers, decision]
+        environment = {**os.environ, "PYTHONPATH": str(PACKAGES)}
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
         try:
             yield process
         finally:
