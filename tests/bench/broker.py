@@ -95,6 +95,21 @@ class Watch:
             time.sleep(0.1)
         return True
 
+    def settle(self, count: int, seconds: float, still: float = 2.0) -> bool:
+        """
+        ``wait``, and then until nothing has been added for ``still`` seconds.
+        """
+        deadline = time.monotonic() + seconds
+        if not self.wait(count, seconds):
+            return False
+        before = -1
+        while (added := self.added) != before:
+            if time.monotonic() > deadline:
+                return False
+            before = added
+            time.sleep(still)
+        return True
+
     def times(self) -> list[float]:
         """
         When (Unix) each record that was added was written, in order.

@@ -81,7 +81,7 @@ def _at(stack: Stack, rate: int, seed: int, seconds: float) -> list[Figure]:
         sent = {_number(hit): hit.at for hit in hits if hit.status == 202}
         everything = len(sent) + len(shown)
         departments.wait(everything, ARRIVAL_SECONDS)
-        notifications.wait(2 * everything, ARRIVAL_SECONDS)  # each is queued, then sent
+        notifications.settle(everything, ARRIVAL_SECONDS)
         after = costs(stack, processes)
         assigned = first_times((record.key, record.timestamp) for record in departments.records())
         handed = first_times(

@@ -150,10 +150,7 @@ def _until_it_works(servers: str, watch: Watch, probes: Iterator[Record]) -> Non
             raise TooSlow(f"nothing came out of it for {START_SECONDS:.0f} s")
         write(servers, islice(probes, 12))
         time.sleep(_PROBE_EVERY)
-    before = -1
-    while (added := watch.added) != before:
-        before = added
-        time.sleep(1.5)
+    watch.settle(0, START_SECONDS)
 
 
 @contextmanager
