@@ -8,6 +8,7 @@ it the table that later runs are compared with (``tests/bench/results.json``). W
 """
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from deploy.stack.config import ROOT
+from deploy.stack.config import ROOT, StackError
 from deploy.stack.stack import Stack, quiet_clients
 from tests.bench import intake, journey, projector, routing
 from tests.bench.figures import Figure, worse
@@ -87,6 +88,7 @@ class Bench:
         with own_stack(f"bench-{name}", self._console, services=services) as stack:
             self.machine = describe(stack.config)
             yield stack
+        shutil.rmtree(stack.config.data, ignore_errors=True)  # the logs stay
 
 
 SUBJECTS: Final = {
@@ -124,7 +126,7 @@ def main() -> int:
             progress.update(task, description=subject)
             try:
                 figures, left_out = SUBJECTS[subject](bench)
-            except (NoTool, routing.TooSlow, TimeoutError) as error:
+            except (NoTool, StackError, routing.TooSlow, TimeoutError) as error:
                 progress.print(f"{subject} was not measured: {error}")
                 failed = True
                 continue

@@ -12,6 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import httpx
@@ -32,9 +33,11 @@ RATES: Final = (50, 200, 500)
 WARM_UP_SECONDS: Final = 10.0
 ARRIVAL_SECONDS: Final = 60.0
 SAMPLED_A_SECOND: Final = 10
+GOALS_AT: Final = 200
+COSTS_AT: Final = 200
 IDLE_MB: Final = 600.0
 OURS: Final = tuple(process.name for process in SERVICES)
-GOALS: Final[Mapping[str, Mapping[str, float]]] = {  # ms, of design.md 9: at 200 a second
+GOALS: Final[Mapping[str, Mapping[str, float]]] = {  # ms, of design.md 9
     "on the department's topic": {"p50": 20, "p99": 100},
     "visible in reporting": {"p99": 500},
 }
@@ -93,7 +96,7 @@ def _at(stack: Stack, rate: int, seed: int, seconds: float) -> list[Figure]:
         *between("handed over to the provider", rate, sent, handed),
         *spread(f"{rate}/s, visible in reporting", shown, _goals("visible in reporting", rate)),
     ]
-    return figures + _costs(rate, everything, before, after)
+    return figures + (_costs(rate, everything, before, after) if rate == COSTS_AT else [])
 
 
 def between(what: str, rate: int, sent: Mapping[str, float], arrived: Mapping[str, float]) -> list[Figure]:
@@ -164,12 +167,13 @@ async def _sampled(stack: Stack, seed: int, seconds: float) -> list[float]:
 
     async def follow(http: httpx.AsyncClient, body: Mapping[str, Any]) -> None:
         at = time.monotonic()
-        answer = await http.post(f"{stack.env['INTAKE_URL']}/v1/requests", json=body)
-        place = f"{stack.env['REPORTING_URL']}/v1/requests/{answer.raise_for_status().json()['request_id']}"
-        while (await http.get(place)).status_code != httpx.codes.OK:
-            if time.monotonic() - at > ARRIVAL_SECONDS:
-                break
-            await asyncio.sleep(0.01)
+        with suppress(httpx.TransportError):  # no answer in time: its wait is counted
+            answer = await http.post(f"{stack.env['INTAKE_URL']}/v1/requests", json=body)
+            if answer.status_code != httpx.codes.ACCEPTED:
+                return
+            place = f"{stack.env['REPORTING_URL']}/v1/requests/{answer.json()['request_id']}"
+            while (await http.get(place)).status_code != httpx.codes.OK and time.monotonic() - at < ARRIVAL_SECONDS:
+                await asyncio.sleep(0.01)
         found.append((time.monotonic() - at) * 1000)
 
     supply = bodies(int(SAMPLED_A_SECOND * seconds), seed)
@@ -194,7 +198,7 @@ def _costs(rate: int, requests: int, before: Mapping[str, Cost], after: Mapping[
 
 
 def _goals(what: str, rate: int) -> Mapping[str, float] | None:
-    return GOALS.get(what) if rate == 200 else None
+    return GOALS.get(what) if rate == GOALS_AT else None
 
 
 def _number(hit: Hit) -> str:
