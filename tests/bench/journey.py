@@ -33,8 +33,7 @@ RATES: Final = (50, 200, 500)
 WARM_UP_SECONDS: Final = 10.0
 ARRIVAL_SECONDS: Final = 60.0
 SAMPLED_A_SECOND: Final = 10
-GOALS_AT: Final = 200
-COSTS_AT: Final = 200
+JUDGED_AT: Final = 200  # requests a second: goals and costs are of this rate
 IDLE_MB: Final = 600.0
 OURS: Final = tuple(process.name for process in SERVICES)
 GOALS: Final[Mapping[str, Mapping[str, float]]] = {  # ms, of design.md 9
@@ -96,7 +95,7 @@ def _at(stack: Stack, rate: int, seed: int, seconds: float) -> list[Figure]:
         *between("handed over to the provider", rate, sent, handed),
         *spread(f"{rate}/s, visible in reporting", shown, _goals("visible in reporting", rate)),
     ]
-    return figures + (_costs(rate, everything, before, after) if rate == COSTS_AT else [])
+    return figures + (_costs(rate, everything, before, after) if rate == JUDGED_AT else [])
 
 
 def between(what: str, rate: int, sent: Mapping[str, float], arrived: Mapping[str, float]) -> list[Figure]:
@@ -172,7 +171,9 @@ async def _sampled(stack: Stack, seed: int, seconds: float) -> list[float]:
             if answer.status_code != httpx.codes.ACCEPTED:
                 return
             place = f"{stack.env['REPORTING_URL']}/v1/requests/{answer.json()['request_id']}"
-            while (await http.get(place)).status_code != httpx.codes.OK and time.monotonic() - at < ARRIVAL_SECONDS:
+            while (await http.get(place)).status_code != httpx.codes.OK:
+                if time.monotonic() - at > ARRIVAL_SECONDS:
+                    break
                 await asyncio.sleep(0.01)
         found.append((time.monotonic() - at) * 1000)
 
@@ -198,7 +199,7 @@ def _costs(rate: int, requests: int, before: Mapping[str, Cost], after: Mapping[
 
 
 def _goals(what: str, rate: int) -> Mapping[str, float] | None:
-    return GOALS.get(what) if rate == GOALS_AT else None
+    return GOALS.get(what) if rate == JUDGED_AT else None
 
 
 def _number(hit: Hit) -> str:
