@@ -74,8 +74,8 @@ test: install ## every test that is no long run; says on which broker and databa
 	@$(PY) -m pytest --durations=5 -m "faults and not long" $(REAL)
 
 .PHONY: test-long
-test-long: install ## what takes minutes: a recorded day of WhatsApp and chaos on the whole stack, the whole history of a city
-	@$(PY) -m pytest -m long tests/e2e tests/integration/reporting
+test-long: install ## what takes minutes: the outage, chaos, patience and a recorded day of WhatsApp on the whole stack, the image without an engine, a city's history
+	@$(PY) -m pytest --timeout 1800 -m long $(REAL)
 
 .PHONY: coverage
 coverage: install ## the same with coverage in the tests' own processes; slower

@@ -121,10 +121,7 @@ def telling_to(telling: Telling, rev: int, now: datetime) -> dict[str, Any]:
         "_id": telling.request_id,
         "rev": rev,
         "rows": [_row_to(row) for row in telling.rows],
-        "outbox": [
-            {"topic": r.topic, "key": r.key, "value": r.value, "headers": [list(pair) for pair in r.headers]}
-            for r in telling.outbox
-        ],
+        "outbox": [{"topic": r.topic, "key": r.key, "value": r.value, "headers": r.headers} for r in telling.outbox],
         "gone_on": day_of(now) + (KEEP_CONVERSATIONS if telling.conversation else KEEP_TELLINGS),
         "partner": telling.partner,
         "next_at": telling.next_at,

@@ -87,7 +87,7 @@ class Rules:
     retry_for: timedelta = timedelta(hours=4)
     retry_urgent: timedelta = timedelta(minutes=15)
     max_age: timedelta = timedelta(days=7)
-    lease: timedelta = timedelta(seconds=30)
+    lease: timedelta = timedelta(seconds=45)
     status_wait: timedelta = timedelta(minutes=2)
     window: timedelta = timedelta(hours=24)
     answers_for: timedelta = timedelta(minutes=15)
@@ -374,9 +374,9 @@ class Telling:
         them wait for it.
         """
         busy = {row.recipient for row in self.rows if row.state is State.SENDING}
-        open_rows = (row for row in self.rows if row.state in OPEN and row.due_at)
-        looked_at = (row.due_at for row in open_rows if row.state is State.SENDING or row.recipient not in busy)
-        return min((due_at for due_at in looked_at if due_at), default=None)
+        open_rows = [row for row in self.rows if row.due_at and row.state in OPEN]
+        looked_at = [row.due_at for row in open_rows if row.state is State.SENDING or row.recipient not in busy]
+        return min(filter(None, looked_at), default=None)
 
     def due(self, now: datetime) -> bool:
         """

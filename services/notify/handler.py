@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import uuid4
@@ -37,13 +37,13 @@ from services.common.kit.worker import Delivery
 from services.notify import callbacks, choosing, domain, gathering, ledger, mornings, planning, sending
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
 from services.notify.domain import CONVERSATION, PARTNER, Contact, Person, Reason, Row, Rules, Telling
-from services.notify.loops import IDLE_SECONDS, Bell, persistently
+from services.notify.loops import BUDGET_SECONDS, IDLE_SECONDS, Bell, persistently
 from services.notify.messages import House
 from services.notify.outbox import Kafkaesque, Outbox
 from services.notify.reports import Afterwards
 from services.notify.repository import NotifyRepository
 from services.notify.seats import Seats, Taken
-from services.notify.sending import Away, Handed, Refused, Result, Unanswered
+from services.notify.sending import Away, Handed, Late, Refused, Result, Unanswered
 from services.notify.staff import Staff
 from services.notify.statuses import Reported
 from services.notify.templates import Templates
@@ -53,6 +53,8 @@ log = logger(__name__)
 GROUP: Final = "notify"
 SEAT_SECONDS: Final = 1.0  # how long a batch of what is due waits for a seat before it is left to ``deliver``
 FOLLOW_SECONDS: Final = 2.0
+Wanted = Mapping[str, Sequence[tuple[Metadata, Lifecycle | MessageWanted]]]
+"""What is to be told, by the id of the telling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Notifier:
         self._batch = batch
         self._seats = Seats(flights * batch)
         self._send_timeout = send_timeout
+        self._flight_time = timedelta(seconds=send_timeout + BUDGET_SECONDS)  # to send it, and to put down the result
         self._clock = clock
         self.outbox = Outbox(repository, kafka, clock)
         self.afterwards = Afterwards(repository, senders, rules, clock, self.outbox)
@@ -141,24 +144,31 @@ class Notifier:
             elif isinstance(event.data, MessageWanted):
                 wanted.setdefault(f"{CONVERSATION}{event.data.wanted_id}", []).append((event.meta, event.data))
         if wanted:
-            await self._plan(wanted, now)
+            await self._plan(wanted)
         reported = [Reported.of(event.data) for event in events if isinstance(event.data, DeliveryReported)]
         if reported:
             await self.afterwards.put_down(reported)
         if contacts or reported:
             self._due.ring()
 
-    async def _plan(
-        self, wanted: Mapping[str, Sequence[tuple[Metadata, Lifecycle | MessageWanted]]], now: datetime
-    ) -> None:
+    async def _plan(self, wanted: Wanted) -> None:
         """
-        Write down what is to be told, by the id of the telling. What is due and finds a seat is in hand by the same
-        write.
+        Write down what is to be told, by the id of the telling.
         """
         before = await self._repository.tellings(wanted)
         open_rows = [row for telling in before.values() for row in telling.rows if row.state in domain.OPEN]
         told = {event.contact_id for rows in wanted.values() for _, event in rows if event.contact_id}
         contacts = await self._repository.contacts(told | {row.recipient for row in open_rows if row.for_citizen})
+        keys = list(before)
+        for start in range(0, len(keys), self._batch):  # while one batch is on its way the next is written
+            some = {key: before[key] for key in keys[start : start + self._batch]}
+            await self._plan_some(some, wanted, contacts)
+
+    async def _plan_some(self, before: Mapping[str, Telling], wanted: Wanted, contacts: Mapping[str, Contact]) -> None:
+        """
+        Write down what is to be told on top of these. What is due and finds a seat is in hand by the same write.
+        """
+        now = self._clock()
 
         def absorb(telling: Telling) -> Telling:
             for meta, event in wanted[telling.request_id]:
@@ -175,16 +185,16 @@ class Notifier:
             as_read = telling is before[telling.request_id]
             return planned[telling.request_id] if as_read else absorb(telling)
 
-        new = [key for key, telling in planned.items() if telling is not before[key]]
-        for start in range(0, len(new), self._batch):  # while one batch is on its way the next is written
-            some = {key: before[key] for key in new[start : start + self._batch]}
-            due = [key for key in some if planned[key].due(now) and gathering.apart(planned[key])]
-            async with self._seats.soon(len(due), SEAT_SECONDS) as seats:
-                at_once = {key: planned[key] for key in due[: seats.taken]}
-                written, hands = await self._write(some, plan, at_once, contacts, now)
-                self._depart(hands, seats)
-            if any(telling.due(now) for telling in written.values()):
-                self._due.ring()
+        new = {key: telling for key, telling in before.items() if planned[key] is not telling}
+        if not new:
+            return
+        due = [key for key in new if planned[key].due(now) and gathering.apart(planned[key])]
+        async with self._seats.soon(len(due), SEAT_SECONDS) as seats:
+            at_once = {key: planned[key] for key in due[: seats.taken]}
+            written, hands = await self._write(new, plan, at_once, contacts)
+            self._depart(hands, seats)
+        if any(telling.due(now) for telling in written.values()):
+            self._due.ring()
 
     async def _note_calls(self, calls: Sequence[Event], now: datetime) -> None:
         """
@@ -230,7 +240,7 @@ class Notifier:
             return True, []
         rows = [row for telling in due.values() for row in telling.rows if row.state in domain.OPEN and row.for_citizen]
         contacts = await self._repository.contacts(row.recipient for row in rows)
-        written, hands = await self._write(due, lambda telling: telling, due, contacts, now)
+        written, hands = await self._write(due, lambda telling: telling, due, contacts)
         return any(written[key] is not telling for key, telling in due.items()), hands
 
     async def _write(
@@ -239,13 +249,16 @@ class Notifier:
         plan: Callable[[Telling], Telling],
         at_once: Mapping[str, Telling],
         contacts: Mapping[str, Contact],
-        now: datetime,
     ) -> tuple[dict[str, Telling], list[Hand]]:
         """
         Write down what is planned on top of ``before``, and take what is due of ``at_once``, as it is planned, into
         hand by the same write. ``contacts``: the citizens as far as they are known.
 
         That a person is told is remembered before it is sent: a repeat sets it again, and the next batch counts it.
+        In one process taking waits for taking. Two processes do not wait for each other: both may take a person's last
+        message of the day, or ask for the week's stars, and that person gets one too many.
+
+        The claim outlives the retry: what a write took whose answer was lost is in hand when it is read again.
         """
         if not at_once:
             written = await self._repository.change(before, plan, known=before)
@@ -257,11 +270,14 @@ class Notifier:
         names = {name for telling in at_once.values() for name in telling.recipients} & contacts.keys()
         async with self._taking:
             crowd = await self._repository.people.behind(contacts[name] for name in names)
+            now = self._clock()  # the lease begins with the write
 
             def person_of(name: str) -> Person:
                 return crowd.person(reached[name], now, self._rules)
 
             def decide(telling: Telling) -> Telling:
+                if telling.in_hand(claim) is not None:
+                    return telling
                 planned = plan(telling)
                 if telling.request_id not in at_once:
                     return planned
@@ -273,7 +289,7 @@ class Notifier:
                     crowd.tell(reached[row.recipient], sending.told_of(taken, row, now))
                 return taken
 
-            written = await self._repository.change(before, decide, known=before)
+            written = await persistently(lambda: self._repository.change(before, decide, known=before))
             self.outbox.hand_over(written.values())
             hands = [
                 Hand(telling, row, reached[row.recipient], person_of(row.recipient).window_open(now, self._rules))
@@ -298,7 +314,8 @@ class Notifier:
 
     async def fly(self, hands: Sequence[Hand]) -> None:
         """
-        Send what is in hand, all at once, and put down the results in one write.
+        Send what is in hand, all at once, and put down the results in one write. What has too little of its lease left
+        for both is given back unsent.
         """
         results = await asyncio.gather(*(self._send(hand) for hand in hands))
         got = {hand.telling.request_id: (hand, result) for hand, result in zip(hands, results, strict=True)}
@@ -324,6 +341,9 @@ class Notifier:
         Send one message. An error without a name counts as temporary: one odd message must not stop all others.
         """
         row, contact = hand.row, hand.contact
+        if row.due_at is None or row.due_at - self._clock() < self._flight_time:
+            log.warning("no time left to send", channel=row.channel)
+            return Late()
         channel = row.channel
         sender = self._senders.get(channel) if channel else None
         address = choosing.address_of(contact, channel) if channel else None

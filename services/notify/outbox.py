@@ -93,8 +93,9 @@ class Outbox:
 
     async def _publish_found(self) -> int:
         found = await self._repository.unpublished(self._clock() - LEFT_FOR, LIMIT)
-        for key in found:  # what was read is not older than what was handed over
-            self._written.pop(key, None)
+        for key, telling in found.items():
+            if key in self._written and self._written[key].rev <= telling.rev:
+                del self._written[key]
         return await self._publish(found)
 
     async def _publish(self, tellings: Mapping[str, Telling]) -> int:

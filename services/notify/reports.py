@@ -60,13 +60,14 @@ class Afterwards:
 
     async def again(self) -> bool:
         """
-        Look once more for the messages of reports that were too early. Whether a telling changed.
+        Look once more for the messages of all reports that were too early. Whether a telling changed.
         """
-        early = await self._repository.early_reports(LIMIT)
-        if not early:
-            return False
-        found, changed = await self._apply(early)
-        await self._repository.drop_reports(found)
+        changed, last = False, None
+        while early := await self._repository.early_reports(LIMIT, last):
+            found, some = await self._apply(list(early.values()))
+            await self._repository.drop_reports(found)
+            changed |= some
+            *_, last = early
         return changed
 
     async def _apply(self, reports: Sequence[Reported]) -> tuple[list[Reported], bool]:

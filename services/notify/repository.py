@@ -34,6 +34,8 @@ from services.notify.people_repository import PeopleRepository
 from services.notify.statuses import KEEP_EARLY, Reported
 
 KEEP_AUDIT: Final = timedelta(days=730)
+Place = tuple[datetime, str]
+"""Where a kept report stands among the others: since when it is kept, and its id."""
 
 
 class NotifyRepository:
@@ -264,12 +266,16 @@ class NotifyRepository:
         except BulkWriteError as error:
             only_duplicates(error)
 
-    async def early_reports(self, limit: int) -> list[Reported]:
+    async def early_reports(self, limit: int, after: Place | None = None) -> dict[Place, Reported]:
         """
-        The reports that wait for their message, the oldest first.
+        The reports that wait for their message, by their place: the oldest first, or those that come after a place.
         """
-        found = self._reports.find().sort("kept_at", 1).limit(limit)
-        return [report_from(raw) async for raw in found]
+        wanted: dict[str, Any] = {}
+        if after is not None:
+            kept_at, report_id = after
+            wanted = {"$or": [{"kept_at": {"$gt": kept_at}}, {"kept_at": kept_at, "_id": {"$gt": report_id}}]}
+        found = self._reports.find(wanted).sort([("kept_at", 1), ("_id", 1)]).limit(limit)
+        return {(raw["kept_at"], raw["_id"]): report_from(raw) async for raw in found}
 
     async def drop_reports(self, reports: Iterable[Reported]) -> None:
         """

@@ -177,7 +177,14 @@ class Unanswered:
     """
 
 
-Result = Handed | Refused | Away | Unanswered
+@dataclass(frozen=True, slots=True)
+class Late:
+    """
+    Too little was left of the lease: it was not tried.
+    """
+
+
+Result = Handed | Refused | Away | Unanswered | Late
 FIRST_ASKED: Final = timedelta(seconds=30)
 
 
@@ -214,6 +221,8 @@ def settle(
             if not row.repeats_on(row.channel):
                 return end(telling, row, State.FAILED, now, Reason.UNKNOWN)
             return _again(telling, row, Away("timeout"), contact, now)
+        case Late():
+            return put(telling, replace(row, state=State.WAITING, due_at=now, claim=None, tries=row.tries - 1))
         case Away():
             return _again(telling, row, result, contact, now)
 

@@ -5,7 +5,7 @@ Notify's settings (``NOTIFY_…``), read once in ``__main__``.
 from dataclasses import fields, replace
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,9 +14,11 @@ from services.common.contracts.vocabulary import Language
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
 from services.notify.channels.settings import ChannelSettings
 from services.notify.domain import Rules
+from services.notify.loops import BUDGET_SECONDS
 from services.notify.messages import House
 from services.notify.staff import STAFF_FILE
 
+LEASE_MARGIN: Final = timedelta(seconds=5)
 _TIMES = Rules()  # the times stand in the core once
 
 
@@ -24,10 +26,11 @@ class NotifySettings(BaseSettings):
     """
     ``hold``: how long "received" waits for the department's name. ``parking``: how long a message waits for its
     contact. ``retry_for``: how long a provider that is away is tried. ``max_age``: what is older is not told any more,
-    so that a new group name or a rebuilt topic does not write to everybody again. ``lease`` must be longer than
-    ``send_timeout``: after it another process may send a message whose sender died. ``status_wait``: how long
-    WhatsApp's own word is waited for after an unknown outcome. ``quiet_from`` to ``quiet_until``, in Istanbul: nobody
-    is written to who need not be; none if both are the same. ``daily_limit``: how many messages a person gets a day.
+    so that a new group name or a rebuilt topic does not write to everybody again. After the ``lease`` another process
+    may send a message whose sender died: it must be enough for the write that claims, ``send_timeout`` and the write of
+    the result, each write as long as it is tried again, and ``LEASE_MARGIN``. ``status_wait``: how long WhatsApp's own
+    word is waited for after an unknown outcome. ``quiet_from`` to ``quiet_until``, in Istanbul: nobody is written to
+    who need not be; none if both are the same. ``daily_limit``: how many messages a person gets a day.
     ``next_day_at``: when what was beyond it goes. ``own_addresses``: our own numbers and mailboxes, never written to.
     Without an ``smtp_host`` mails go into files, as the other channels do. With a ``tracking_secret``, the same that
     intake has, the link in a message lets its reader see their own request. With a ``reporting_key``, an API key with
@@ -69,8 +72,8 @@ class NotifySettings(BaseSettings):
     max_age: timedelta = _TIMES.max_age
     lease: timedelta = _TIMES.lease
     send_timeout: timedelta = timedelta(seconds=15)
-    batch: int = Field(default=25, ge=1, le=500)
-    flights: int = Field(default=4, ge=1, le=32)
+    batch: int = Field(default=50, ge=1, le=500)
+    flights: int = Field(default=3, ge=1, le=32)
 
     staff_file: Path = STAFF_FILE
     outbox_dir: Path = Path(".run/outbox")
@@ -87,8 +90,12 @@ class NotifySettings(BaseSettings):
 
     @model_validator(mode="after")
     def _lease_outlasts_sending(self) -> "NotifySettings":
-        if self.lease <= self.send_timeout:
-            raise ValueError("NOTIFY_LEASE must be longer than NOTIFY_SEND_TIMEOUT: else a message could go out twice")
+        least = self.send_timeout + 2 * timedelta(seconds=BUDGET_SECONDS) + LEASE_MARGIN
+        if self.lease < least:
+            raise ValueError(
+                f"NOTIFY_LEASE must be at least {least.total_seconds():g} s (NOTIFY_SEND_TIMEOUT and two writes):"
+                " else a message could go out twice"
+            )
         return self
 
     @property

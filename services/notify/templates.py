@@ -157,6 +157,10 @@ def _fill(text: str, words: Mapping[str, str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
+def _subject(texts: _Texts, words: Mapping[str, str]) -> str:
+    return one_line(Template(texts.subject).substitute(words))
+
+
 def _shorten(text: str, words: Mapping[str, str]) -> str:
     """
     The template filled, in one line of at most ``SHORT_LIMIT`` characters: what a department wrote is cut, its question
@@ -213,18 +217,21 @@ class Templates:
 
     def render(self, house: House, request_id: str, row: Row, language: Language) -> Message:
         """
-        Write the message, as HTML too if it may become a mail. The same row always gives the same words.
+        Write the message; what only a mail has, its text and HTML, if it may become one. The same row always gives the
+        same words.
         """
         if row.carries:
             return self._summary(house, request_id, row, language)
         name = template_for(row)
         words = words_of(house, request_id, row, language)
-        subject, text, short = self.fill(name, words, language)
+        texts, mail = self.texts[language, name], row.channel in _AS_MAIL
+        subject = _subject(texts, words)
+        text = _fill(texts.mail, words) if mail else ""
         return Message(
             subject,
-            _signed(text, house, language),
-            self._page(house, row, words, subject, text, language) if row.channel in _AS_MAIL else "",
-            short,
+            _signed(text, house, language) if mail else "",
+            self._page(house, row, words, subject, text, language) if mail else "",
+            _shorten(texts.short, words),
             choices=choices_of(request_id, row, language),
             button=opener_of(row, language),
             asks_place=row.kind == f"{SAYING}{Saying.WHERE}",
@@ -289,5 +296,4 @@ class Templates:
         A template's subject, mail and short form with these words.
         """
         texts = self.texts[language, name]
-        subject = one_line(Template(texts.subject).substitute(words))
-        return subject, _fill(texts.mail, words), _shorten(texts.short, words)
+        return _subject(texts, words), _fill(texts.mail, words), _shorten(texts.short, words)

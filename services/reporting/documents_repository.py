@@ -14,7 +14,7 @@ from services.common.contracts.envelope import Received
 from services.common.contracts.events import RequestReceived, RequestRegistered
 from services.common.kit.clock import Clock
 from services.common.kit.errors import Retryable
-from services.common.kit.mongo import Collection, only_duplicates
+from services.common.kit.mongo import Collection, only_duplicates, rows
 from services.reporting.projections import Document, fold, inherit, of_a_department, subject_of, tells_something
 
 ATTEMPTS: Final = 10
@@ -42,15 +42,15 @@ async def project(documents: Collection, events: Sequence[Received], clock: Cloc
     families = sorted({event.data.key for event in events if _concerns_parts(event)})
 
     async def own() -> list[Write]:
-        known = {row["_id"]: row async for row in documents.find({"_id": {"$in": list(waiting)}})}
+        known = {row["_id"]: row async for row in rows(documents.find({"_id": {"$in": list(waiting)}}))}
         return _folded(known, waiting, clock(), days, first_rev)
 
     async def inherited() -> list[Write]:
-        parts = [row async for row in documents.find({"parent_id": {"$in": families}})]
+        parts = [row async for row in rows(documents.find({"parent_id": {"$in": families}}))]
         if not parts:
             return []
         parents = sorted({row["parent_id"] for row in parts})
-        known = {row["_id"]: row async for row in documents.find({"_id": {"$in": parents}})}
+        known = {row["_id"]: row async for row in rows(documents.find({"_id": {"$in": parents}}))}
         return _inherited(known, parts, clock(), days)
 
     await _settle(documents, own)

@@ -17,7 +17,7 @@ Times are cut to milliseconds, which is what MongoDB keeps: a document read back
 
 import json
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,7 @@ from services.common.contracts.events import (
     UpdateSubmitted,
 )
 from services.common.contracts.ids import derived_id, family_of, grouped
+from services.common.contracts.neighbourhoods import neighbourhood
 from services.common.contracts.text import fold as plain
 from services.common.contracts.topics import department_topic
 from services.common.contracts.vocabulary import (
@@ -50,7 +51,7 @@ from services.common.contracts.vocabulary import (
     Status,
 )
 from services.reporting.history import life
-from services.reporting.history.model import HistoricRequest
+from services.reporting.history.model import HistoricRequest, event_id_of, millis
 
 Document = dict[str, Any]
 
@@ -221,10 +222,6 @@ def safe_key(text: str) -> str:
     return text if text.isascii() and text.isalnum() and len(text) <= 64 else derived_id(text)
 
 
-def _millis(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
 def _words(event: Received) -> Document:
     """
     What a department's own event says that no other says.
@@ -239,14 +236,14 @@ def _words(event: Received) -> Document:
 
 def _inner(event_id: str, data: Lifecycle, words: Document) -> Document:
     by = {"by": data.by} if data.by else {}
-    return {"id": event_id, "at": _millis(data.occurred_at), "department": data.department, **words, **by}
+    return {"id": event_id, "at": millis(data.occurred_at), "department": data.department, **words, **by}
 
 
 def _body(event_id: str, data: RequestReceived) -> Document:
     place = data.location
     return {
         "id": event_id,
-        "at": _millis(data.received_at),
+        "at": millis(data.received_at),
         "channel": data.channel.value,
         "kind": data.kind.value if data.kind else None,
         "text": data.text,
@@ -273,26 +270,26 @@ def _state(event_id: str, data: Lifecycle) -> Document:
         "id": event_id,
         "seq": data.seq,
         "type": type(data).__name__,
-        "at": _millis(data.occurred_at),
+        "at": millis(data.occurred_at),
         "status": str(data.status),
         "department": data.department,
         "service_code": data.service_code,
         "priority": str(data.priority) if data.priority else None,
         "emergency": data.emergency or None,
         "decided_by": str(data.decided_by) if data.decided_by else None,
-        "respond_by": _millis(due.first_response_at) if due else None,
-        "resolve_by": _millis(due.resolve_by) if due else None,
-        "accept_by": _millis(due.accept_by) if due and due.accept_by else None,
-        "paused_since": _millis(due.paused_since) if due and due.paused_since else None,
+        "respond_by": millis(due.first_response_at) if due else None,
+        "resolve_by": millis(due.resolve_by) if due else None,
+        "accept_by": millis(due.accept_by) if due and due.accept_by else None,
+        "paused_since": millis(due.paused_since) if due and due.paused_since else None,
         "outcome": str(data.outcome) if data.outcome else None,
         "public_text": data.public_text,
         "neighbourhood": data.neighbourhood,
         "bounces": data.bounces or None,
         "reopenings": data.reopenings or None,
-        "planned_for": _millis(data.planned_for) if data.planned_for else None,
+        "planned_for": millis(data.planned_for) if data.planned_for else None,
         "question": data.question,
         "referred_to": other.model_dump(mode="json") if other else None,
-        "legal": {**legal.model_dump(), "due_at": _millis(legal.due_at), "on": local_day(legal.due_at)}
+        "legal": {**legal.model_dump(), "due_at": millis(legal.due_at), "on": local_day(legal.due_at)}
         if legal
         else None,
         "team": data.team,
@@ -305,7 +302,7 @@ def _state(event_id: str, data: Lifecycle) -> Document:
         "photos": list(data.photos) or None,
     }
     if isinstance(data, RequestEscalated):
-        due_at = _millis(data.due_at)
+        due_at = millis(data.due_at)
         entry |= {"clock": str(data.clock), "level": str(data.level), "due_at": due_at, "overdue": data.overdue}
     if isinstance(data, RequestAssigned):
         candidates = [candidate.model_dump() for candidate in data.candidates or ()]
@@ -315,13 +312,13 @@ def _state(event_id: str, data: Lifecycle) -> Document:
 
 
 def _opinion(event_id: str, data: FeedbackSubmitted) -> Document:
-    return {"id": event_id, "at": _millis(data.submitted_at), "rating": data.rating, "comment": data.comment}
+    return {"id": event_id, "at": millis(data.submitted_at), "rating": data.rating, "comment": data.comment}
 
 
 def _told(event_id: str, data: Notification) -> Document:
     return {
         "id": event_id,
-        "at": _millis(data.occurred_at),
+        "at": millis(data.occurred_at),
         "transition": data.transition,
         "attempt": data.attempt,
         "outcome": OUTCOMES[type(data).__name__],
@@ -344,6 +341,9 @@ def derive(facts: Mapping[str, Any]) -> Document:
 
     ``place`` and ``closed_day`` are where requests stand among all, so a part has none; ``work`` is where each stands.
     ``visited_by`` is the department that has it open; what was split is visited in its parts.
+
+    ``neighbourhood`` is one of the city's, however it was written, and None if it is none of them: whatever else a
+    citizen wrote there is no word of figures. A historic request keeps the names of its own city.
 
     ``rating`` is what the citizen thought of the last ending that they rated, 5 being best.
 
@@ -368,6 +368,8 @@ def derive(facts: Mapping[str, Any]) -> Document:
     closings = _closings(entries)
     closed_at = closings[-1]["at"] if closed else None
     place = place_of(received_at, request_id) if registration and received_at else None
+    said_place = _latest(entries, "neighbourhood") or body.get("neighbourhood") or None
+    historic = facts["origin"] == event_id_of(request_id)
     escalations = [
         {name: entry[name] for name in ("clock", "level", "at", "due_at", "overdue")}
         for entry in entries
@@ -390,7 +392,7 @@ def derive(facts: Mapping[str, Any]) -> Document:
         "lon": _degree(body.get("lon"), exact=bool(told_public)),
         "channel": body.get("channel"),
         "kind": body.get("kind"),
-        "neighbourhood": _latest(entries, "neighbourhood") or body.get("neighbourhood"),
+        "neighbourhood": neighbourhood(said_place or "") or (said_place if historic else None),
         **{name: last.get(name) for name in _OF_THE_LAST},
         "emergency": bool(last.get("emergency")),
         "respond_by": _latest(entries, "respond_by"),

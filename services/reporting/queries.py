@@ -23,6 +23,7 @@ Row = dict[str, Any]
 Pipeline = list[dict[str, Any]]
 
 MAX_BUCKETS: Final = 5_000
+_LONG_ENOUGH: Final = 6
 
 
 class Interval(StrEnum):
@@ -168,10 +169,23 @@ def _search(q: str) -> Match:
     except IllFormedId:
         pass
     ways: list[Match] = [{"service_code": {"$in": services_named(q)}}]
-    number = q.upper().replace("-", "").replace(" ", "")
-    if number and set(number) <= set(ALPHABET):
+    number = number_begun(q)
+    if number:
         ways.append({"_id": {"$regex": f"^{re.escape(number)}"}})
     return {"$or": ways}
+
+
+def number_begun(words: str) -> str | None:
+    """
+    The number of a request or of a part, or its beginning, without grouping; None for words. What has no digit is a
+    number only if it is long and names no service.
+    """
+    number = words.upper().replace("-", "").replace(" ", "")
+    if not set(number.partition(".")[0]) <= set(ALPHABET):
+        return None
+    if any(sign.isdigit() for sign in number):
+        return number
+    return number if len(number) >= _LONG_ENOUGH and not services_named(words) else None
 
 
 def services_named(words: str) -> list[str]:
@@ -236,6 +250,7 @@ __all__ = (
     "buckets",
     "match",
     "midnight",
+    "number_begun",
     "order_of",
     "services_named",
     "visit_match",

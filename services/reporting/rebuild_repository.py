@@ -2,7 +2,8 @@
 All documents made again from the archive, beside the running version; the new ones then take the place of the old.
 
 While this runs the projector writes into both (``Repository.project``), so that nothing is missing in the new ones when
-they take over, and readers never see less. Whoever dies here leaves the old ones as they were.
+they take over, and readers never see less. Whoever dies here leaves the old ones as they were; whoever dies when they
+took over leaves a flag, by which the projector marks all sheets (``Sheets.mark_remade``).
 
 The archive is read in ranges of request numbers, which are drawn at random: a range holds whole families, so most
 documents are made at one go and put in, not changed step by step.
@@ -25,7 +26,7 @@ from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
 from services.reporting.documents_repository import days_of, project
 from services.reporting.history.model import HISTORY, restored
 from services.reporting.projections import Document, fold, inherit, subject_of
-from services.reporting.repository import BUILDING, REBUILD, REQUEST_INDEXES, REQUESTS
+from services.reporting.repository import BUILDING, REBUILD, REMADE, REQUEST_INDEXES, REQUESTS
 
 LEASE: Final = timedelta(seconds=60)
 _RENEWED_EVERY_SECONDS: Final = 10.0
@@ -126,6 +127,7 @@ class Rebuild:
 
     async def _take_over(self) -> None:
         await self._announce()
+        await self._meta.update_one({"_id": REMADE}, {"$set": {"at": self._clock()}}, upsert=True)
         names = {"renameCollection": self._name(BUILDING), "to": self._name(REQUESTS), "dropTarget": True}
         await self._client.admin.command(names)
 

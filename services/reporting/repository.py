@@ -17,7 +17,7 @@ from services.common.contracts.events import Lifecycle
 from services.common.contracts.ids import derived_id
 from services.common.contracts.public import PublicStep
 from services.common.kit.clock import Clock, system_clock
-from services.common.kit.mongo import Client, aggregate, ensure_indexes, only_duplicates
+from services.common.kit.mongo import Client, aggregate, count, ensure_indexes, only_duplicates, rows
 from services.common.kit.worker import Delivery
 from services.reporting.documents_repository import project
 from services.reporting.lists import staged, windows
@@ -42,6 +42,8 @@ from services.reporting.work import (
 REQUESTS: Final = "requests"
 BUILDING: Final = "requests_next"
 REBUILD: Final = "rebuild"
+REMADE: Final = "remade"
+"""In ``meta`` from before documents that were all made again take over until every sheet is marked for it."""
 PROJECTOR: Final = "projector"
 FILTERED: Final = ("department", "status", "channel", "service_code", "neighbourhood")
 REQUEST_INDEXES: Final = tuple(
@@ -102,11 +104,11 @@ class Repository:
         A retried RequestReceived has its ce_id twice with another time: both are kept, as both were folded.
         """
         told = (delivery for delivery in deliveries if tells_something(delivery.event))
-        rows = {row["_id"]: row for row in map(_archived, told)}
-        if not rows:
+        kept = {row["_id"]: row for row in map(_archived, told)}
+        if not kept:
             return
         try:
-            await self.archive.insert_many(list(rows.values()), ordered=False)
+            await self.archive.insert_many(list(kept.values()), ordered=False)
         except BulkWriteError as error:
             only_duplicates(error)
 
@@ -154,7 +156,7 @@ class Repository:
         The registered sub-requests of a request, in their order; without texts and histories.
         """
         found = self.requests.find({"parent_id": request_id, "registered": True}, _HIDDEN)
-        return [row async for row in found.sort("part", ASCENDING)]
+        return [row async for row in rows(found.sort("part", ASCENDING))]
 
     async def page(self, filters: Filter, now: datetime, limit: int, since: str | None) -> list[Document]:
         """
@@ -178,14 +180,14 @@ class Repository:
         """
         How many public requests fit.
         """
-        return await self.requests.count_documents(public_match(wanted))
+        return await count(self.requests, public_match(wanted))
 
     async def public_page(self, wanted: PublicFilter, skipped: int, limit: int) -> list[Document]:
         """
         The documents of public requests that fit, the newest second first and by number within it.
         """
         found = self.requests.find(public_match(wanted), {"told": False}).sort("newest_first", ASCENDING)
-        return [row async for row in found.skip(skipped).limit(limit)]
+        return [row async for row in rows(found.skip(skipped).limit(limit))]
 
     async def public_steps(self, since: datetime, until: datetime, at_most: int) -> list[PublicStep]:
         """
@@ -239,14 +241,14 @@ class Repository:
         that the asker is limited to; None: all.
         """
         query = alike_match(service, neighbourhood, now, departments)
-        rows = self.requests.find(query, _WITHOUT_LIFE).sort("place", DESCENDING).limit(ALIKE_LOOKED_AT)
-        return ranked([row async for row in rows], service, street, limit)
+        found = self.requests.find(query, _WITHOUT_LIFE).sort("place", DESCENDING).limit(ALIKE_LOOKED_AT)
+        return ranked([row async for row in rows(found)], service, street, limit)
 
     async def to_visit(self, departments: Collection[str] | None) -> list[Document]:
         """
         What these departments (None: all) have open; in no order, without histories.
         """
-        return [row async for row in self.requests.find(visit_match(departments), _WITHOUT_LIFE)]
+        return [row async for row in rows(self.requests.find(visit_match(departments), _WITHOUT_LIFE))]
 
 
 _WITHOUT_LIFE: Final = dict.fromkeys(("history", "told", "inner", "search"), False)

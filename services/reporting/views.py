@@ -11,12 +11,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import IllFormedId, grouped, parse_any_id, parse_request_id
+from services.common.contracts.neighbourhoods import neighbourhood
 from services.common.contracts.vocabulary import STATUS_LABELS, Channel, Kind, Status
 from services.reporting.projections import Document, body_of, is_overdue
 from services.reporting.queries import Filter, widened
 
 
-def _split(value: object) -> object:
+def comma_separated(value: object) -> object:
+    """
+    The values of a parameter that may be given several times and hold several each.
+    """
     if not isinstance(value, list):
         return value
     return [part.strip() for text in value for part in str(text).split(",") if part.strip()]
@@ -69,15 +73,17 @@ def _status(name: str) -> str:
 STATUS_WORDS: Final = (*(status.value for status in Status), "open", "closed")
 Department = Annotated[str, AfterValidator(_department), Field(examples=["fen-isleri"])]
 Code = Annotated[str, Field(max_length=100), AfterValidator(_visible)]
-Codes = Annotated[list[Code], BeforeValidator(_split)]
-Statuses = Annotated[list[Annotated[str, AfterValidator(_status)]], BeforeValidator(_split)]
-Channels = Annotated[list[Channel], BeforeValidator(_split)]
-Kinds = Annotated[list[Kind], BeforeValidator(_split)]
+Codes = Annotated[list[Code], BeforeValidator(comma_separated)]
+Statuses = Annotated[list[Annotated[str, AfterValidator(_status)]], BeforeValidator(comma_separated)]
+Channels = Annotated[list[Channel], BeforeValidator(comma_separated)]
+Kinds = Annotated[list[Kind], BeforeValidator(comma_separated)]
 Slugs = Annotated[
-    list[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]], BeforeValidator(_split)
+    list[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]], BeforeValidator(comma_separated)
 ]
 Text = Annotated[str, Field(max_length=100), AfterValidator(_visible)]
-Texts = Annotated[list[Text], BeforeValidator(_split)]
+Place = Annotated[Text, AfterValidator(lambda text: neighbourhood(text) or text)]
+"""A neighbourhood however it is written; one of an imported city as it is written there."""
+Places = Annotated[list[Place], BeforeValidator(comma_separated)]
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 12, 31)), BeforeValidator(_plain_day)]
 
 
@@ -91,7 +97,7 @@ class Parameters(BaseModel):
     status: Statuses = Field(default=[], description="states; also open and closed, for all such states")
     channel: Channels = Field(default=[], description="how it came in")
     service: Codes = Field(default=[], description="codes of the catalogue")
-    neighbourhood: Texts = Field(default=[], description="mahalle, as written in the request")
+    neighbourhood: Places = Field(default=[], description="mahalle, however it is written")
     kind: Kinds = Field(default=[], description="what the citizen wants")
     team: Slugs = Field(default=[], description="who of the department goes there", examples=[["vefa-2"]])
     crisis: Slugs = Field(default=[], description="under which crisis it was assigned", examples=[["salgin"]])
@@ -158,7 +164,7 @@ class SimilarParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     service: Annotated[str, AfterValidator(_service)] = Field(description="a code of the catalogue")
-    neighbourhood: Text = Field(description="mahalle, as written in requests", examples=["Kadıköy"])
+    neighbourhood: Place = Field(description="mahalle, however it is written", examples=["Kadıköy"])
     street: Text | None = Field(default=None, description="what is there comes first", examples=["Lale Sokak"])
 
 

@@ -16,6 +16,7 @@ from typing import Final
 from playwright.sync_api import Page, sync_playwright
 
 from deploy.stack.config import read_env_file
+from tests.conftest import CHROMIUM
 
 LIMIT_MS: Final = 150
 TEXTS: Final = (
@@ -55,9 +56,7 @@ def main() -> int:
     args = parser.parse_args()
     env = read_env_file((args.run_dir / "env").read_text(encoding="utf-8"))
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
-        )
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         context = chromium.new_context(locale="tr-TR")
         context.set_default_timeout(60_000)
         page = context.new_page()

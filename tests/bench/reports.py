@@ -159,7 +159,7 @@ async def measured(
             await timed(http, name, f"/v1/reports/{name.partition(' ')[0]}", questions(name), GOAL_P95_MS)
             for name in REPORTS
         ]
-        last_days = [{"from": str(LAST - timedelta(days=n)), "limit": "50"} for n in range(6)]
+        last_days = [{"from": str(LAST - timedelta(days=n)), "to": str(LAST), "limit": "50"} for n in range(6)]
         timings.append(await timed(http, "list of requests", "/v1/requests", last_days, None))
         api = psutil.Process(int((stack.config.run_dir / "pids" / "reporting-api").read_text()))
         return timings, [await exported(http, api, form) for form in EXPORTS]

@@ -22,6 +22,7 @@ from services.reporting.api import create_app
 from services.reporting.dashboard.live import Board
 from services.reporting.figures.facts import Row, fact_of, frame_of
 from services.reporting.figures.flags import with_flags
+from services.reporting.figures.points import places_of, points_of
 from services.reporting.figures.selection import condition
 from services.reporting.figures.snapshot import COLUMNS, Figures
 from services.reporting.projections import Document
@@ -74,7 +75,9 @@ class City:
         As ``Snapshot`` does.
         """
         now = datetime.now(UTC)
-        return Figures(with_flags(self.frame.select(COLUMNS)), str(len(self.documents)), now - timedelta(seconds=1))
+        frame = with_flags(self.frame.select(COLUMNS))
+        points = points_of([places_of(frame)])
+        return Figures(frame, str(len(self.documents)), now - timedelta(seconds=1), points)
 
     async def page(self, filters: Filter, now: datetime, limit: int, since: str | None) -> Sequence[Document]:
         """

@@ -18,8 +18,8 @@ def browser() -> Iterator[Browser]:
     """
     if not CHROMIUM.exists():
         if os.environ.get("CI"):
-            pytest.fail(f"CI must look at the pages: {CHROMIUM} is missing (apt: chromium)")
-        pytest.skip(f"{CHROMIUM} is missing (apt: chromium, or CHROMIUM=<path>)")
+            pytest.fail(f"CI must look at the pages: {CHROMIUM} is missing (apt: chromium-headless-shell)")
+        pytest.skip(f"{CHROMIUM} is missing (apt: chromium-headless-shell, or CHROMIUM=<path>)")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--font-render-hinting=none"]

@@ -10,7 +10,7 @@ from rich.console import Console
 from deploy.stack.stack import Stack
 from tests.faults.outage import another_intake, run_outage, two_instances
 
-pytestmark = [pytest.mark.e2e, pytest.mark.faults]
+pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.long]
 
 
 @pytest.fixture

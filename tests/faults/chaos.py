@@ -50,7 +50,7 @@ AT_WORK: Final = 20  # events since it is back: it sends again
 GIVE_UP_SECONDS: Final = 120.0
 LAST_WORD: Final = "Son söz"
 # Short times, so that every deadline comes within the run; the order among them is that of production.
-TIMES: Final = {"HOLD": 2, "SEND_TIMEOUT": 3, "LEASE": 6, "STATUS_WAIT": 8, "RETRY_FOR": 60}
+TIMES: Final = {"HOLD": 2, "SEND_TIMEOUT": 3, "LEASE": 24, "STATUS_WAIT": 25, "RETRY_FOR": 120}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, for_code
 
 from services.common.contracts.topics import dlq_of
 
@@ -39,11 +39,15 @@ class Standing:
 
 async def standings(servers: str, groups: Sequence[str]) -> list[Standing]:
     """
-    How each group stands. Raises ``BrokerAway``.
+    How each group stands. While a group's coordinator is being chosen it is waited for. Raises ``BrokerAway``.
     """
     try:
         async with asyncio.timeout(SECONDS), clients(servers) as (admin, probe):
-            return [await _standing(group, admin, probe) for group in groups]
+            while True:
+                try:
+                    return [await _standing(group, admin, probe) for group in groups]
+                except GroupCoordinatorNotAvailableError:  # a broker that has just started, or hands the group over
+                    await asyncio.sleep(0.2)
     except (KafkaError, OSError) as error:
         raise BrokerAway(type(error).__name__) from error
 

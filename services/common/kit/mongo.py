@@ -2,7 +2,8 @@
 The only place that makes a MongoDB client, and the few differences between drivers (Motor is at its end of life).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from gridfs.errors import NoFile
@@ -11,8 +12,10 @@ from pymongo import IndexModel
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
+    CursorNotFound,
     ExecutionTimeout,
     NetworkTimeout,
+    OperationFailure,
     PyMongoError,
     WTimeoutError,
 )
@@ -20,14 +23,24 @@ from pymongo.errors import (
 from services.common.kit.errors import Retryable
 from services.common.kit.settings import MongoSettings
 
+
+class BrokenOff(PyMongoError):
+    """
+    The server broke off a query, because the collection gave place to another. The same question has an answer now.
+    """
+
+
 UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     AutoReconnect,
     NetworkTimeout,
     ExecutionTimeout,
     WTimeoutError,
+    CursorNotFound,
+    BrokenOff,
 )
 
 _DUPLICATE_KEY: Final = 11_000
+_QUERY_PLAN_KILLED: Final = 175  # the driver has no class for it
 
 Client = AsyncIOMotorClient[dict[str, Any]]
 Collection = AsyncIOMotorCollection[dict[str, Any]]
@@ -65,7 +78,8 @@ def only_duplicates(error: BulkWriteError) -> list[Any]:
     """
     Return the ids that were there already, if that is all that went wrong with a bulk write.
 
-    Raises ``Retryable`` if the write may not last (its write concern failed) and ``WriteFailed`` for anything else:
+    Raises ``Retryable`` if the write may not last (its write concern failed) or was broken off because the collection
+    gave place to another, and ``WriteFailed`` for anything else:
     never ``error`` itself, whose text holds whole documents. Do nothing else inside the ``except``: what is raised
     there would be shown together with it.
     """
@@ -73,6 +87,8 @@ def only_duplicates(error: BulkWriteError) -> list[Any]:
     failed: list[dict[str, Any]] = details.get("writeErrors", [])
     concerns: list[dict[str, Any]] = details.get("writeConcernErrors", [])
     others = sorted({row.get("code", 0) for row in failed} - {_DUPLICATE_KEY})
+    if others == [_QUERY_PLAN_KILLED]:
+        raise Retryable("bulk write broken off") from None
     if others or not (failed or concerns):
         raise WriteFailed(f"bulk write failed, codes {others}") from None
     if concerns:
@@ -91,9 +107,36 @@ async def ensure_indexes(collection: Collection, indexes: Sequence[IndexModel]) 
 
 async def aggregate(collection: Collection, pipeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """
-    Run a pipeline and return all rows.
+    Run a pipeline and return all rows. Raises ``BrokenOff``.
     """
-    return [row async for row in collection.aggregate(list(pipeline))]
+    return [row async for row in rows(collection.aggregate(list(pipeline)))]
+
+
+async def rows(found: AsyncIterable[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+    """
+    What a cursor finds, in a collection that another may take the place of. Raises ``BrokenOff``.
+    """
+    with _broken_off():
+        async for row in found:
+            yield row
+
+
+async def count(collection: Collection, query: Mapping[str, Any]) -> int:
+    """
+    How many documents fit. Raises ``BrokenOff``.
+    """
+    with _broken_off():
+        return await collection.count_documents(query)
+
+
+@contextmanager
+def _broken_off() -> Iterator[None]:
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code == _QUERY_PLAN_KILLED:
+            raise BrokenOff from None
+        raise
 
 
 def bucket(client: Client, database: str, name: str) -> Bucket:

@@ -57,7 +57,7 @@ def build_mail(settings: SmtpSettings, letter: Letter, clock: Clock) -> EmailMes
         sender = Address(_line(settings.from_name), addr_spec=settings.from_address)
         receiver = Address(addr_spec=letter.to)
         letter.to.encode("ascii")
-    except (ValueError, IndexError, MessageError):  # the last two: what the parser raises for some broken addresses
+    except (ValueError, IndexError, AttributeError, MessageError):  # the parser's own faults on some broken addresses
         raise PermanentError(Reason.BAD_ADDRESS, elsewhere=True, asked=False) from None
     mail = EmailMessage(policy=SMTP_POLICY)
     mail["From"] = sender

@@ -18,8 +18,8 @@ from services.reporting.calls.life import Call
 from services.reporting.calls.repository import Calls
 from services.reporting.figures.definitions import definitions
 from services.reporting.projections import ISTANBUL
-from services.reporting.queries import Interval, TooManyBuckets, midnight
-from services.reporting.views import Answer
+from services.reporting.queries import Interval, TooManyBuckets, buckets, midnight
+from services.reporting.views import Answer, Day
 
 DAYS: Final = 30
 Reader = Annotated[Caller, Depends(scoped("reports:read"))]
@@ -34,8 +34,8 @@ class CallParameters(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
-    first_day: date | None = Field(default=None, alias="from", description="local day, in; 29 days before to if absent")
-    last_day: date | None = Field(default=None, alias="to", description="local day, in; today if absent")
+    first_day: Day | None = Field(default=None, alias="from", description="local day, in; 29 days before to if absent")
+    last_day: Day | None = Field(default=None, alias="to", description="local day, in; today if absent")
     interval: Interval = Field(default=Interval.DAY, description="the width of a bucket")
 
 
@@ -109,13 +109,14 @@ async def calls(request: Request, caller: Reader, asked: Annotated[CallParameter
     first = asked.first_day or last - timedelta(days=DAYS - 1)
     if first > last:
         raise wrong(("to", "lies before from"))
+    try:
+        buckets(first, last, asked.interval)
+    except TooManyBuckets as reason:
+        raise wrong(("interval", str(reason))) from None
     store: Calls = request.app.state.calls
     as_of: datetime | None = await request.app.state.repository.as_of()
     found = await store.between(midnight(first), midnight(last + timedelta(days=1)))
-    try:
-        made = await asyncio.to_thread(_made, found, first, last, asked.interval)
-    except TooManyBuckets as reason:
-        raise wrong(("interval", str(reason))) from None
+    made = await asyncio.to_thread(_made, found, first, last, asked.interval)
     return {
         "as_of": as_of,
         "lag_seconds": max(0.0, (now - as_of).total_seconds()) if as_of else None,

@@ -24,9 +24,9 @@ from services.reporting.cursors import BadCursor
 from services.reporting.dashboard import live
 from services.reporting.dashboard.asked import address, chips, files, parameters
 from services.reporting.dashboard.choices import choices
-from services.reporting.dashboard.tiles import previous
 from services.reporting.figures.selection import condition
 from services.reporting.figures.snapshot import Figures
+from services.reporting.figures.spans import previous
 from services.reporting.figures.views import ReportParameters
 from services.reporting.inbox.list_pages import map_policy
 from services.reporting.inbox.room import Room, RoomOf

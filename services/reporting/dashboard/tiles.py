@@ -11,7 +11,6 @@ import polars as pl
 
 from services.reporting.figures.reports import summary
 from services.reporting.figures.selection import condition
-from services.reporting.figures.spans import before as before_span
 from services.reporting.projections import ISTANBUL
 from services.reporting.queries import Filter, midnight
 
@@ -31,27 +30,20 @@ def tiles(frame: pl.DataFrame, filters: Filter, before: Filter | None, now: date
     """
     today = now.astimezone(ISTANBUL).date()
     always = replace(filters, first_day=None, last_day=None)
-    yesterday = frame.filter(pl.col("received_at") <= now - timedelta(days=1))
+
+    def on(day: date) -> pl.Expr:
+        return condition(replace(always, first_day=day, last_day=day), now)
+
+    until_then = pl.col("received_at") <= now - timedelta(days=1)
     return {
         "today": {
-            "received": _on(frame, always, today, now),
-            "yesterday": _on(yesterday, always, today - timedelta(days=1), now),
+            "received": frame.filter(on(today)).height,
+            "yesterday": frame.filter(on(today - timedelta(days=1)) & until_then).height,
         },
         "span": _some(summary(frame, filters, now), _OF_A_SPAN),
         "before": _some(summary(frame, before, now), _OF_A_SPAN) if before else None,
         "now": _some(summary(frame, always, now), _NOW) | {"open_before": _open_before(frame, filters, now)},
     }
-
-
-def previous(filters: Filter, now: datetime) -> Filter | None:
-    """
-    The same of the span right before; None for what has no beginning.
-    """
-    if filters.first_day is None:
-        return None
-    today = now.astimezone(ISTANBUL).date()
-    first, last = before_span(filters.first_day, filters.last_day or today)
-    return replace(filters, first_day=first, last_day=last)
 
 
 def _open_before(frame: pl.DataFrame, filters: Filter, now: datetime) -> int | None:
@@ -60,11 +52,6 @@ def _open_before(frame: pl.DataFrame, filters: Filter, now: datetime) -> int | N
     began = midnight(filters.first_day).astimezone(UTC)
     open_then = (pl.col("received_at") < began) & ((pl.col("closed_at") >= began) | pl.col("closed_at").is_null())
     return frame.lazy().filter(condition(filters, now, day=None) & open_then).collect().height
-
-
-def _on(frame: pl.DataFrame, filters: Filter, day: date, now: datetime) -> int:
-    found: int = summary(frame, replace(filters, first_day=day, last_day=day), now)["received"]
-    return found
 
 
 def _some(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
 
-import polars as pl
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.common.kit.auth import Caller
@@ -21,7 +20,7 @@ from services.common.kit.http import problems
 from services.reporting.asked import filter_of, wrong
 from services.reporting.figures import reports, series, service_levels, views
 from services.reporting.figures.snapshot import Figures
-from services.reporting.figures.spans import before
+from services.reporting.figures.spans import previous
 from services.reporting.figures.spread import EDGES
 from services.reporting.projections import ISTANBUL
 from services.reporting.queries import Filter, TooManyBuckets
@@ -32,7 +31,7 @@ ReportQuery = Annotated[views.ReportParameters, Query()]
 VolumeQuery = Annotated[views.VolumeParameters, Query()]
 SatisfactionQuery = Annotated[views.SatisfactionParameters, Query()]
 T = TypeVar("T")
-Ask = Callable[[pl.DataFrame, Filter, datetime], dict[str, Any]]
+Ask = Callable[[Figures, Filter, datetime], dict[str, Any]]
 
 _SAME: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "the same as If-None-Match says"}}
 _MOST_KEPT: Final = 50
@@ -46,7 +45,11 @@ async def summary(request: Request, response: Response, caller: Reader, asked: R
     """
     One row for everything, or for what was received from ``from`` to ``to``.
     """
-    return await _report(request, response, caller, asked, lambda *given: {"rows": [reports.summary(*given)]})
+
+    def ask(figures: Figures, filters: Filter, now: datetime) -> dict[str, Any]:
+        return {"rows": [reports.summary(figures.frame, filters, now)]}
+
+    return await _report(request, response, caller, asked, ask)
 
 
 @router.get("/volume", response_model=views.VolumeReport)
@@ -55,8 +58,8 @@ async def volume(request: Request, response: Response, caller: Reader, asked: Vo
     Received and closed for each hour, day, week or month.
     """
 
-    def ask(frame: pl.DataFrame, filters: Filter, now: datetime) -> dict[str, Any]:
-        rows = series.volume(frame, filters, now, asked.interval, asked.by)
+    def ask(figures: Figures, filters: Filter, now: datetime) -> dict[str, Any]:
+        rows = series.volume(figures.frame, filters, now, asked.interval, asked.by)
         return {"rows": rows, "interval": asked.interval, "by": asked.by}
 
     return await _report(request, response, caller, asked, ask)
@@ -91,7 +94,7 @@ async def neighbourhoods(request: Request, response: Response, caller: Reader, a
     """
     A row for each neighbourhood, and where it lies.
     """
-    return await _report(request, response, caller, asked, _grouped("neighbourhood"))
+    return await _report(request, response, caller, asked, _placed)
 
 
 @router.get("/sla", response_model=views.SlaReport)
@@ -100,8 +103,8 @@ async def sla(request: Request, response: Response, caller: Reader, asked: Repor
     What was promised and kept, by department and priority, in requests and sub-requests.
     """
 
-    def ask(*given: Any) -> dict[str, Any]:
-        return {"rows": service_levels.sla(*given), "edges": EDGES}
+    def ask(figures: Figures, filters: Filter, now: datetime) -> dict[str, Any]:
+        return {"rows": service_levels.sla(figures.frame, filters, now), "edges": EDGES}
 
     return await _report(request, response, caller, asked, ask, work=True)
 
@@ -113,9 +116,9 @@ async def backlog(request: Request, response: Response, caller: Reader, asked: R
     last 90 days), in requests and sub-requests.
     """
 
-    def ask(frame: pl.DataFrame, filters: Filter, now: datetime) -> dict[str, Any]:
-        points = series.backlog_series(frame, filters, now, asked.interval)
-        return {"rows": series.backlog(frame, filters, now), "series": points, "interval": asked.interval}
+    def ask(figures: Figures, filters: Filter, now: datetime) -> dict[str, Any]:
+        points = series.backlog_series(figures.frame, filters, now, asked.interval)
+        return {"rows": series.backlog(figures.frame, filters, now), "series": points, "interval": asked.interval}
 
     return await _report(request, response, caller, asked, ask, work=True)
 
@@ -126,8 +129,8 @@ async def satisfaction(request: Request, response: Response, caller: Reader, ask
     How those who rated are satisfied.
     """
 
-    def ask(frame: pl.DataFrame, filters: Filter, now: datetime) -> dict[str, Any]:
-        return {"rows": service_levels.satisfaction(frame, filters, now, asked.by), "by": asked.by}
+    def ask(figures: Figures, filters: Filter, now: datetime) -> dict[str, Any]:
+        return {"rows": service_levels.satisfaction(figures.frame, filters, now, asked.by), "by": asked.by}
 
     return await _report(request, response, caller, asked, ask)
 
@@ -138,8 +141,8 @@ async def heatmap(request: Request, response: Response, caller: Reader, asked: R
     When requests come in: by weekday and hour, and by day.
     """
 
-    def ask(*given: Any) -> dict[str, Any]:
-        rows, days = series.heatmap(*given)
+    def ask(figures: Figures, filters: Filter, now: datetime) -> dict[str, Any]:
+        rows, days = series.heatmap(figures.frame, filters, now)
         return {"rows": rows, "days": days}
 
     return await _report(request, response, caller, asked, ask)
@@ -167,7 +170,13 @@ class _Kept(Generic[T]):
 
 
 def _grouped(by: reports.By) -> Ask:
-    return lambda frame, filters, now: {"rows": reports.grouped(frame, filters, now, by)}
+    return lambda figures, filters, now: {"rows": reports.grouped(figures.frame, filters, now, by)}
+
+
+def _placed(figures: Figures, filters: Filter, now: datetime) -> dict[str, Any]:
+    rows = reports.grouped(figures.frame, filters, now, "neighbourhood")
+    points = (figures.points.get(row["neighbourhood"], (None, None)) for row in rows)
+    return {"rows": [{**row, "lat": lat, "lon": lon} for row, (lat, lon) in zip(rows, points, strict=True)]}
 
 
 async def _report(
@@ -188,7 +197,7 @@ async def _report(
     response.headers.update(headers)
 
     def answer() -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
-        return ask(figures.frame, filters, now), ask(figures.frame, earlier, now)["rows"] if earlier else None
+        return ask(figures, filters, now), ask(figures, earlier, now)["rows"] if earlier else None
 
     try:
         found, rows = await _kept(request).of(headers["ETag"], answer)
@@ -215,10 +224,9 @@ def _earlier(filters: Filter, now: datetime) -> Filter:
     """
     The same filter for the period before. Raises ``Problem``.
     """
-    last = filters.last_day or now.astimezone(ISTANBUL).date()
-    if filters.first_day is None:
+    found = previous(filters, now)
+    if found is None:
         raise wrong(("from", "is needed to compare with the period before"))
-    if filters.first_day > last:
+    if filters.first_day and filters.first_day > (filters.last_day or now.astimezone(ISTANBUL).date()):
         raise wrong(("from", "lies after today"))
-    first_day, last_day = before(filters.first_day, last)
-    return replace(filters, first_day=first_day, last_day=last_day)
+    return found

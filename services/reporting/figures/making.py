@@ -67,6 +67,7 @@ async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
     while True:
         began = monotonic()
         try:
+            await sheets.mark_remade()
             marks = [mark for mark in await sheets.marked() if mark.token not in broken]
             for mark in a_round(marks):
                 try:

@@ -5,25 +5,25 @@ Every figure is one of requests as they are now. ``from`` and ``to`` mean the da
 decides what is overdue. What a figure means stands in ``definitions.yaml``. A share or a median of nothing is None.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from math import isnan
 from operator import itemgetter
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from services.common.contracts.vocabulary import Status
 from services.reporting.figures.flags import BINS, PACKED, with_flags
-from services.reporting.figures.selection import chosen, condition, late_rows
+from services.reporting.figures.selection import chosen, condition, late_rows, of_days
 from services.reporting.figures.spread import quantiles_of
-from services.reporting.figures.tallies import STARS, Groups, Mask, Tally, all_together, groups_of, tally
+from services.reporting.figures.tallies import Groups, Mask, Tally, all_together, groups_of, tally
 from services.reporting.queries import Filter
 
 Row = dict[str, Any]
+T = TypeVar("T")
 By = Literal["channel", "department", "service", "neighbourhood"]
 
 OUTCOMES: Final = (Status.RESOLVED, Status.REFERRED, Status.REJECTED, Status.DUPLICATE, Status.CANCELLED)
@@ -45,7 +45,7 @@ def summary(frame: pl.DataFrame, filters: Filter, now: datetime) -> Row:
     """
     The one row of ``summary``.
     """
-    rows, mask = chosen(with_flags(frame), condition(filters, now), (*_COLUMNS, *_SUMMED))
+    rows, mask = chosen(with_flags(of_days(frame, filters)), condition(filters, now), (*_COLUMNS, *_SUMMED))
     counted = _Counted(rows, all_together(len(rows), mask), now)
     return {
         **counted.row(0),
@@ -62,14 +62,10 @@ def grouped(frame: pl.DataFrame, filters: Filter, now: datetime, by: By) -> list
     """
     if by == "department":
         filters = replace(filters, parts=True)
-    places = ("lat", "lon") if by == "neighbourhood" else ()
-    rows, mask = chosen(with_flags(frame), condition(filters, now), (*_COLUMNS, by, *places))
+    rows, mask = chosen(with_flags(of_days(frame, filters)), condition(filters, now), (*_COLUMNS, by))
     groups = groups_of(rows[by], mask)
     counted = _Counted(rows, groups, now)
     found: list[Row] = [{by: name, **counted.row(n)} for n, name in enumerate(groups.names)]
-    for name in places:
-        for row, centre in zip(found, _centres(groups, rows[name]), strict=True):
-            row[name] = centre
     return sorted(filter(itemgetter("received"), found), key=lambda row: (-row["received"], row[by] or ""))
 
 
@@ -86,16 +82,16 @@ class _Counted:
                 zip(BINS, threads.map(lambda name: _quantiles(groups, rows[BINS[name]], rows[name]), BINS), strict=True)
             )
         self.tally: Tally = counted.result()
+        self._flags = {name: self.tally.flags[name].tolist() for name in _COUNTED}
+        self._closed = {status.value: self.tally.states[status].tolist() for status in OUTCOMES}
+        self._stars = {star: counts.tolist() for star, counts in self.tally.stars.items()}
 
     def row(self, n: int) -> Row:
         """
         The figures of one group.
         """
-        tally = self.tally
-        received = int(tally.rows[n])
-        counts = {name: int(tally.flags[name][n]) for name in _COUNTED}
-        closed = {status.value: int(tally.states[status][n]) for status in OUTCOMES}
-        stars = {star: int(tally.stars[star][n]) for star in STARS}
+        received = int(self.tally.rows[n])
+        counts, closed, stars = _at(n, self._flags), _at(n, self._closed), _at(n, self._stars)
         spreads = {name: _spread(name.removeprefix("work_"), self._spreads[name][n]) for name in BINS}
         return {
             "received": received,
@@ -115,6 +111,10 @@ class _Counted:
             "rating_average": average(stars),
             "ratings": sum(stars.values()),
         }
+
+
+def _at(n: int, counts: Mapping[T, Sequence[int]]) -> dict[T, int]:
+    return {name: numbers[n] for name, numbers in counts.items()}
 
 
 def share(part: int, whole: int) -> float | None:
@@ -163,25 +163,13 @@ def _sums(rows: pl.DataFrame, mask: Mask | None) -> dict[str, dict[str, int]]:
     return found.row(0, named=True)
 
 
-def _quantiles(groups: Groups, bins: pl.Series, hours: pl.Series) -> npt.NDArray[np.float64]:
-    return quantiles_of(groups, bins.to_numpy(), hours, list(_SHARES.values()))
+def _quantiles(groups: Groups, bins: pl.Series, hours: pl.Series) -> list[list[float]]:
+    found: list[list[float]] = quantiles_of(groups, bins.to_numpy(), hours, list(_SHARES.values())).tolist()
+    return found
 
 
-def _spread(name: str, quantiles: npt.NDArray[np.float64]) -> Row:
-    return {f"{which}_{name}": _rounded(value, 2) for which, value in zip(_SHARES, quantiles, strict=True)}
-
-
-def _centres(groups: Groups, degrees: pl.Series) -> list[float | None]:
-    """
-    The mean of degrees by groups.
-    """
-    values = degrees.to_numpy()
-    known = ~np.isnan(values)
-    codes, size = groups.codes[known], len(groups.names) + 1
-    counts = np.bincount(codes, minlength=size)[:-1]
-    sums = np.bincount(codes, weights=values[known], minlength=size)[:-1]
-    return [round(total / count, 4) if count else None for total, count in zip(sums.tolist(), counts, strict=True)]
-
-
-def _rounded(value: float, digits: int) -> float | None:
-    return None if np.isnan(value) else round(float(value), digits)
+def _spread(name: str, quantiles: Sequence[float]) -> Row:
+    return {
+        f"{which}_{name}": None if isnan(value) else round(value, 2)
+        for which, value in zip(_SHARES, quantiles, strict=True)
+    }

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from services.reporting.figures.selection import condition, overdue
+from services.reporting.figures.selection import condition, of_days, overdue
 from services.reporting.figures.tallies import Groups, Numbers, all_together, groups_of
 from services.reporting.projections import ISTANBUL
 from services.reporting.queries import Filter, Interval, bucket_of, buckets
@@ -40,7 +40,7 @@ def volume(
     words = [pl.col(by)] if by else []
     arrived, gone = pl.collect_all(
         [
-            frame.lazy().filter(condition(filters, now)).select("day", "hour", *words),
+            of_days(frame, filters).lazy().filter(condition(filters, now)).select("day", "hour", *words),
             frame.lazy().filter(closings).select(day="closed_day", hour="closed_hour"),
         ]
     )
@@ -66,7 +66,7 @@ def heatmap(frame: pl.DataFrame, filters: Filter, now: datetime) -> tuple[list[R
     """
     What was received: a row for each hour of the week, and one for each day from the first to the last.
     """
-    found = frame.lazy().filter(condition(filters, now)).select("day", "hour").collect()
+    found = of_days(frame, filters).lazy().filter(condition(filters, now)).select("day", "hour").collect()
     span = _span(filters, found["day"])
     week, days = np.zeros((7, 24), np.intp), list[Row]()
     if span is not None:

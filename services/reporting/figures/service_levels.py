@@ -10,7 +10,7 @@ import polars as pl
 
 from services.reporting.figures.flags import BINS, PACKED, with_flags
 from services.reporting.figures.reports import satisfaction_of, share
-from services.reporting.figures.selection import chosen, condition, late_rows
+from services.reporting.figures.selection import chosen, condition, late_rows, of_days
 from services.reporting.figures.spread import histogram_of
 from services.reporting.figures.tallies import STARS, all_together, crossed, groups_of, tally
 from services.reporting.queries import Filter
@@ -26,7 +26,7 @@ def sla(frame: pl.DataFrame, filters: Filter, now: datetime) -> list[Row]:
     """
     bins = {name: BINS[name] for name in ("hours_to_close", "hours_to_respond")}
     columns = ("department", "priority", PACKED, "closed", "paused", "resolve_by", *bins.values())
-    rows, mask = chosen(with_flags(frame), condition(replace(filters, parts=True), now), columns)
+    rows, mask = chosen(with_flags(of_days(frame, filters)), condition(replace(filters, parts=True), now), columns)
     groups, pairs = crossed(groups_of(rows["department"], mask), groups_of(rows["priority"]))
     counted = tally(groups, rows[PACKED])
     late_now = groups.counted_of(late_rows(rows, now))
@@ -66,11 +66,12 @@ def satisfaction(frame: pl.DataFrame, filters: Filter, now: datetime, by: Satisf
     How those who rated are satisfied: one row, or one for each value that has ratings, the most ratings first.
     """
     rated = condition(filters, now) & pl.col("rating").is_not_null()
-    rows = frame.lazy().filter(rated).select("rating", *([by] if by else [])).collect()
+    rows = with_flags(of_days(frame, filters)).lazy().filter(rated).select("rating", *([by] if by else [])).collect()
     groups = groups_of(rows[by]) if by else all_together(len(rows))
     counts = groups.counted(rows["rating"].to_numpy(), len(STARS) + 1)
     found = [
         {"group": name, **satisfaction_of({star: int(counts[n, star]) for star in STARS})}
         for n, name in enumerate(groups.names)
+        if by is None or counts[n].any()
     ]
     return sorted(found, key=lambda row: (-row["ratings"], row["group"] or ""))

@@ -16,14 +16,18 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from services.common.kit.clock import Clock, system_clock
-from services.common.kit.mongo import Client, aggregate, ensure_indexes
+from services.common.kit.mongo import Client, aggregate, ensure_indexes, rows
 from services.reporting.figures.facts import NEEDED
 from services.reporting.figures.sheets import digest
 from services.reporting.projections import Document, place_of
 from services.reporting.queries import midnight
+from services.reporting.repository import REBUILD, REMADE
 
 OVERLAP: Final = timedelta(seconds=60)
-"""How far clocks may differ, and how long a write may take to be seen, before a changed sheet is overlooked."""
+"""
+How far clocks may differ, and how long a write may take to be seen, before a changed sheet is overlooked until all are
+compared.
+"""
 _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _FORM: Final = "sheets"
 _AT_ONCE: Final = 32
@@ -113,10 +117,23 @@ class Sheets:
         """
         Mark every day that has a document or a sheet: the documents were all made again. Returns how many.
         """
+        remade = await self._meta.find_one({"_id": REMADE})
         days = set(await self._days())
         days.update([row["_id"] async for row in self.sheets.find({}, {"_id": True})])
         await self.mark(sorted(days), None)
+        if remade:
+            await self._meta.delete_one(remade)  # not that of a rebuild which took over meanwhile
         return len(days)
+
+    async def mark_remade(self) -> None:
+        """
+        Mark every day if a rebuild died between its documents' taking over and the marking of all. One that may still
+        be about to take over is waited for.
+        """
+        if await self._meta.find_one({"_id": REMADE}):
+            rebuild = await self._meta.find_one({"_id": REBUILD})
+            if rebuild is None or rebuild["until"] <= self._clock():
+                await self.mark_all()
 
     async def _days(self) -> list[str]:
         found = await aggregate(
@@ -132,7 +149,8 @@ class Sheets:
         """
         first = midnight(date.fromisoformat(day))
         span = {"$gte": place_of(first), "$lt": place_of(first + timedelta(days=1))}
-        async for row in self._requests.find({"registered": True, "work": span}, dict.fromkeys(NEEDED, True)):
+        found = self._requests.find({"registered": True, "work": span}, dict.fromkeys(NEEDED, True))
+        async for row in rows(found):
             yield row
 
     async def rev(self, day: str) -> int:
@@ -182,8 +200,8 @@ class Sheets:
         The sheets that were written since then, and some that were written shortly before; None: all.
         """
         span = {"$gte": since - OVERLAP if since else datetime.fromtimestamp(0, UTC), "$lt": _LATEST}
-        rows = self.sheets.find({"written_at": span}, {"digest": True, "written_at": True})
-        return [Sheet(row["_id"], row["digest"], row["written_at"]) async for row in rows]
+        found = self.sheets.find({"written_at": span}, {"digest": True, "written_at": True})
+        return [Sheet(row["_id"], row["digest"], row["written_at"]) async for row in found]
 
     async def contents(self, days: Iterable[str]) -> AsyncIterator[tuple[str, str, bytes]]:
         """

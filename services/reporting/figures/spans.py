@@ -2,7 +2,21 @@
 Spans of days that are compared. Pure.
 """
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from services.reporting.projections import ISTANBUL
+from services.reporting.queries import Filter
+
+
+def previous(filters: Filter, now: datetime) -> Filter | None:
+    """
+    The same of the span right before; None for what has no beginning. A span without an end ends today.
+    """
+    if filters.first_day is None:
+        return None
+    first, last = before(filters.first_day, filters.last_day or now.astimezone(ISTANBUL).date())
+    return replace(filters, first_day=first, last_day=last)
 
 
 def before(first: date, last: date) -> tuple[date, date]:

@@ -52,36 +52,47 @@ def histogram_of(groups: Groups, bins: Bins) -> Numbers:
 
 class _Cells:
     """
-    A cell for each group and bin. The more groups, the coarser the bins.
+    A cell for each group and bin, and to which each row belongs. The more groups, the coarser the bins.
     """
 
     def __init__(self, groups: Groups, bins: Bins) -> None:
-        self._groups = groups
-        self._bins = bins
         self._bits = max(_FEWEST_BITS, min(BITS, _CELLS_BITS - len(groups.names).bit_length()))
+        self._groups = len(groups.names)
+        self._size = (self._groups + 1) << self._bits
+        kind: type[np.unsignedinteger] = np.uint16 if self._size <= 1 << 16 else np.uint32
+        self._of: npt.NDArray[np.unsignedinteger] = np.empty(len(bins), kind)
+        for part in blocks(len(bins)):
+            own = groups.codes[part].astype(kind)
+            own <<= self._bits
+            own |= bins[part] >> (BITS - self._bits)
+            self._of[part] = own
 
     def counts(self) -> Numbers:
         """
         Rows with hours by group and bin.
         """
-        counts = self._groups.counted(self._bins >> (BITS - self._bits), 1 << self._bits)
+        found = np.zeros(self._size, np.intp)
+        for part in blocks(len(self._of), at_least=self._size):
+            found += np.bincount(self._of[part], minlength=self._size)
+        counts = found.reshape(self._groups + 1, -1)[:-1]
         counts[:, -1] = 0
         return counts
 
-    def of(self, rows: slice | Numbers) -> Numbers:
+    def of(self, rows: Numbers) -> npt.NDArray[np.unsignedinteger]:
         """
         The cells of rows.
         """
-        return (self._groups.codes[rows].astype(np.intp) << self._bits) + (self._bins[rows] >> (BITS - self._bits))
+        return self._of[rows]
 
     def rows(self, wanted: Numbers) -> Numbers:
         """
         The rows in these cells.
         """
-        asked = np.zeros((len(self._groups.names) + 1) << self._bits, np.bool_)
+        asked = np.zeros(self._size, np.bool_)
         asked[wanted] = True
-        parts = blocks(len(self._bins))
-        return np.concatenate([part.start + np.flatnonzero(asked.take(self.of(part))) for part in parts])
+        return np.concatenate(
+            [part.start + np.flatnonzero(asked.take(self._of[part])) for part in blocks(len(self._of))]
+        )
 
 
 def _in_order(cells: _Cells, hours: pl.Series, wanted: Numbers) -> npt.NDArray[np.uint64]:

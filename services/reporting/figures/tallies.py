@@ -28,7 +28,7 @@ class Groups:
     """
 
     names: list[str | None]
-    codes: npt.NDArray[np.uint32]
+    codes: npt.NDArray[np.unsignedinteger]
 
     def counted(self, kinds: npt.NDArray[np.integer], of: int) -> Numbers:
         """
@@ -51,39 +51,33 @@ def all_together(rows: int, mask: Mask | None = None) -> Groups:
     """
     One group of all rows, or of those of the mask.
     """
-    return Groups([None], np.zeros(rows, np.uint32) if mask is None else (~mask).astype(np.uint32))
+    return Groups([None], np.zeros(rows, np.uint8) if mask is None else (~mask).view(np.uint8))
 
 
 def groups_of(words: pl.Series, mask: Mask | None = None) -> Groups:
     """
-    A group for each word that occurs, and one for null, in no order. Only rows of the mask count, if there is one.
+    A group for each word of the column's category, if it occurs or not, and one for null, in no order. Only rows of
+    the mask count, if there is one.
     """
-    numbers, nothing = _numbered(words)
-    counts = np.zeros(nothing + 1, np.intp)
-    for part in blocks(len(numbers), at_least=nothing):
-        counts += np.bincount(numbers[part], minlength=nothing + 1)
-    found = np.flatnonzero(counts)
-    place = np.zeros(nothing + 1, np.uint32)
-    place[found] = np.arange(len(found))
-    codes = np.empty(len(numbers), np.uint32)
-    for part in blocks(len(numbers)):
-        codes[part] = place.take(numbers[part], mode="clip")
+    codes, nothing = _numbered(words)
+    names = [*_named(np.arange(nothing), words), None]
     if mask is not None:
-        codes[~mask] = len(found)
-    return Groups([*_named(found[found < nothing], words), *([None] if counts[nothing] else [])], codes)
+        codes = np.where(mask, codes, codes.dtype.type(len(names)))
+    return Groups(names, codes)
 
 
-def _numbered(words: pl.Series) -> tuple[npt.NDArray[np.uint32], int]:
+def _numbered(words: pl.Series) -> tuple[npt.NDArray[np.unsignedinteger], int]:
     """
     The numbers that stand for words, and the one, above all of them, that stands for null.
     """
-    physical = words.to_physical().cast(pl.UInt32)
+    physical = words.to_physical()
     nothing = 0 if physical.max() is None else cast(int, physical.max()) + 1
     return physical.fill_null(nothing).to_numpy(), nothing
 
 
 def _named(numbers: Numbers, words: pl.Series) -> list[str]:
-    return pl.Series(numbers, dtype=pl.UInt32).cat.to(words.dtype).cast(pl.String).to_list()
+    physical = words.to_physical().dtype
+    return pl.Series(numbers, dtype=physical).cat.to(words.dtype).cast(pl.String).to_list()
 
 
 def crossed(one: Groups, other: Groups) -> tuple[Groups, list[tuple[str | None, str | None]]]:
@@ -92,7 +86,8 @@ def crossed(one: Groups, other: Groups) -> tuple[Groups, list[tuple[str | None, 
     does not count.
     """
     pairs = [(first, second) for first in one.names for second in other.names]
-    codes = np.minimum(one.codes * np.uint32(len(other.names)) + other.codes, np.uint32(len(pairs)))
+    codes = one.codes.astype(np.uint32) * np.uint32(len(other.names)) + other.codes
+    np.minimum(codes, len(pairs), out=codes)
     return Groups([None] * len(pairs), codes), pairs
 
 

@@ -8,20 +8,18 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from services.common.contracts.ids import ALPHABET
 from services.reporting.figures.definitions import definitions
 from services.reporting.figures.series import VolumeBy
 from services.reporting.figures.service_levels import SatisfactionBy
 from services.reporting.figures.spread import EDGES
-from services.reporting.queries import Interval
+from services.reporting.queries import Interval, number_begun
 from services.reporting.views import Answer, Parameters, Text
 
 R = TypeVar("R", bound=Answer)
 
 
 def _no_number(words: str) -> str:
-    plain = words.upper().replace("-", "").replace(" ", "")
-    if any(sign.isdigit() for sign in plain) and set(plain.partition(".")[0]) <= set(ALPHABET):
+    if number_begun(words):
         raise ValueError("a number names one request: GET /v1/requests?q=")
     return words
 

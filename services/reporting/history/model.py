@@ -18,11 +18,14 @@ HISTORY: Final = "history"
 """The archive's name for where these come from, beside the names of topics."""
 
 
-def _millis(moment: datetime) -> datetime:
+def millis(moment: datetime) -> datetime:
+    """
+    The time in UTC, as exactly as MongoDB keeps it.
+    """
     return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-Millis = Annotated[Moment, AfterValidator(_millis)]
+Millis = Annotated[Moment, AfterValidator(millis)]
 
 
 class HistoricRequest(Event):
@@ -70,11 +73,18 @@ class HistoricRequest(Event):
         return self
 
 
+def event_id_of(request_id: str) -> str:
+    """
+    The id of the event that a historic request of this number is; no other event has it.
+    """
+    return derived_id(HISTORY, request_id)
+
+
 def event_of(data: HistoricRequest) -> Received:
     """
     The request as the event that the projections fold. One request of one source is one event, however often it comes.
     """
-    event_id = derived_id(HISTORY, data.request_id)
+    event_id = event_id_of(data.request_id)
     meta = Metadata(event_id, data.source, data.received_at, data.request_id, event_id, "")
     return Received(HISTORY, meta, data)
 

@@ -15,21 +15,15 @@ from services.common.contracts.vocabulary import Kind, Status
 from services.common.kit.http import FieldError, Problem, problems
 from services.reporting.public.shown import Near, PublicFilter, is_public, shown
 from services.reporting.repository import Repository
+from services.reporting.views import Places, comma_separated
 
 MOST_ROWS = 1_000
 router = APIRouter(prefix="/v1/public", tags=["public"], responses=problems(422, 503))
 
 
-def _split(value: object) -> object:
-    if not isinstance(value, list):
-        return value
-    return [part.strip() for text in value for part in str(text).split(",") if part.strip()]
-
-
 Moment = Annotated[AwareDatetime, AfterValidator(of_our_age)]
 Number = Annotated[str, AfterValidator(parse_request_id)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-Line = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class PublicParameters(BaseModel):
@@ -39,11 +33,11 @@ class PublicParameters(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
-    ids: Annotated[list[Number], BeforeValidator(_split), Field(max_length=MOST_ROWS)] = []
-    service: Annotated[list[Slug], BeforeValidator(_split), Field(max_length=200)] = []
-    status: Annotated[list[Status], BeforeValidator(_split)] = []
-    kind: Annotated[list[Kind], BeforeValidator(_split)] = []
-    neighbourhood: Annotated[list[Line], BeforeValidator(_split), Field(max_length=100)] = []
+    ids: Annotated[list[Number], BeforeValidator(comma_separated), Field(max_length=MOST_ROWS)] = []
+    service: Annotated[list[Slug], BeforeValidator(comma_separated), Field(max_length=200)] = []
+    status: Annotated[list[Status], BeforeValidator(comma_separated)] = []
+    kind: Annotated[list[Kind], BeforeValidator(comma_separated)] = []
+    neighbourhood: Annotated[Places, Field(max_length=100)] = []
     received_from: Moment | None = None
     received_to: Moment | None = None
     changed_from: Moment | None = None

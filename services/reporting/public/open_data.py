@@ -59,11 +59,11 @@ REQUESTS: Final = (
 )
 COUNTS: Final = (
     _column("month", "Ay (YYYY-AA)", "Month (YYYY-MM)"),
-    _column("department", "Sorumlu müdürlük, kod", "Responsible department, code"),
+    _column("department", "Sorumlu müdürlük, kod; “diger”: seyrek", "Responsible department, code; “diger”: rare"),
     _column("department_name", "Müdürlüğün adı", "Name of the department"),
-    _column("service", "Hizmet, kod; “diger”: gizli", "Service, code; “diger”: not public"),
+    _column("service", "Hizmet, kod; “diger”: seyrek veya gizli", "Service, code; “diger”: rare or not public"),
     _column("service_name", "Hizmetin adı", "Name of the service"),
-    _column("received", "Gelen başvuru sayısı; “<5”: 1–4", "Requests received; “<5”: 1 to 4"),
+    _column("received", "Yayımlanan başvuru sayısı, en az 5", "Requests published, at least 5"),
 )
 
 
@@ -93,15 +93,12 @@ def open_requests(facts: pl.DataFrame, today: date) -> pl.DataFrame:
 
 def open_counts(facts: pl.DataFrame, today: date) -> pl.DataFrame:
     """
-    How many requests came in before this day, by month, department and service. The columns are those of ``COUNTS``
-    without the names of codes.
+    How many requests are published, by month, department and service: the counts of ``open_requests`` themselves, so
+    that neither file says by subtraction what the other hides. The columns are those of ``COUNTS`` without the names of
+    codes.
     """
     by = ["month", "department", "service"]
-    counted = _received(facts, today).group_by(by).agg(pl.len().alias("n"))
-    few = pl.lit(f"<{AT_LEAST}")
-    return counted.select(
-        *by, pl.when(pl.col("n") < AT_LEAST).then(few).otherwise(pl.col("n").cast(pl.String)).alias("received")
-    ).sort(by)
+    return open_requests(facts, today).group_by(by).agg(pl.len().alias("received")).sort(by)
 
 
 def _received(facts: pl.DataFrame, today: date) -> pl.DataFrame:

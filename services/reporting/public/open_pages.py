@@ -157,7 +157,7 @@ async def requests_geojson(request: Request, lang: Lang = "tr") -> StreamingResp
 @router.get("/figures.csv", response_class=StreamingResponse, responses=documented(Csv.media_type))
 async def figures_csv(request: Request, lang: Lang = "tr") -> StreamingResponse:
     """
-    How many requests came in, by month, department and service; ``<5`` stands for 1 to 4. CC BY 4.0.
+    How many requests are published, by month, department and service; at least 5 in each row. CC BY 4.0.
     """
     published, called = await _publication(request), await _called(request, lang)
     return _file(Csv(_shape(COUNTS)), published.counts, COUNTS, f"ilkim-figures-{published.day}.csv", called)

@@ -10,6 +10,7 @@ import polars as pl
 
 from services.common.contracts.vocabulary import Status
 from services.common.ui.words import Words
+from services.reporting.figures.reports import OUTCOMES, SATISFIED
 from services.reporting.names import Names
 from services.reporting.projections import ISTANBUL
 from services.reporting.statement.models import DayCount, Group, MonthNumbers, Name, Numbers, Standing, Statement
@@ -17,8 +18,6 @@ from services.reporting.statement.month import Month, Span
 
 MONTHS_SHOWN: Final = 13
 OLD: Final = timedelta(days=30)
-SATISFIED: Final = 4  # of 5
-ENDS: Final = (Status.RESOLVED, Status.REFERRED, Status.REJECTED, Status.DUPLICATE, Status.CANCELLED)
 GROUPED_BY: Final = ("channel", "department", "neighbourhood", "kind", "service")
 NOWHERE: Final[Mapping[str, Words]] = {
     "channel": Words("Bilinmeyen kanal", "Unknown channel"),
@@ -149,13 +148,13 @@ _OF_MONTHS: Final = {
     "at_first_contact": (_CAME & pl.col("at_first_contact")).sum(),
     "reopened": (_ENDED & (pl.col("closings") > 1)).sum(),
     "open_over_30_days": (_OPEN & pl.col("old")).sum(),
-    **{end.value: (_ENDED & (pl.col("status") == end.value)).sum() for end in ENDS},
+    **{end.value: (_ENDED & (pl.col("status") == end.value)).sum() for end in OUTCOMES},
 }
 
 
 def _numbers(rows: pl.DataFrame) -> dict[str, Any]:
     found = rows.select(**_OF_MONTHS).row(0, named=True)
-    return {**found, "by_outcome": {end.value: found.pop(end.value) for end in ENDS}}
+    return {**found, "by_outcome": {end.value: found.pop(end.value) for end in OUTCOMES}}
 
 
 def _groups(rows: pl.DataFrame, before: pl.DataFrame | None, field: str, names: Names) -> list[Group]:

@@ -23,7 +23,7 @@ from deploy.stack.docker import COMPOSE
 from deploy.stack.stack import Stack, _until
 from tests.ports import free_port_base
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 SECRETS = {
     name: secrets.token_hex(16) for name in ("INTAKE_ID_SECRET", "REPORTING_CURSOR_SECRET", "REPORTING_TOKEN_SECRET")
 }

@@ -21,7 +21,7 @@ from tests.conftest import KIND
 from tests.ports import free_port_base
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 PATIENCE = {"ROUTING_PARKING": "PT2S", "ROUTING_SWEEP": "PT0.2S", "WORKER_MAX_CONSECUTIVE_DEAD_LETTERS": "3"}
 
 

@@ -40,6 +40,9 @@ OTHERS: set[Way] = {
 }  # what these lose hangs on how far a stream had come
 
 
+PATIENCE = 120.0  # seconds for a start on a busy machine
+
+
 @dataclass(frozen=True)
 class Row:
     """
@@ -90,7 +93,7 @@ def run(way: str, count: int, servers: str, folder: Path) -> Row:
                     return process.poll() is not None or watcher.committed(place) == count
 
                 handled_by_now = -1
-                while handled_by_now < len(seen()) and not until(over, 30):  # whoever still handles is waited for
+                while handled_by_now < len(seen()) and not until(over, PATIENCE):  # whoever still handles is waited for
                     handled_by_now = len(seen())
             ended = process.poll()
             if ended is None:

@@ -119,9 +119,21 @@ async def test_a_report_that_is_faster_than_our_own_note_waits_for_its_message(h
     assert len(await house.repository.early_reports(10)) == 2
     await house.notifier.fly(hands)
     await house.notifier.afterwards.again()
-    assert [one.provider_id for one in await house.repository.early_reports(10)] == ["x"]
+    assert [one.provider_id for one in (await house.repository.early_reports(10)).values()] == ["x"]
     await house.run_dry()
     assert kinds(house) == ["Delivered", "Sent"]
+
+
+async def test_early_reports_are_found_page_by_page_each_once(house: Scene) -> None:
+    for minutes in (0, 1):
+        house.clock.now = NOON + timedelta(minutes=minutes)
+        await house.notifier.handle([reported(DeliveryStatus.READ, None, f"{minutes}.{n}") for n in range(5)])
+    found, last = [], None
+    while page := await house.repository.early_reports(3, last):
+        found += [one.provider_id for one in page.values()]
+        *_, last = page
+    assert [name[0] for name in found] == ["0"] * 5 + ["1"] * 5
+    assert len(set(found)) == 10
 
 
 async def test_a_late_failure_goes_on_by_sms_as_attempt_two(house: Scene) -> None:

@@ -175,7 +175,7 @@ STEPS = st.lists(
         st.tuples(st.just("handle"), st.lists(st.sampled_from([*EVENTS, contact()]), min_size=1, max_size=4)),
         st.tuples(st.just("send"), st.sampled_from(["well", "crash", "away", "refused"])),
         st.tuples(st.just("publish"), st.booleans()),
-        st.tuples(st.just("wait"), st.sampled_from([1, 40])),
+        st.tuples(st.just("wait"), st.sampled_from([1, 60])),
     ),
     max_size=8,
 )
@@ -189,7 +189,7 @@ async def test_any_order_any_crash_on_the_real_database(client: Client, database
     await house.repository.prepare()
     lives: list[list[tuple[str, object]]] = []
 
-    @settings(max_examples=50, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(STEPS)
     def collect(steps: list[tuple[str, object]]) -> None:
         lives.append(steps)

@@ -7,21 +7,23 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from polars.testing import assert_frame_equal
+from pymongo.errors import AutoReconnect
 
 from services.common.contracts.clocks import load_calendar
 from services.common.contracts.envelope import Received
 from services.common.contracts.ids import ALPHABET
 from services.common.kit.clock import FrozenClock, system_clock
 from services.common.kit.mongo import Client
-from services.reporting.figures.making import make_all
+from services.reporting.figures.making import keep_made, make_all
 from services.reporting.figures.sheets import decode
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.rebuild_repository import LEASE, Overtaken, Rebuild, spans
-from services.reporting.repository import BUILDING, REBUILD, Repository
+from services.reporting.repository import BUILDING, REBUILD, REMADE, Repository
 from tests.unit.reporting.lives import Life, deliver, documents_of, random_lives
 
 pytestmark = pytest.mark.integration
@@ -162,6 +164,65 @@ async def test_a_rebuild_that_could_not_say_that_it_lives_does_not_take_over(
     assert await repository.meta.find_one({"_id": REBUILD}) is None
 
 
+async def test_a_rebuild_that_dies_after_it_took_over_has_its_days_marked_by_the_projector(
+    repository: Repository, client: Client, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await take(repository, Life().receive().register().assign().events)
+    clock = FrozenClock(system_clock())
+    sheets, calendar = Sheets(client, database, clock), load_calendar()
+    await repository.requests.update_many({}, {"$set": {"department": "old"}})
+    await sheets.mark_all()
+    await make_all(sheets, calendar)
+    (before,) = [decode(content) async for _, _, content in sheets.contents(await days_of(sheets))]
+
+    async def rename_and_die(command: Any) -> None:
+        await client.admin.command(command)
+        raise AutoReconnect
+
+    dying = Rebuild(client, database, clock)
+    monkeypatch.setattr(dying, "_client", SimpleNamespace(admin=SimpleNamespace(command=rename_and_die)))
+    with pytest.raises(AutoReconnect):
+        await run(dying)
+    killed = {"until": clock() + LEASE, "first_rev": 1}
+    await repository.meta.update_one({"_id": REBUILD}, {"$set": killed}, upsert=True)
+
+    await sheets.mark_remade()
+    assert await sheets.marked() == []  # it may live
+    clock.advance(LEASE + timedelta(seconds=1))
+    projector = asyncio.create_task(keep_made(sheets, calendar))
+
+    async def until_all_is_made() -> None:
+        while await repository.meta.find_one({"_id": REMADE}) or await sheets.marked():  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.05)
+
+    await asyncio.wait_for(until_all_is_made(), 20)
+    projector.cancel()
+    (after,) = [decode(content) async for _, _, content in sheets.contents(await days_of(sheets))]
+    assert before.get_column("department").to_list() == ["old"]
+    assert after.get_column("department").to_list() != ["old"]
+
+
+async def days_of(sheets: Sheets) -> list[str]:
+    return [row["_id"] async for row in sheets.sheets.find()]
+
+
+async def test_who_marks_all_leaves_the_flag_of_a_rebuild_that_took_over_meanwhile(
+    repository: Repository, client: Client, database: str
+) -> None:
+    await take(repository, Life().receive().register().events)
+    await run(Rebuild(client, database))
+
+    class Slow(Sheets):
+        async def mark(self, *given: Any) -> None:
+            await super().mark(*given)
+            await run(Rebuild(client, database))
+
+    await Slow(client, database).mark_all()
+    assert await repository.meta.find_one({"_id": REMADE})
+    await Sheets(client, database).mark_all()
+    assert await repository.meta.find_one({"_id": REMADE}) is None
+
+
 @pytest.mark.parametrize("events", [0, 3_000, 3_001, 2_000_000])
 def test_every_number_is_in_one_range(events: int) -> None:
     ranges = list(spans(events))
@@ -180,7 +241,7 @@ async def test_the_command_makes_documents_and_sheets_again(
     sheets, calendar = Sheets(client, database), load_calendar()
     await sheets.mark_other_forms("form")
     await make_all(sheets, calendar)
-    days = [row["_id"] async for row in sheets.sheets.find()]
+    days = await days_of(sheets)
     before = {day: decode(content) async for day, _, content in sheets.contents(days)}
     await repository.requests.delete_one({"registered": True})
     await sheets.sheets.delete_one({"_id": days[0]})
@@ -199,3 +260,4 @@ async def test_the_command_makes_documents_and_sheets_again(
     for day, frame in before.items():
         assert_frame_equal(after[day], frame)
     assert len(after) > 5
+    assert await repository.meta.find_one({"_id": REMADE}) is None

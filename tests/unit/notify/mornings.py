@@ -105,6 +105,17 @@ class Memory:
         Nobody looks at it.
         """
 
+    async def note_messages(self, _: object) -> None:
+        """
+        Nobody looks at it.
+        """
+
+    async def keep_contacts(self, contacts: Iterable[Contact], _: datetime) -> None:
+        """
+        As there.
+        """
+        self.known |= {one.id: one for one in contacts}
+
     async def change(
         self, ids: Iterable[str], decide: Callable[[Telling], Telling], known: Mapping[str, Telling] | None = None
     ) -> dict[str, Telling]:

@@ -304,4 +304,9 @@ def test_a_signed_link_leaves_every_message_short(name: str, language: Language)
 
 def test_a_lease_that_sending_could_outlast_is_refused() -> None:
     with pytest.raises(ValidationError, match="NOTIFY_LEASE"):
-        NotifySettings(lease=timedelta(seconds=10))
+        NotifySettings(lease=timedelta(seconds=35), send_timeout=timedelta(seconds=15))
+
+
+def test_a_lease_for_sending_and_two_writes_is_taken() -> None:
+    least = timedelta(seconds=36)
+    assert NotifySettings(lease=least, send_timeout=timedelta(seconds=15)).rules.lease == least

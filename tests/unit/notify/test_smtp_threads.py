@@ -109,6 +109,7 @@ def test_no_name_smuggles_a_header(name: str) -> None:
 @example(f"{SMUGGLED}@example.com")
 @example(f'"{SMUGGLED}"@example.com')
 @example("Ayşe <ayse@example.com>")
+@example("a@[")
 def test_an_address_is_one_address_or_refused(address: str) -> None:
     with contextlib.suppress(PermanentError):
         mail = arrived(replace(LETTER, to=address))

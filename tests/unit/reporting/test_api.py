@@ -4,16 +4,20 @@ Who may ask what: everything that is decided before the database is asked.
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import cast
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
+from pymongo.errors import OperationFailure
 
 from services.common.kit.auth import Caller, KeysUnavailable
+from services.common.kit.mongo import Client
 from services.common.kit.settings import MongoSettings
 from services.reporting.api import create_app
 from services.reporting.figures.snapshot import Figures
+from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings
 from tests.unit.reporting.facts import frame
 
@@ -168,6 +172,29 @@ async def test_a_database_that_is_away_is_a_503_and_not_ready(client: httpx.Asyn
     answers = await asyncio.gather(*map(client.get, paths))
 
     assert [answer.status_code for answer in answers] == [503, 503, 200]
+
+
+async def test_a_list_that_is_read_while_a_rebuild_takes_over_is_a_503_that_says_when_to_come_again(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    class Replaced:
+        def __getitem__(self, _: str) -> "Replaced":
+            return self
+
+        def aggregate(self, _: object) -> "Replaced":
+            return self
+
+        def __aiter__(self) -> "Replaced":
+            return self
+
+        async def __anext__(self) -> object:
+            raise OperationFailure("collection dropped", 175)
+
+    app.state.repository = Repository(cast(Client, Replaced()), "x")
+
+    answer = await client.get("/v1/requests")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
 async def test_the_description_names_every_error(client: httpx.AsyncClient) -> None:

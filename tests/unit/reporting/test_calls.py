@@ -2,19 +2,26 @@
 What became of calls, and their figures, whatever the order in which their steps come and however often.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from services.common.contracts.events import Call as CallEvent
 from services.common.contracts.events import CallAnswered, CallEnded, CallMissed, CallStarted
+from services.common.kit.auth import Caller
+from services.common.kit.settings import MongoSettings
+from services.reporting.api import create_app
 from services.reporting.calls.life import Call, call_of, step_of
 from services.reporting.calls.report import by_hour, by_queue, figures, in_buckets
-from services.reporting.queries import Interval, TooManyBuckets
+from services.reporting.queries import MAX_BUCKETS, Interval, TooManyBuckets
+from services.reporting.settings import ApiSettings
 
 BEGUN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 CALL = "l_" + "0" * 32
@@ -118,3 +125,87 @@ def test_too_narrow_buckets_are_refused() -> None:
 
 def test_queues_stand_by_name_and_calls_without_one_last() -> None:
     assert [(row["queue"], row["started"]) for row in by_queue([RINGING, MISSED, ANSWERED])] == [("masa", 2), (None, 1)]
+
+
+SECRET = SecretStr("0123456789abcdef")
+NOWHERE = MongoSettings(uri="mongodb://127.0.0.1:1/?directConnection=true&serverSelectionTimeoutMS=50")
+
+
+class Keys:
+    """
+    Every key reads reports.
+    """
+
+    async def caller(self, key: str) -> Caller | None:
+        return Caller(key, frozenset({"reports:read"}), frozenset())
+
+
+@dataclass
+class Store:
+    """
+    No calls, and what was asked for them.
+    """
+
+    asked: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    async def between(self, since: datetime, before: datetime) -> list[Call]:
+        """
+        As ``Calls`` finds them.
+        """
+        self.asked.append((since, before))
+        return []
+
+    async def as_of(self) -> datetime | None:
+        """
+        As ``Repository`` knows it.
+        """
+        return None
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+async def client(store: Store) -> AsyncIterator[httpx.AsyncClient]:
+    settings = ApiSettings(cursor_secret=SECRET, token_secret=SECRET, mongo=NOWHERE)
+    app = create_app(settings, callers=Keys(), clock=lambda: BEGUN)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        app.state.calls = app.state.repository = store
+        client.headers["X-API-Key"] = "all"
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("from=0001-01-01", "from"),
+        ("to=9999-12-31", "to"),
+        ("to=0001-01-01", "to"),
+        ("from=2026-11-02&to=2026-11-01", "to"),
+        ("from=2000-01-01&to=2100-12-31", "interval"),
+        ("from=2026-01-01&interval=hour", "interval"),
+    ],
+)
+async def test_calls_that_cannot_be_counted_are_refused_by_name_before_the_store_is_asked(
+    client: httpx.AsyncClient, store: Store, query: str, field: str
+) -> None:
+    answer = await client.get(f"/v1/reports/calls?{query}")
+
+    assert answer.status_code == 422, answer.text
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert store.asked == []
+
+
+async def test_as_many_buckets_as_there_may_be_are_counted(client: httpx.AsyncClient, store: Store) -> None:
+    first = MONDAY - timedelta(days=MAX_BUCKETS - 1)
+
+    answer = await client.get(f"/v1/reports/calls?from={first}&to={MONDAY}")
+
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["rows"]) == MAX_BUCKETS
+    assert len(store.asked) == 1

@@ -20,10 +20,11 @@ from services.reporting.dashboard import live
 from services.reporting.dashboard.asked import chips, files, parameters
 from services.reporting.dashboard.choices import choices
 from services.reporting.dashboard.live import Board, aged, events
-from services.reporting.dashboard.tiles import previous, tiles
+from services.reporting.dashboard.tiles import tiles
 from services.reporting.figures.definitions import definitions
 from services.reporting.figures.facts import frame_of
 from services.reporting.figures.snapshot import Figures
+from services.reporting.figures.spans import previous
 from services.reporting.names import Names
 from services.reporting.queries import Filter
 from tests.unit.reporting.facts import fact

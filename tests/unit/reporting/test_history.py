@@ -261,6 +261,19 @@ def test_nothing_that_anybody_wrote_has_a_place_in_a_request() -> None:
         request(text="Ayşe Hanım aradı")
 
 
+@pytest.mark.parametrize(("written", "expected"), [("Jamaica Plain", "Jamaica Plain"), ("KALE MAH.", "Kale")])
+def test_a_neighbourhood_of_its_own_city_stays_as_it_is_written_however_often_it_is_folded(
+    written: str, expected: str
+) -> None:
+    data = request(neighbourhood=written)
+    kept = document_of(data)
+
+    again = fold(kept, event_of(data))
+
+    assert again is not None
+    assert (kept["neighbourhood"], again["neighbourhood"]) == (expected, expected)
+
+
 def test_what_is_archived_makes_the_same_document_again() -> None:
     data = request(closed_at="2011-07-01T12:00:00.123456Z", outcome="duplicate", lat=41.28, lon=36.33)
 

@@ -107,18 +107,22 @@ def test_a_service_that_is_not_public_has_no_name_anywhere(drawn: Any, seed: int
 
 @settings(deadline=None)
 @given(st.lists(cells, max_size=14), st.integers(0, 9))
-def test_counts_are_of_all_requests_of_the_days_before_and_small_ones_are_not_told(drawn: Any, seed: int) -> None:
-    rows = rows_of(drawn, seed)
-    public = public_services()
-    true = Counter(
-        (f"{row['day']:%Y-%m}", row["department"] or OTHER, row["service"] if row["service"] in public else OTHER)
-        for row in rows
-        if not row["part"] and row["day"] < TODAY
-    )
+def test_counts_say_nothing_that_the_requests_do_not_and_none_is_below_five(drawn: Any, seed: int) -> None:
+    facts = frame(*rows_of(drawn, seed))
 
-    found = {tuple(cell): count for *cell, count in open_counts(frame(*rows), TODAY).iter_rows()}
+    rows = Counter(open_requests(facts, TODAY).select(KNOWN_BY[:3]).iter_rows())
+    found = {tuple(cell): count for *cell, count in open_counts(facts, TODAY).iter_rows()}
 
-    assert found == {cell: str(count) if count >= AT_LEAST else "<5" for cell, count in true.items()}
+    assert found == rows
+    assert all(count >= AT_LEAST for count in found.values())
+
+
+def test_a_rare_service_is_not_told_by_what_a_month_has_left_of_its_department() -> None:
+    rows = [*(pothole() for _ in range(9)), pothole(service="kar-buz")]
+
+    found = open_counts(frame(*rows), TODAY).rows()
+
+    assert found == [("2026-03", "fen-isleri", OTHER, 10)]
 
 
 def test_what_is_rare_loses_its_neighbourhood_then_its_service_then_its_department() -> None:

@@ -321,6 +321,23 @@ def test_the_last_day_of_the_law_is_the_day_in_istanbul() -> None:
     assert legal == {"basis": "3071", "due_at": due, "extended": False, "on": "2026-12-02"}
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("Kadıköy", "Kadıköy"),
+        ("KADIKOY MAH.", "Kadıköy"),
+        ("Kadıköy Mahallesi", "Kadıköy"),
+        ("Ali Kaya 05321234567", None),
+    ],
+)
+def test_a_neighbourhood_is_one_of_the_citys_however_it_was_written_and_nothing_else(
+    written: str, expected: str | None
+) -> None:
+    life = Life().receive("çukur", Channel.PHONE, mahalle=written).register().assign()
+
+    assert document_of(*life.events)["neighbourhood"] == expected
+
+
 def test_a_part_has_a_life_of_its_own_and_the_body_of_its_parent() -> None:
     life = Life().receive("duvar yıkıldı, araç da var", Channel.PHONE, mahalle="Kadıköy").register().assign().split(2)
     first, second = life.parts

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from services.common.contracts import events
+from services.common.contracts.public import PublicRequest
 from services.common.contracts.vocabulary import Channel, Status
-from services.reporting.public.shown import PublicRequest, is_public, public_services, shown
+from services.reporting.public.api import PublicParameters
+from services.reporting.public.shown import is_public, public_match, public_services, shown
 from tests.unit.reporting.lives import START, Life, documents_of
 
 SECRET = "Ben Ali, 0532 111 22 33, 10000000146, ad@example.com, TR330006100519786457841326: çukur & <b>"
@@ -123,3 +125,14 @@ def test_the_newest_second_comes_first_and_within_it_the_number_decides() -> Non
 def test_triage_and_hidden_services_are_not_among_the_public_ones() -> None:
     assert not {"siniflandirilamadi", "gurultu", "vefa-ilac"} & public_services()
     assert {"yol-cukur", "ext-sokak-lambasi"} <= public_services()
+
+
+def test_the_public_asks_for_neighbourhoods_however_they_are_written() -> None:
+    asked = PublicParameters.model_validate({"neighbourhood": ["KADIKOY MAH., kale", "Jamaica Plain"]})
+
+    assert public_match(asked.filter())["neighbourhood"] == {"$in": ["Kadıköy", "Kale", "Jamaica Plain"]}
+
+
+def test_a_neighbourhood_that_cannot_be_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="neighbourhood"):
+        PublicParameters.model_validate({"neighbourhood": ["x" * 101]})

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from services.common.contracts.ids import random_request_id
 from services.common.contracts.text import fold
@@ -21,9 +22,10 @@ from services.reporting.queries import (
     TooManyBuckets,
     buckets,
     match,
+    services_named,
     widened,
 )
-from services.reporting.views import ListParameters
+from services.reporting.views import ListParameters, Parameters
 
 SECRET = b"a secret of some length"
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -74,6 +76,58 @@ def test_a_whole_number_is_found_however_it_is_written() -> None:
         "_id": number,
         "place": {"$gte": ""},
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [
+        ("7xk2", "^7XK2"),
+        ("7XK2-9M", "^7XK29M"),
+        ("2", "^2"),
+        ("kxq-zvw", "^KXQZVW"),
+        ("park", None),
+        ("yazab", None),
+        ("hayvan", None),
+        ("seyyar", None),
+        ("çukur 2", None),
+    ],
+)
+def test_a_number_is_searched_by_its_beginning_if_it_looks_like_one_and_names_no_service(
+    text: str, prefix: str | None
+) -> None:
+    ways = match(Filter(q=text), NOW)["$or"]
+
+    assert [way["_id"]["$regex"] for way in ways if "_id" in way] == ([prefix] if prefix else [])
+    assert ways[0] == {"service_code": {"$in": services_named(text)}}
+
+
+@given(
+    text=st.one_of(
+        st.text("ABEHKNSTXYZabehknstxyz27-.", min_size=1, max_size=9),
+        st.sampled_from(["park", "hayvan", "seyyar", "çukur", "7xk2", "7XK29MQ4T3BDM.1"]),
+        st.builds(random_request_id),
+    ).filter(lambda text: text.strip())
+)
+@settings(deadline=None)
+def test_a_word_means_in_figures_what_it_means_in_lists_or_is_refused(text: str) -> None:
+    found = match(ListParameters(q=text).filter(), NOW)
+    by_services = found.get("$or") == [{"service_code": {"$in": services_named(text)}}]
+
+    try:
+        ReportParameters(q=text)
+    except ValidationError:
+        assert not by_services
+    else:
+        assert by_services
+
+
+@pytest.mark.parametrize("parameters", [ListParameters, ReportParameters])
+def test_a_neighbourhood_is_asked_for_in_any_spelling_and_one_of_another_city_in_its_own(
+    parameters: type[Parameters],
+) -> None:
+    asked = parameters.model_validate({"neighbourhood": ["KADIKOY MAH.,Kale Mahallesi", "Jamaica Plain"]})
+
+    assert asked.filter().neighbourhood == ("Kadıköy", "Kale", "Jamaica Plain")
 
 
 def test_the_shown_filter_is_the_filter() -> None:

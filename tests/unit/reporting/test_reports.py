@@ -4,6 +4,7 @@ Every report equals what lists and loops give, whatever the facts and the filter
 
 import random
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ from services.common.contracts.vocabulary import Channel, Kind, Priority, Status
 from services.reporting.figures import reports, series, service_levels
 from services.reporting.figures.facts import Row
 from services.reporting.figures.flags import with_flags
+from services.reporting.figures.points import places_of, points_of
 from services.reporting.figures.spans import before
 from services.reporting.queries import Filter, Interval, TooManyBuckets
 from tests.unit.reporting import naive_figures as naive
@@ -70,9 +72,12 @@ def any_fact(dice: random.Random) -> Row:
 
 
 FRAMES = st.builds(
-    lambda seed, count: frame(*(any_fact(dice) for dice in [random.Random(seed)] for _ in range(count))),
+    lambda seed, count, order: frame(*(any_fact(dice) for dice in [random.Random(seed)] for _ in range(count)))[
+        ::order
+    ],
     st.integers(0, 2**32),
     st.sampled_from((0, 1, 2, 7, 60)),
+    st.sampled_from((1, -1)),  # in the order of days, as a snapshot is, or not
 )
 
 
@@ -118,27 +123,28 @@ def test_the_summary_is_what_loops_give(facts: pl.DataFrame, filters: Filter) ->
 
 
 @checked
-@given(facts=FRAMES, filters=ASKED, by=st.sampled_from(["channel", "department", "service"]))
+@given(facts=FRAMES, filters=ASKED, by=st.sampled_from(["channel", "department", "service", "neighbourhood"]))
 def test_groups_are_what_loops_give(facts: pl.DataFrame, filters: Filter, by: reports.By) -> None:
     assert reports.grouped(facts, filters, NOW, by) == naive.grouped(naive.rows_of(facts), filters, NOW, by)
 
 
 @checked
-@given(facts=FRAMES, filters=ASKED)
-def test_neighbourhoods_are_what_loops_give_and_lie_in_the_middle_of_theirs(
-    facts: pl.DataFrame, filters: Filter
+@given(facts=FRAMES, cuts=st.lists(st.integers(0, 30), max_size=2).map(sorted))
+def test_a_neighbourhood_lies_in_the_middle_of_its_requests_however_they_were_added_up(
+    facts: pl.DataFrame, cuts: list[int]
 ) -> None:
-    rows = naive.rows_of(facts)
-    expected = naive.grouped(rows, filters, NOW, "neighbourhood")
+    pieces = [facts[start:end] for start, end in pairwise([0, *cuts, len(facts)])]
 
-    found = reports.grouped(facts, filters, NOW, "neighbourhood")
+    found = points_of(map(places_of, pieces))
 
-    for row, wanted in zip(found, expected, strict=True):
-        own = [one for one in naive.chosen(rows, filters, NOW) if one["neighbourhood"] == row["neighbourhood"]]
-        for name in ("lat", "lon"):
-            degrees = pl.Series([one[name] for one in own if one[name] is not None], dtype=pl.Float64).mean()
-            assert row.pop(name) == (None if degrees is None else pytest.approx(degrees, abs=1e-4))
-        assert row == wanted
+    own: dict[str, list[tuple[float, float]]] = {}
+    for row in naive.rows_of(facts):
+        if row["neighbourhood"] and row["lat"] is not None and row["lon"] is not None and not row["part"]:
+            own.setdefault(row["neighbourhood"], []).append((row["lat"], row["lon"]))
+    assert found == {
+        name: pytest.approx([sum(degrees) / len(points) for degrees in zip(*points, strict=True)], abs=1e-4)
+        for name, points in own.items()
+    }
 
 
 @checked
@@ -178,7 +184,9 @@ def test_service_levels_are_what_loops_give(facts: pl.DataFrame, filters: Filter
 
 
 @checked
-@given(facts=FRAMES, filters=ASKED, by=st.none() | st.sampled_from(["channel", "department", "service"]))
+@given(
+    facts=FRAMES, filters=ASKED, by=st.none() | st.sampled_from(["channel", "department", "service", "neighbourhood"])
+)
 def test_satisfaction_is_what_loops_give(
     facts: pl.DataFrame, filters: Filter, by: service_levels.SatisfactionBy | None
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import polars as pl
@@ -220,6 +221,20 @@ async def test_what_another_city_calls_its_own_may_be_asked_for(client: httpx.As
     found = await read(client, "summary?department=boston-public-works&service=pothole")
 
     assert found["rows"][0]["received"] == 1
+
+
+async def test_what_the_rows_call_a_neighbourhood_finds_what_they_count(client: httpx.AsyncClient, room: Room) -> None:
+    names = ("Kale", "Jamaica Plain", "Allston / Brighton", "JAMAICA PLAIN")
+    room.frame = frame(*(fact(neighbourhood=name) for n, name in enumerate(names, start=1) for _ in range(n)))
+    rows = (await read(client, "neighbourhoods"))["rows"]
+
+    found = {
+        row["neighbourhood"]: await read(client, f"summary?neighbourhood={quote(row['neighbourhood'])}") for row in rows
+    }
+
+    assert {name: answer["rows"][0]["received"] for name, answer in found.items()} == {
+        name: n for n, name in enumerate(names, start=1)
+    }
 
 
 async def test_a_service_is_searched_by_its_words(client: httpx.AsyncClient) -> None:

@@ -21,7 +21,7 @@ from services.reporting.figures.flags import BINS, PACKED, with_flags
 from services.reporting.figures.making import IN_A_ROUND, a_round
 from services.reporting.figures.sheets import decode, digest, encode, form_of
 from services.reporting.figures.sheets_repository import Mark, Sheet, Sheets
-from services.reporting.figures.snapshot import COLUMNS, Snapshot
+from services.reporting.figures.snapshot import COLUMNS, COMPARE_EVERY, Snapshot
 from tests.unit.reporting.facts import RECEIVED_AT, fact, frame
 from tests.unit.reporting.lives import Life, documents_of, random_lives
 
@@ -120,8 +120,9 @@ def shelf() -> Shelf:
     return Shelf()
 
 
-def snapshot_of(shelf: Shelf, look_every_seconds: float = 0) -> Snapshot:
-    return Snapshot(cast(Sheets, shelf), FrozenClock(datetime(2100, 1, 1, tzinfo=UTC)), look_every_seconds)
+def snapshot_of(shelf: Shelf, look_every_seconds: float = 0, clock: FrozenClock | None = None) -> Snapshot:
+    clock = clock or FrozenClock(datetime(2100, 1, 1, tzinfo=UTC))
+    return Snapshot(cast(Sheets, shelf), clock, look_every_seconds)
 
 
 def on(day: int, month: int = 3) -> datetime:
@@ -178,6 +179,42 @@ async def test_a_sheet_that_was_written_again_with_the_same_facts_is_no_new_vers
     assert (await snapshot_of(shelf).current()).version == before.version
 
 
+async def test_a_write_that_is_seen_long_after_its_stamp_is_found_when_all_are_compared(shelf: Shelf) -> None:
+    clock = FrozenClock(datetime(2026, 3, 9, tzinfo=UTC))
+    shelf.put("2026-03-02", fact(received_at=on(2)))
+    shelf.put("2026-03-03", fact(received_at=on(3)))
+    snapshot = snapshot_of(shelf, clock=clock)
+    await snapshot.current()
+
+    stamped = shelf.written_at["2026-03-02"]
+    shelf.put("2026-03-02", *[fact(received_at=on(2))] * 2)
+    shelf.written_at["2026-03-02"] = stamped
+    clock.advance(COMPARE_EVERY - timedelta(seconds=1))
+    before = await snapshot.current()
+    clock.advance(timedelta(seconds=1))
+    after = await snapshot.current()
+
+    assert (before.frame.height, after.frame.height) == (2, 3)
+    assert sorted(shelf.read) == ["2026-03-02", "2026-03-02", "2026-03-03"]
+
+
+async def test_all_are_compared_again_if_the_database_went_away_meanwhile(shelf: Shelf) -> None:
+    clock = FrozenClock(datetime(2026, 3, 9, tzinfo=UTC))
+    for day in (2, 3):
+        shelf.put(f"2026-03-{day:02}", fact(received_at=on(day)))
+    snapshot = snapshot_of(shelf, clock=clock)
+    await snapshot.current()
+    shelf.frames["2026-03-02"] = frame(*[fact(received_at=on(2))] * 2)
+    clock.advance(COMPARE_EVERY)
+    shelf.fails = AutoReconnect("away")
+
+    with pytest.raises(AutoReconnect):
+        await snapshot.current()
+    shelf.fails = None
+
+    assert (await snapshot.current()).frame.height == 3
+
+
 async def test_a_day_that_nobody_is_left_in_is_empty(shelf: Shelf) -> None:
     shelf.put("2026-03-02", fact())
     snapshot = snapshot_of(shelf)
@@ -197,6 +234,53 @@ async def test_those_who_ask_at_once_look_once_and_soon_after_not_again(shelf: S
 
     assert shelf.looks == 1
     assert {one.frame.height for one in found} == {1}
+
+
+async def test_who_keeps_asking_waits_for_no_look_and_sees_what_is_new_after_it(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = [0.0]
+    monkeypatch.setattr("services.reporting.figures.snapshot.monotonic", lambda: at[-1])
+    snapshot = snapshot_of(shelf, look_every_seconds=1)
+    shelf.put("2026-03-02", fact())
+    await snapshot.current()
+    shelf.put("2026-03-03", fact(received_at=on(3)))
+
+    seen = []
+    for now in (0.4, 0.6, 1.5):
+        at.append(now)
+        seen.append((await snapshot.current()).frame.height)
+
+    assert (seen, shelf.looks) == ([1, 1, 2], 2)
+
+
+async def test_a_look_that_nobody_waited_for_and_failed_is_made_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = [0.0]
+    monkeypatch.setattr("services.reporting.figures.snapshot.monotonic", lambda: at[-1])
+    snapshot = snapshot_of(shelf, look_every_seconds=1)
+    shelf.put("2026-03-02", fact())
+    await snapshot.current()
+    shelf.put("2026-03-03", fact(received_at=on(3)))
+    shelf.fails = AutoReconnect("away")
+    at.append(0.6)
+    await snapshot.current()
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+
+    shelf.fails = None
+    at.append(1.5)
+
+    assert (await snapshot.current()).frame.height == 2
+
+
+async def test_rows_stand_in_the_order_of_their_days_whichever_sheet_came_last(shelf: Shelf) -> None:
+    snapshot = snapshot_of(shelf)
+    for day in (2, 9, 5, 2):
+        shelf.put(f"2026-03-{day:02}", fact(received_at=on(day)))
+        found = await snapshot.current()
+
+    assert found.frame["day"].to_list() == [on(day).date() for day in (2, 5, 9)]
 
 
 async def test_the_moment_never_goes_back(shelf: Shelf) -> None:

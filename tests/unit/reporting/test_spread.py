@@ -64,4 +64,4 @@ def test_words_and_nothing_are_groups_and_pairs_of_them_too() -> None:
 
     assert [groups.names[code] for code in groups.codes] == ["a", None, "b", "a"]
     assert [names[code] for code in pairs.codes] == [("a", "a"), (None, "b"), ("b", None), ("a", "a")]
-    assert groups_of(words.clear()).names == []
+    assert groups_of(words.clear()).names == [None]

@@ -13,11 +13,12 @@ from pypdf import PdfReader
 from services.common.contracts.catalogue import catalogue
 from services.common.ui import formats
 from services.common.ui.formats import Language
+from services.reporting.figures.reports import OUTCOMES
 from services.reporting.names import Names
 from services.reporting.statement.month import Month
 from services.reporting.statement.pdf import pdf_of
 from services.reporting.statement.shown import Shown, shown
-from services.reporting.statement.statement import ENDS, statement_of
+from services.reporting.statement.statement import statement_of
 from services.reporting.statement.writing import MINUS, Delta, delta, in_days, month_name, share, shortened
 from tests.unit.reporting.facts import fact, frame
 from tests.unit.reporting.statement_room import NOW, a_year_and_a_half
@@ -202,7 +203,7 @@ def test_the_longest_names_and_the_most_rows_stay_on_one_sheet() -> None:
         fact(
             received_at=at, service=f"{code}-{'w' * 200}", neighbourhood=f"{n} {'Ş' * 100}", department=slug,
             closed_at=at + timedelta(hours=n % 11), rating=n % 5 + 1, channel=f"way-{n % 30}", kind=f"kind-{n % 30}",
-            status=ENDS[n % 5].value,
+            status=OUTCOMES[n % len(OUTCOMES)].value,
         )
         for n, (code, slug) in enumerate(zip(services, list(departments) * 9, strict=False))
     ]  # fmt: skip
