@@ -82,6 +82,20 @@ coverage: install ## the same with coverage in the tests' own processes; slower
 	@$(PY) -m pytest --cov --cov-report= --numprocesses 2 --dist worksteal tests/unit tests/contract
 	@$(PY) -m pytest --cov --cov-append --cov-report=term --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults and not long" $(REAL)
 
+.PHONY: bench
+bench: bench-tools ## how fast it is, each figure beside its peer: intake, routing, journey, projector; about 10 minutes (Go)
+	@$(PY) -m tests.bench $(SUBJECTS)
+
+.PHONY: bench-tools
+bench-tools: install .cache/vegeta/vegeta .cache/bench-peers/.installed ## the load tool (Go) and the peers' packages, apart from ours
+
+.cache/vegeta/vegeta:
+	@GOBIN="$(CURDIR)/.cache/vegeta" go install github.com/tsenart/vegeta/v12@v12.13.0
+
+.cache/bench-peers/.installed: tests/bench/peers.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .cache/bench-peers --requirement $<
+	@touch $@
+
 .PHONY: bench-desk
 bench-desk: up ## how long a suggestion takes at the operator's desk, in Chromium; the limit is 150 ms
 	@$(PY) -m tests.bench.desk_suggest --run-dir "$${RUN_DIR:-.run}"

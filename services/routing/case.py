@@ -164,18 +164,27 @@ class Member(Part):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
-    One event that the case gave out, as packed records, and the id of the input that caused it.
+    One event that the case gave out, as packed records, and the id of the input that caused it. ``made``: the records
+    themselves while they are in hand anyway; they are usually published right after they were made.
     """
 
     cause: str
     packed: bytes
+    made: tuple[Record, ...] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, cause: str, records: Sequence[Record]) -> "Entry":
+        """
+        An event that is being given out.
+        """
+        return cls(cause, pack(records), tuple(records))
 
     @property
     def records(self) -> tuple[Record, ...]:
         """
         The records, ready to be published.
         """
-        return unpack(self.packed)
+        return unpack(self.packed) if self.made is None else self.made
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +363,7 @@ def emit(
             continue
         seen = event.model_copy(update={"contact_id": None, **((secrets or {}) if slug == holder else {})})
         records.append(encode(department_topic(slug), out, seen))
-    return replace(case, events=(*case.events, Entry(now.meta.id, pack(records))))
+    return replace(case, events=(*case.events, Entry.of(now.meta.id, records)))
 
 
 def command(case: Case, now: Now, *commands: Event) -> Case:
@@ -367,7 +376,7 @@ def command(case: Case, now: Now, *commands: Event) -> Case:
     for number, order in enumerate(commands):
         out = caused(now.meta, SOURCE, now.at, type(order).__name__, order.key, str(len(case.events)), str(number))
         records.append(encode(COMMANDS, replace(out, subject=order.key, correlation_id=order.key), order))
-    return replace(case, events=(*case.events, Entry(now.meta.id, pack(records))))
+    return replace(case, events=(*case.events, Entry.of(now.meta.id, records)))
 
 
 def crew(case: Case, reason: str | None) -> dict[str, Any]:

@@ -7,12 +7,12 @@ for 2000 to 2100: its lunar dates are proclaimed ones up to 2032 and estimates a
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from calendar import isleap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import count, pairwise
+from itertools import accumulate, count, pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -99,6 +99,7 @@ class Calendar:
             raise ValueError("overrides: a date stands twice")
         self._holidays: dict[int, Mapping[date, Closed]] = {}
         self._windows: dict[int, list[Stretch]] = {}
+        self._worked: dict[int, list[timedelta]] = {}
         self._holidays_of(2000)  # refuses an unknown country here, not at the first request
 
     def add(self, start: datetime, hours: float, kind: Kind, pauses: Sequence[Pause] = ()) -> datetime:
@@ -116,6 +117,8 @@ class Calendar:
         if not left:
             return at
         held = [(_utc(pause.since), _utc(pause.until)) for pause in pauses if pause.until is not None]
+        if not held and kind == "biz":
+            return self._when_worked(at, left)
         for begin, end in _without(held, self._open(at, kind)):
             if left <= end - begin:
                 return begin + left
@@ -171,6 +174,32 @@ class Calendar:
             windows = self._windows_of(year)
             for opens, closes in windows[bisect_right(windows, start, key=itemgetter(1)) :]:
                 yield max(opens, start), closes
+
+    def _when_worked(self, start: datetime, left: timedelta) -> datetime:
+        """
+        ``add`` without pauses, by the sums of the years instead of window by window: a request has seven due times.
+        """
+        for year in count(start.astimezone(self._zone).year):
+            windows, worked = self._windows_of(year), self._worked_in(year)
+            first = bisect_right(windows, start, key=itemgetter(1))
+            if first == len(windows):
+                continue
+            before = worked[first - 1] if first else timedelta()
+            due = before + max(start - windows[first][0], timedelta()) + left
+            last = bisect_left(worked, due)
+            if last < len(windows):
+                return windows[last][1] - (worked[last] - due)
+            left = due - worked[-1]
+        raise OverflowError("no such moment before the year 10000")
+
+    def _worked_in(self, year: int) -> list[timedelta]:
+        """
+        How long the offices were open in that year by the end of each of its windows.
+        """
+        if year not in self._worked:
+            lengths = (closes - opens for opens, closes in self._windows_of(year))
+            self._worked[year] = list(accumulate(lengths))
+        return self._worked[year]
 
     def _windows_of(self, year: int) -> list[Stretch]:
         if year not in self._windows:
