@@ -130,6 +130,10 @@ bench-notify: install ## how fast messages go through ledger and outbox, and how
 bench-reports: install ## every figure of a million invented requests over HTTP, the list and the exports; about 8 minutes
 	@$(PY) -m tests.bench.reports
 
+.PHONY: faults
+faults: install ## every fault on three brokers under load, then the account (Apache Kafka); SEED=1; about 15 minutes
+	@$(PY) -m tests.faults.suite --requests 20000 --minutes 10 --seed $(or $(SEED),1)
+
 .PHONY: faults-chaos
 faults-chaos: install ## providers that time out, fail and say things twice; notify killed ten times; about 5 minutes
 	@$(PY) -m tests.faults.chaos --transitions 2000 --kills 10
