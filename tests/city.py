@@ -68,7 +68,7 @@ class City:
         return answer.json() if answer.is_success else {}
 
     def resolved_now(self, request_id: str) -> bool:
-        return bool(self.shown(request_id)["status"] == "resolved")
+        return bool(self.shown(request_id).get("status") == "resolved")
 
     @property
     def mails(self) -> dict[str, str]:

@@ -21,7 +21,7 @@ from tests.city import City, silent
 from tests.conftest import new_stack
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]  # a second Kafka and database
 
 
 @dataclass
