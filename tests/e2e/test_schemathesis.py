@@ -31,7 +31,7 @@ def test_no_call_that_the_document_allows_or_forbids_is_answered_with_a_5xx(
         "--checks",
         CHECKS,
         "--max-examples",
-        "8",
+        "5",
         "--seed",
         "1",
         "--continue-on-failure",
