@@ -66,7 +66,7 @@ def satisfaction(frame: pl.DataFrame, filters: Filter, now: datetime, by: Satisf
     How those who rated are satisfied: one row, or one for each value that has ratings, the most ratings first.
     """
     rated = condition(filters, now) & pl.col("rating").is_not_null()
-    rows = with_flags(of_days(frame, filters)).lazy().filter(rated).select("rating", *([by] if by else [])).collect()
+    rows = of_days(frame, filters).lazy().filter(rated).select("rating", *([by] if by else [])).collect()
     groups = groups_of(rows[by]) if by else all_together(len(rows))
     counts = groups.counted(rows["rating"].to_numpy(), len(STARS) + 1)
     found = [

@@ -236,15 +236,28 @@ async def test_those_who_ask_at_once_look_once_and_soon_after_not_again(shelf: S
     assert {one.frame.height for one in found} == {1}
 
 
-async def test_who_keeps_asking_waits_for_no_look_and_sees_what_is_new_after_it(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at = [0.0]
-    monkeypatch.setattr("services.reporting.figures.snapshot.monotonic", lambda: at[-1])
-    snapshot = snapshot_of(shelf, look_every_seconds=1)
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """
+    The seconds that a snapshot's steady clock has shown; the last is now.
+    """
+    shown = [0.0]
+    monkeypatch.setattr("services.reporting.figures.snapshot.monotonic", lambda: shown[-1])
+    return shown
+
+
+async def with_news_since(shelf: Shelf, snapshot: Snapshot) -> None:
+    """
+    A sheet that the snapshot has seen, and one that it has not.
+    """
     shelf.put("2026-03-02", fact())
     await snapshot.current()
     shelf.put("2026-03-03", fact(received_at=on(3)))
+
+
+async def test_who_keeps_asking_waits_for_no_look_and_sees_what_is_new_after_it(shelf: Shelf, at: list[float]) -> None:
+    snapshot = snapshot_of(shelf, look_every_seconds=1)
+    await with_news_since(shelf, snapshot)
 
     seen = []
     for now in (0.4, 0.6, 1.5):
@@ -254,15 +267,9 @@ async def test_who_keeps_asking_waits_for_no_look_and_sees_what_is_new_after_it(
     assert (seen, shelf.looks) == ([1, 1, 2], 2)
 
 
-async def test_a_look_that_nobody_waited_for_and_failed_is_made_again(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at = [0.0]
-    monkeypatch.setattr("services.reporting.figures.snapshot.monotonic", lambda: at[-1])
+async def test_a_look_that_nobody_waited_for_and_failed_is_made_again(shelf: Shelf, at: list[float]) -> None:
     snapshot = snapshot_of(shelf, look_every_seconds=1)
-    shelf.put("2026-03-02", fact())
-    await snapshot.current()
-    shelf.put("2026-03-03", fact(received_at=on(3)))
+    await with_news_since(shelf, snapshot)
     shelf.fails = AutoReconnect("away")
     at.append(0.6)
     await snapshot.current()
