@@ -60,10 +60,14 @@ class City:
 
         return eventually(look)
 
-    def reported(self, request_id: str, status: str) -> dict[str, Any]:
+    def reported(self, request_id: str, status: str, department: str | None = None) -> dict[str, Any]:
+        """The request as reporting shows it, once it shows `status` (and `department`: a transfer leaves the status)."""
+
         def look() -> dict[str, Any] | None:
             answer = self.http.get(f"{self.env['REPORTING_URL']}/v1/requests/{request_id}")
-            return answer.json() if answer.is_success and answer.json()["status"] == status else None
+            shown = answer.json() if answer.is_success else {}
+            there = shown.get("status") == status and department in (None, shown["department"])
+            return shown if there else None
 
         return eventually(look)
 
@@ -145,7 +149,7 @@ def test_a_department_that_rejects_sends_it_to_triage_and_the_desk_passes_it_on(
     )
     assert city.result(request_id, moved)["result"] == "applied"
     assert city.on_department("dis-kurum", request_id).service_code == "ext-su-kanal"
-    assert city.reported(request_id, "assigned")["department"] == "dis-kurum"
+    assert city.reported(request_id, "assigned", "dis-kurum")["service_code"] == "ext-su-kanal"
 
 
 def test_the_same_key_gives_the_same_number_and_another_body_is_a_conflict(city: City) -> None:
