@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -23,6 +24,9 @@ DATABASE = os.environ.get("MONGO", "")
 BROWSERS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
 """The first is the second without a window's furniture, and takes half the processor."""
 CHROMIUM = Path(os.environ.get("CHROMIUM", next((path for path in BROWSERS if path.exists()), BROWSERS[0])))
+
+settings.register_profile("patient", settings(), deadline=None)  # how busy the machine is decides no test
+settings.load_profile("patient")
 
 
 def pytest_report_header() -> str:

@@ -61,7 +61,9 @@ class City:
         return eventually(look)
 
     def reported(self, request_id: str, status: str, department: str | None = None) -> dict[str, Any]:
-        """The request as reporting shows it, once it shows `status` (and `department`: a transfer leaves the status)."""
+        """
+        The request as reporting shows it, once it shows ``status``, and ``department``: a transfer leaves the status.
+        """
 
         def look() -> dict[str, Any] | None:
             answer = self.http.get(f"{self.env['REPORTING_URL']}/v1/requests/{request_id}")

@@ -8,9 +8,10 @@ anything of the other lane.
 """
 
 import random
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from deploy.stack.config import SERVICES
@@ -127,10 +128,13 @@ def schedule(
     kinds: Collection[Kind] = tuple(Kind),
     longest: float = 40.0,
     processes: Collection[str] = PROCESSES,
+    *,
+    again: bool = True,
 ) -> tuple[Fault, ...]:
     """
     Faults of these kinds that are over after ``seconds``, none of them longer than ``longest`` seconds, in the order of
-    their begin. Of our processes only ``processes`` are hit one by one. The same for the same arguments.
+    their begin. Of our processes only ``processes`` are hit one by one. Not ``again``: each of them once by each kind,
+    and each kind once in the lane under them. The same for the same arguments.
 
     First every kind once in each lane that has it, in an order that the seed draws (but the upgrade is the first of its
     lane, so that nearly all is done to this commit's code); then what else can be its target, again and again. In ten
@@ -141,16 +145,21 @@ def schedule(
     faults: list[Fault] = []
     for lane in Lane:
         hit = {kind: [name for name in names if name not in spared] for kind, names in TARGETS[lane].items()}
-        faults += _lane(lane, seconds, {kind: names for kind, names in hit.items() if kind in kinds}, longest, chance)
+        targets = {kind: names for kind, names in hit.items() if kind in kinds}
+        order = _order(targets, chance)
+        if not again:
+            once = sum(map(len, targets.values())) if lane is Lane.OURS else len(targets)
+            order = islice(order, once)
+        faults += _lane(lane, seconds, order, longest, chance)
     return tuple(sorted(faults, key=lambda fault: (fault.at, fault.lane)))
 
 
 def _lane(
-    lane: Lane, seconds: float, targets: Mapping[Kind, Sequence[str]], longest: float, chance: random.Random
+    lane: Lane, seconds: float, order: Iterable[tuple[Kind, str]], longest: float, chance: random.Random
 ) -> list[Fault]:
     faults: list[Fault] = []
     at = FIRST_AT
-    for kind, target in _order(targets, chance):
+    for kind, target in order:
         lasts = round(chance.uniform(*(min(bound, longest) for bound in LASTS[kind])), 1)
         if at + lasts > seconds:
             break

@@ -3,7 +3,7 @@ The fault suite: every fault of schedule.py, on three brokers under load, and th
 
 ``make faults`` (``python -m tests.faults.suite --requests 20000 --minutes 10 --seed 1``) starts a stack of its own on
 Apache Kafka, prints tables and exits 1 if anything that a client was told is lost, doubled, out of order or went back
-in time; then the folder with logs and history stays. ``make test-long`` runs a short form.
+in time; then the folder with logs and history stays. ``make test`` runs a short form.
 """
 
 import argparse
@@ -289,6 +289,7 @@ def run(
     kinds: Collection[Kind] = tuple(Kind),
     longest: float = 40.0,
     processes: Collection[str] = PROCESSES,
+    again: bool = True,
     before: str = "",
     say: Callable[[str], None] = lambda _line: None,
 ) -> tuple[Suite, Report]:
@@ -298,7 +299,7 @@ def run(
     quiet_clients()
     rate = requests / seconds
     possible = [kind for kind in kinds if before or kind is not Kind.UPGRADE]
-    faults = schedule(seed, seconds, possible, longest, processes)
+    faults = schedule(seed, seconds, possible, longest, processes, again=again)
     with _gateway() as (sms, settings):
         more = settings | {
             "INTAKE_SPOOL_MAX_BYTES": str(max(65_536, int(rate * SPOOL_SECONDS * ENTRY_BYTES))),

@@ -78,3 +78,11 @@ def test_of_our_processes_only_those_that_were_asked_for_are_killed_each_once_be
     victims = {"intake", "routing", "notify", "projector"}
     killed = [one.target for one in schedule(seed, 45, {Kind.KILL}, processes=victims) if one.lane is Lane.OURS]
     assert set(killed) == set(killed[:4]) == victims
+
+
+@given(SEEDS)
+def test_not_again_kills_each_of_them_once_and_does_each_thing_below_once(seed: int) -> None:
+    victims, kinds = {"intake", "routing", "notify", "projector"}, {Kind.KILL, Kind.LEADER, Kind.TORN}
+    faults = schedule(seed, 600, kinds, 6, victims, again=False)
+    assert sorted(one.target for one in faults if one.lane is Lane.OURS) == sorted(victims)
+    assert sorted(one.kind for one in faults if one.lane is Lane.UNDER) == sorted(kinds)

@@ -205,7 +205,7 @@ async def lived_through(uri: str, again: int, dies_at: list[int]) -> list[Record
     return topic.records
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(again=st.integers(0, len(GIVEN) - 1), dies_at=st.lists(st.integers(1, 50), max_size=5))
 async def test_killed_anywhere_the_same_is_requested_and_said(mongo_uri: str, again: int, dies_at: list[int]) -> None:
     expected = await lived_through(mongo_uri, 0, [])

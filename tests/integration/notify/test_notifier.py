@@ -189,7 +189,7 @@ async def test_any_order_any_crash_on_the_real_database(client: Client, database
     await house.repository.prepare()
     lives: list[list[tuple[str, object]]] = []
 
-    @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, database=None, suppress_health_check=list(HealthCheck))
     @given(STEPS)
     def collect(steps: list[tuple[str, object]]) -> None:
         lives.append(steps)

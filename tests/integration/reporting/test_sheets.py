@@ -164,7 +164,7 @@ async def test_a_sheet_of_what_was_read_earlier_never_replaces_a_newer_one(
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_in_any_order_and_with_any_deaths_the_sheets_are_those_of_a_naive_recomputation(
     mongo_uri: str, seed: int
 ) -> None:

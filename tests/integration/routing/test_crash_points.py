@@ -132,7 +132,7 @@ async def live_through(
     assert all(case.published == len(case.events) for case in stored.values())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_stored_and_published_bytes_agree_whatever_is_repeated_and_wherever_it_crashes(
     mongo_uri: str, database: str, data: st.DataObject

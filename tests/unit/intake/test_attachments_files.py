@@ -76,7 +76,7 @@ async def test_what_is_large_stays_within_the_memory_of_its_process(case: Case) 
     assert_bare(looked.public, PUBLIC_SIDE)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"%PDF-1.4\n"]))
 def test_whatever_is_sent_is_told_about_and_nothing_of_it_is_quoted(rest: bytes, start: bytes) -> None:
     told, _, _ = look(start + b"Mehmet Demir 0532" + rest)
@@ -84,7 +84,7 @@ def test_whatever_is_sent_is_told_about_and_nothing_of_it_is_quoted(rest: bytes,
     assert "Mehmet" not in str(told)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_picture_with_a_changed_byte_is_a_picture_or_refused(data: st.DataObject) -> None:
     raw = bytearray(data.draw(st.sampled_from([jpeg(exif=exif()), png(), webp(), saved(drawing(), "GIF")])))

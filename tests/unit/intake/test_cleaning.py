@@ -6,7 +6,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake import cleaning
@@ -154,7 +154,6 @@ def test_text_is_measured_after_it_is_composed() -> None:
     assert cleaning.prose(unicodedata.normalize("NFD", "ü" * 100), 100) == "ü" * 100
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     for clean in (cleaning.prose, cleaning.one_line, cleaning.email, cleaning.phone):
@@ -211,7 +210,6 @@ def test_a_time_is_read_with_its_zone_and_kept_in_utc(text: str) -> None:
     assert (found, found.tzinfo) == (datetime(2026, 6, 3, 6, 0, tzinfo=UTC), UTC)
 
 
-@settings(deadline=None)
 @given(
     st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
     st.integers(-23 * 60, 23 * 60),
@@ -220,7 +218,6 @@ def test_every_time_of_our_age_is_read_in_every_zone(moment: datetime, minutes: 
     assert cleaning.moment(moment.astimezone(timezone(timedelta(minutes=minutes))).isoformat()) == moment
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"\A[-0-9TZ:+. ]{0,40}\Z") | st.text() | st.integers() | st.booleans() | st.none())
 def test_a_time_or_a_day_is_read_or_refused_with_an_example(value: object) -> None:
     for read in (cleaning.moment, cleaning.day):

@@ -186,7 +186,7 @@ def test_a_change_of_a_message_that_never_came_counts_as_one() -> None:
 ANYTHING = st.text(st.sampled_from("aİ 1\n\t\u3164\u200d\u0301\U0001f6a7<"), max_size=60) | st.text(max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     text=ANYTHING,
     times=st.integers(1, 300),
@@ -265,7 +265,7 @@ def all_arrive(talk: Talk) -> None:
     talk.change(arrive)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), given_messages=messages(), files_first=st.booleans())
 def test_the_same_messages_in_any_order_and_repeated_are_the_same_requests(
     data: st.DataObject, given_messages: list[MessageReceived], files_first: bool

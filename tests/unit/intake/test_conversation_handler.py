@@ -222,7 +222,7 @@ async def lived_through(batches: Sequence[Sequence[MessageReceived]], dies_at: S
     return world.topic.records
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     cuts=st.sets(st.integers(1, len(GIVEN) - 1)),
     dies_at=st.lists(st.integers(1, 90), max_size=12),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.contracts.crises import Crisis, Declared, crises
@@ -65,7 +65,6 @@ def test_a_crisis_ends_after_it_begins(starts_at: datetime | None, ends_at: date
 moments = st.none() | st.integers(-5, 5).map(lambda days: NOW + days * DAY)
 
 
-@settings(deadline=None)
 @given(moments, moments, st.booleans())
 def test_after_its_end_was_declared_a_crisis_is_off_and_what_was_is_not_made_up(
     starts_at: datetime | None, ends_at: datetime | None, configured: bool

@@ -91,14 +91,12 @@ def request_of(given_accepted: Accepted) -> RequestReceived:
     return data
 
 
-@settings(deadline=None)
 @given(bodies)
 def test_the_same_input_gives_the_same_ids_and_bytes(raw: dict[str, Any]) -> None:
     one, two = (accepted(NewRequest.model_validate(raw)) for _ in range(2))
     assert one == two
 
 
-@settings(deadline=None)
 @given(bodies)
 def test_every_record_decodes_by_the_contracts_and_the_contact_comes_first(raw: dict[str, Any]) -> None:
     result = accepted(NewRequest.model_validate(raw))
@@ -114,7 +112,6 @@ def test_every_record_decodes_by_the_contracts_and_the_contact_comes_first(raw: 
         assert contact.contact_id == request.contact_id
 
 
-@settings(deadline=None)
 @given(bodies, st.timedeltas(timedelta(0), timedelta(days=20)))
 def test_a_retry_differs_in_its_times_at_most(raw: dict[str, Any], later: timedelta) -> None:
     def without_times(result: Accepted) -> list[tuple[dict[str, bytes], dict[str, Any]]]:
@@ -132,7 +129,6 @@ def test_a_retry_differs_in_its_times_at_most(raw: dict[str, Any], later: timede
     assert without_times(accepted(parsed)) == without_times(accepted(parsed, now=NOW + later))
 
 
-@settings(deadline=None)
 @given(bodies)
 def test_a_field_that_is_null_is_a_field_left_out(raw: dict[str, Any]) -> None:
     def pruned(value: Any) -> Any:
@@ -619,7 +615,7 @@ ODD: dict[str, list[Any]] = {
 ALL_ODD = [(name, value) for name, values in ODD.items() for value in values]
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     st.sampled_from(list(Action)),
     st.fixed_dictionaries(

@@ -177,7 +177,7 @@ async def test_the_metrics_follow_the_spool(tmp_path: Path) -> None:
         assert "\nspool_bytes 0.0" not in text
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=15), st.integers(1, 30))
 def test_draining_keeps_the_order_of_each_request_wherever_kafka_fails(keys: list[str], fail_at: int) -> None:
     inputs = [accepted(number, key=key) for number, key in enumerate(keys)]

@@ -52,7 +52,7 @@ def broken_mails(draw: st.DrawFn) -> bytes:
 
 
 @given(broken_mails() | st.binary(max_size=400), st.sampled_from(["", SENDER]))
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_the_bytes_a_mail_is_read_or_refused_with_a_reason(raw: bytes, envelope: str) -> None:
     found = _read_or_reason(raw, envelope)
     if isinstance(found, str):

@@ -5,7 +5,7 @@ The fold of lifecycle events.
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.contracts.events import (
@@ -43,7 +43,6 @@ def life(request_id: str) -> list[Lifecycle]:
 LIVES = [one for request_id in RIDS for one in life(request_id)]
 
 
-@settings(deadline=None)
 @given(st.permutations(LIVES), st.lists(st.sampled_from(LIVES), max_size=5))
 def test_order_and_repeats_make_no_difference(order: list[Lifecycle], repeats: list[Lifecycle]) -> None:
     cases, outcomes = fold(order + repeats)

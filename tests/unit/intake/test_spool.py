@@ -26,7 +26,7 @@ from services.intake.spool import Spool, SpoolFull, SpoolInUse
 from tests.unit.intake.spools import accepted
 
 ROOMY = 1_000_000
-quick = settings(deadline=None, max_examples=60)
+quick = settings(max_examples=60)
 text = st.text(max_size=30)
 utf8 = text.map(str.encode)
 records = st.builds(Record, text, utf8, st.none() | utf8, st.lists(st.tuples(text, utf8), max_size=3).map(tuple))
@@ -86,7 +86,7 @@ def test_entries_come_back_as_they_were_whatever_stands_behind_them(written: lis
     assert [data[one.start : one.end] for one in found] == [pack(one) for one in written]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_cut_at_any_byte_loses_at_most_the_unfinished_last_entry(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as place:
@@ -110,7 +110,7 @@ def test_a_cut_at_any_byte_loses_at_most_the_unfinished_last_entry(data: st.Data
         assert not list(folder.glob("*.damaged"))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.data())
 def test_damage_to_any_byte_loses_at_most_the_entry_in_which_it_lies(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as place:

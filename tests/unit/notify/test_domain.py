@@ -101,7 +101,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(STEPS, max_size=40))
 def test_each_transition_ends_once_with_the_same_bytes_whatever_happens(steps: list[tuple[Any, ...]]) -> None:
     world = World()

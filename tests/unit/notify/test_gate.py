@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
@@ -176,7 +176,6 @@ async def test_a_probe_whose_time_was_over_makes_room_for_the_next() -> None:
 STEPS = st.lists(st.one_of(st.just("ok"), st.just("fail"), st.integers(0, 90)), max_size=200)
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_the_circuit_keeps_its_promises(steps: list[str | int]) -> None:
     circuit, now, in_a_row, opened = Circuit(), NOW, 0, False
@@ -215,9 +214,6 @@ def test_what_was_under_way_when_it_opened_says_nothing_new() -> None:
 
 
 # --- the pace ---
-
-
-@settings(deadline=None)
 @given(st.floats(0.5, 200), st.lists(st.floats(0, 3), max_size=150))
 def test_no_second_has_more_than_the_rate_and_a_burst(rate: float, gaps: list[float]) -> None:
     bucket, now, starts = Bucket.full(rate, NOW), NOW, []
@@ -232,7 +228,6 @@ def test_no_second_has_more_than_the_rate_and_a_burst(rate: float, gaps: list[fl
             assert len(within) <= max(rate, 1) + rate * seconds + 1.01
 
 
-@settings(deadline=None)
 @given(st.floats(0.5, 200), st.integers(1, 400))
 def test_who_would_wait_too_long_takes_no_turn(rate: float, count: int) -> None:
     bucket = Bucket.full(rate, NOW)

@@ -3,7 +3,7 @@ Alphabets, segments and cutting of an SMS.
 """
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify.channels.gsm7 import (
@@ -116,7 +116,6 @@ def test_a_word_longer_than_the_room_is_cut_between_letters() -> None:
 TEXTS = st.text(st.sampled_from("abc ğışçİ€{…’😀👍🏽\u0301ж\n") | st.just(" "), max_size=400)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.integers(1, 4), st.booleans())
 def test_what_is_cut_fits_and_begins_as_it_did(text: str, segments: int, linked: bool) -> None:
     whole = f"{text} {LINK}" if linked else text
@@ -129,7 +128,6 @@ def test_what_is_cut_fits_and_begins_as_it_did(text: str, segments: int, linked:
     assert plain(whole).startswith(head)
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_more_room_never_holds_less(text: str) -> None:
     lengths = [len(fit(text, segments)) for segments in range(1, 5)]

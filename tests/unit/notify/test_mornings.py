@@ -65,7 +65,7 @@ async def test_more_than_one_message_can_hold_are_several() -> None:
     assert len(provider.taken) == 3
 
 
-@settings(max_examples=100, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=100, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     st.integers(2, 7),
     st.lists(ERRORS, max_size=6),

@@ -161,7 +161,7 @@ QUESTIONS: Final = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(QUESTIONS)
 def test_whatever_is_asked_every_message_ends_and_none_disturbs_the_night(asked: Question) -> None:
     for one in foresee(asked, BASIS.rules, BASIS.staff):

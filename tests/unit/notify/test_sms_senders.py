@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.contracts.vocabulary import DeliveryStatus
@@ -117,7 +117,6 @@ def test_only_turkish_mobiles_are_written_to(to: str) -> None:
 
 
 @given(st.text(max_size=900), st.booleans())
-@settings(deadline=None)
 def test_whatever_the_words_an_sms_has_few_segments(short: str, offered: bool) -> None:
     choices = (Choice("new", "Yeni bildirim"),) if offered else ()
     text = words(replace(MESSAGE, short=short, choices=choices))

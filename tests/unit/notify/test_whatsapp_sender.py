@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pywa import WhatsApp
 from pywa.types import Button, Section, SectionList, SectionRow
@@ -160,7 +160,6 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_siz
 CHOICES = st.lists(st.tuples(WORDS, st.text(max_size=100)), max_size=12)
 
 
-@settings(deadline=None)
 @given(WORDS, CHOICES, st.booleans())
 def test_whatever_the_words_what_is_sent_keeps_metas_limits(
     words: str, choices: list[tuple[str, str]], place: bool
@@ -170,7 +169,6 @@ def test_whatever_the_words_what_is_sent_keeps_metas_limits(
     assert StandInWhatsApp()._wrong(payload(Letter(AYSE, message, "k", free=True))) is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=1_500), max_size=4))
 def test_whatever_fills_a_template_meta_takes_it(parameters: list[str]) -> None:
     message = replace(PLAIN, template=TemplateCall("kapandi", Language.TR, tuple(parameters)))

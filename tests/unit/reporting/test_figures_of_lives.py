@@ -79,7 +79,7 @@ def figures(lives: list[Naive]) -> dict[str, Any]:
 
 
 @given(seed=st.integers(0, 2**32), first=st.integers(0, 25), days=st.integers(0, 10))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_figures_are_those_of_a_naive_count(seed: int, first: int, days: int) -> None:
     lives = list(random_lives(seed, 40))
     received = [event for life in lives for event in life.events]

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reporting.figures.facts import SCHEMA, Row
@@ -61,7 +61,6 @@ def published(row: Row) -> bool:
     return not row["part"] and row["day"] < TODAY and (ended or row["day"] <= TODAY - 30 * DAY)
 
 
-@settings(deadline=None)
 @given(st.lists(cells, max_size=14), st.integers(0, 9))
 def test_at_least_five_share_everything_by_which_a_request_could_be_known(drawn: Any, seed: int) -> None:
     found = open_requests(frame(*rows_of(drawn, seed)), TODAY)
@@ -69,7 +68,6 @@ def test_at_least_five_share_everything_by_which_a_request_could_be_known(drawn:
     assert found.group_by(KNOWN_BY).len().filter(pl.col("len") < AT_LEAST).is_empty()
 
 
-@settings(deadline=None)
 @given(st.lists(cells, max_size=14), st.integers(0, 9))
 def test_no_request_is_lost_but_those_of_a_month_that_is_itself_too_rare(drawn: Any, seed: int) -> None:
     rows = rows_of(drawn, seed)
@@ -80,7 +78,6 @@ def test_no_request_is_lost_but_those_of_a_month_that_is_itself_too_rare(drawn: 
     assert found == {month: count for month, count in months.items() if count >= AT_LEAST}
 
 
-@settings(deadline=None)
 @given(st.lists(cells, max_size=14), st.integers(0, 9))
 def test_a_name_that_is_told_is_the_true_one_and_a_place_is_told_with_the_neighbourhood_alone(
     drawn: Any, seed: int
@@ -96,7 +93,6 @@ def test_a_name_that_is_told_is_the_true_one_and_a_place_is_told_with_the_neighb
     assert found.filter(pl.col("service") == OTHER)["neighbourhood"].is_null().all()
 
 
-@settings(deadline=None)
 @given(st.lists(cells, max_size=14), st.integers(0, 9))
 def test_a_service_that_is_not_public_has_no_name_anywhere(drawn: Any, seed: int) -> None:
     facts = frame(*rows_of(drawn, seed))
@@ -105,7 +101,6 @@ def test_a_service_that_is_not_public_has_no_name_anywhere(drawn: Any, seed: int
         assert set(found["service"]) <= public_services() | {OTHER}
 
 
-@settings(deadline=None)
 @given(st.lists(cells, max_size=14), st.integers(0, 9))
 def test_counts_say_nothing_that_the_requests_do_not_and_none_is_below_five(drawn: Any, seed: int) -> None:
     facts = frame(*rows_of(drawn, seed))

@@ -38,7 +38,7 @@ def document_of(*received: Received) -> Document:
 
 
 @given(seed=st.integers(0, 2**32), order=st.randoms(use_true_random=False))
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=700)
 def test_any_order_any_repetition_and_any_batches_give_the_same_documents(seed: int, order: random.Random) -> None:
     life = random_life(random.Random(seed), 1)
 
@@ -60,7 +60,7 @@ def test_any_order_any_repetition_and_any_batches_give_the_same_documents(seed: 
 
 
 @given(seed=st.integers(0, 2**32), order=st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_folding_and_inheriting_change_nothing_that_they_were_given(seed: int, order: random.Random) -> None:
     life = random_life(random.Random(seed), 1)
     own = [event for event in life.events if subject_of(event) == life.request_id]

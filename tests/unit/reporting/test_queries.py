@@ -5,7 +5,7 @@ Filters, buckets and cursors.
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -49,7 +49,6 @@ def test_an_endless_series_of_buckets_is_refused() -> None:
     days=st.integers(0, 200),
     interval=st.sampled_from(Interval),
 )
-@settings(deadline=None)
 def test_buckets_are_in_order_and_each_stands_once(first: date, days: int, interval: Interval) -> None:
     names = buckets(first, first + timedelta(days=days), interval)
 
@@ -108,7 +107,6 @@ def test_a_number_is_searched_by_its_beginning_if_it_looks_like_one_and_names_no
         st.builds(random_request_id),
     ).filter(lambda text: text.strip())
 )
-@settings(deadline=None)
 def test_a_word_means_in_figures_what_it_means_in_lists_or_is_refused(text: str) -> None:
     found = match(ListParameters(q=text).filter(), NOW)
     by_services = found.get("$or") == [{"service_code": {"$in": services_named(text)}}]
@@ -173,7 +171,6 @@ def test_parts_are_meant_only_if_they_are_asked_for() -> None:
     one=st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     other=st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
-@settings(deadline=None)
 def test_places_sort_like_times(one: datetime, other: datetime) -> None:
     one, other = (moment.replace(microsecond=0) for moment in (one, other))
 
@@ -202,7 +199,6 @@ def test_a_cursor_names_its_place() -> None:
 
 
 @given(text=st.text(max_size=60))
-@settings(deadline=None)
 def test_a_made_up_cursor_is_refused(text: str) -> None:
     with pytest.raises(BadCursor):
         unseal(SECRET, Filter(), text)

@@ -113,7 +113,7 @@ FILTERS = st.builds(
 )
 WIDE = st.builds(Filter, first_day=DAYS, last_day=DAYS)
 ASKED = FILTERS | WIDE | st.just(Filter())
-checked = settings(deadline=None, max_examples=60)
+checked = settings(max_examples=60)
 
 
 @checked

@@ -9,7 +9,7 @@ from typing import cast
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pymongo.errors import AutoReconnect
@@ -34,7 +34,6 @@ def of_seed(seed: int, count: int) -> list[Row]:
 
 
 @given(seed=st.integers(0, 2**32), count=st.integers(0, 8))
-@settings(deadline=None)
 def test_a_sheet_is_read_as_it_was_written(seed: int, count: int) -> None:
     facts = frame(*of_seed(seed, count))
 

@@ -205,7 +205,7 @@ def rows_of_facts(draw: st.DrawFn) -> Row:
     )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(rows_of_facts(), max_size=12), st.sampled_from([LATER, local(2026, 10, 17, 5)]))
 def test_every_figure_equals_the_one_counted_row_by_row(rows: list[Row], now: datetime) -> None:
     rows = [row for row in rows if row["received_at"] < now and not (row["closed_at"] and row["closed_at"] > now)]

@@ -13,7 +13,7 @@ from typing import Any
 import openpyxl  # type: ignore[import-untyped]
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape  # type: ignore[import-untyped]
 from openpyxl.worksheet.worksheet import Worksheet  # type: ignore[import-untyped]
@@ -80,7 +80,6 @@ def test_csv_for_excel_is_what_a_turkish_excel_takes_apart(language: Any, headin
     ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.builds(str.__add__, starts, texts), max_size=5), st.booleans())
 def test_no_text_in_a_csv_is_a_formula_and_but_for_the_apostrophe_it_comes_back(said: list[str], excel: bool) -> None:
     writer: Writer = CsvForExcel(COLUMNS, "tr") if excel else Csv(COLUMNS)
@@ -106,7 +105,6 @@ def test_what_a_spreadsheet_would_run_gets_an_apostrophe_in_csv_and_stays_a_text
     assert cell.hyperlink is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.builds(str.__add__, starts, texts), max_size=5))
 def test_every_text_of_a_workbook_comes_back_as_it_was_but_for_what_xml_cannot_hold(said: list[str]) -> None:
     rows = frame(*((text, *EMPTY[1:]) for text in said))
@@ -149,7 +147,6 @@ def test_a_workbook_refuses_more_rows_than_a_sheet_holds() -> None:
         writer.rows(pl.concat([many] * 48_576))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(texts, st.none() | st.floats(-90, 90), st.none() | st.floats(-180, 180)), max_size=4))
 def test_geojson_is_json_with_a_feature_for_each_row_whatever_stands_in_it(rows: list[tuple[str, Any, Any]]) -> None:
     frames = [frame((text, AT, None, None, False, lat, lon)) for text, lat, lon in rows]

@@ -64,7 +64,7 @@ def test_a_word_gives_its_pieces_with_its_edges_and_itself() -> None:
     assert list(pairs(["konteynirlar", "doldu", "tasti"])) == ["kontey doldu", "doldu tasti"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text(max_size=120), min_size=1, max_size=6))
 def test_a_batch_says_of_each_text_what_it_says_alone(texts: list[str]) -> None:
     together = SHIPPED.opinions(texts)

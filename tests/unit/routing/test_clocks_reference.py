@@ -178,7 +178,7 @@ def closed_pauses(pauses: Sequence[Pause]) -> list[Pause]:
     return [pause for pause in pauses if pause.until is not None]
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(cities, whole_minutes, st.integers(1, 60 * 60), kinds, some_open)
 def test_add_agrees_with_a_walk_minute_by_minute(
     where: City, start: datetime, work: int, kind: Kind, holds: Holds
@@ -188,7 +188,7 @@ def test_add_agrees_with_a_walk_minute_by_minute(
     assert due == slow_add(where, start, work, kind, closed_pauses(pauses))
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(cities, whole_minutes, st.integers(-1000, 60 * 24 * 14), kinds, some_open, st.sampled_from(SENDERS))
 def test_elapsed_agrees_with_a_count_minute_by_minute(
     where: City, start: datetime, length: int, kind: Kind, holds: Holds, zone: ZoneInfo
@@ -213,7 +213,7 @@ def test_a_window_over_the_change_of_summer_time_has_its_real_length(change: dat
 hours = st.one_of(st.floats(0, 60), st.integers(0, 500))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cities, moments, hours, kinds, ended)
 def test_the_time_that_ran_until_the_due_time_is_the_time_asked_for(
     where: City, start: datetime, asked: float, kind: Kind, holds: Holds
@@ -223,7 +223,7 @@ def test_the_time_that_ran_until_the_due_time_is_the_time_asked_for(
     assert where.calendar.elapsed(start, due, kind, pauses) == timedelta(hours=asked)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cities, moments, hours.filter(lambda asked: asked > 0.001), kinds, ended)
 def test_the_due_time_is_the_earliest_moment_at_which_the_time_has_run(
     where: City, start: datetime, asked: float, kind: Kind, holds: Holds
@@ -233,7 +233,7 @@ def test_the_due_time_is_the_earliest_moment_at_which_the_time_has_run(
     assert where.calendar.elapsed(start, just_before, kind, pauses) < timedelta(hours=asked)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cities, moments, hours, hours, kinds, some_open)
 def test_more_hours_are_never_due_earlier(
     where: City, start: datetime, one: float, other: float, kind: Kind, holds: Holds
@@ -243,7 +243,7 @@ def test_more_hours_are_never_due_earlier(
     assert where.calendar.add(start, fewer, kind, pauses) <= where.calendar.add(start, more, kind, pauses)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cities, moments, st.integers(0, 20_000), hours, kinds, some_open)
 def test_a_later_start_is_never_due_earlier(
     where: City, start: datetime, later: int, asked: float, kind: Kind, holds: Holds
@@ -253,7 +253,7 @@ def test_a_later_start_is_never_due_earlier(
     assert where.calendar.add(start, asked, kind, pauses) <= where.calendar.add(then, asked, kind, pauses)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cities, moments, hours, kinds, some_open, some_open)
 def test_one_more_pause_never_makes_a_due_time_earlier(
     where: City, start: datetime, asked: float, kind: Kind, holds: Holds, others: Holds
@@ -262,7 +262,7 @@ def test_one_more_pause_never_makes_a_due_time_earlier(
     assert where.calendar.add(start, asked, kind, pauses) <= where.calendar.add(start, asked, kind, pauses + more)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cities, moments, hours, kinds, st.integers(0, 5000), st.integers(0, 5000), ended)
 def test_a_pause_before_the_start_or_after_the_due_time_changes_nothing(
     where: City, start: datetime, asked: float, kind: Kind, gap: int, length: int, holds: Holds
@@ -277,7 +277,7 @@ def test_a_pause_before_the_start_or_after_the_due_time_changes_nothing(
     assert where.calendar.elapsed(start, due, kind, [after, *pauses, before, open_after]) == timedelta(hours=asked)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cities, moments, st.integers(0, 50_000), st.integers(0, 50_000), kinds, ended)
 def test_running_times_of_two_parts_make_that_of_the_whole(
     where: City, start: datetime, first: int, second: int, kind: Kind, holds: Holds
@@ -291,7 +291,7 @@ def test_running_times_of_two_parts_make_that_of_the_whole(
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cities, moments, hours, kinds, some_open, st.randoms())
 def test_the_order_of_pauses_does_not_matter(
     where: City, start: datetime, asked: float, kind: Kind, holds: Holds, order: Random
@@ -301,7 +301,7 @@ def test_the_order_of_pauses_does_not_matter(
     assert where.calendar.add(start, asked, kind, pauses) == where.calendar.add(start, asked, kind, shuffled)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cities, moments, st.integers(0, 20_000), st.integers(0, 20_000), kinds)
 def test_under_an_open_pause_the_running_time_stays_as_it_was(
     where: City, start: datetime, first: int, second: int, kind: Kind
@@ -320,7 +320,7 @@ def working_days_after(filed: datetime, last: date) -> list[date]:
     return [day for day in days if closed_on(ILKADIM, day) is not True]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(moments, st.booleans(), st.sampled_from([ILKADIM, EDITED]))
 def test_4982_is_due_on_the_fifteenth_or_thirtieth_working_day(filed: datetime, extended: bool, where: City) -> None:
     due = legal_due("4982", filed, where.calendar, extended=extended)
@@ -330,7 +330,7 @@ def test_4982_is_due_on_the_fifteenth_or_thirtieth_working_day(filed: datetime, 
     assert counted[-1] == due.on
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(moments, st.sampled_from(["3071", "kvkk", "cimer"]), st.sampled_from([ILKADIM, EDITED]))
 @example(datetime(2026, 4, 27, 12, tzinfo=UTC), "3071", ILKADIM)
 def test_30_days_end_on_the_first_working_day_from_the_thirtieth_on(filed: datetime, basis: str, where: City) -> None:

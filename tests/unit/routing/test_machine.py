@@ -710,7 +710,7 @@ def keeps_every_law(world: World) -> None:
         law(world)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, report_multiple_bugs=False)
+@settings(max_examples=EXAMPLES, report_multiple_bugs=False)
 @given(openings, steps)
 def test_whatever_happens_every_law_is_kept(opening: tuple[str | None, ...], steps: list[Step]) -> None:
     registered = [Register(number, kind) for number, kind in enumerate(opening) if kind is not None]
