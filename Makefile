@@ -86,6 +86,10 @@ coverage: install ## the same with coverage in the tests' own processes; slower
 bench: bench-tools ## how fast it is, each figure beside its peer: intake, routing, journey, projector; about 10 minutes (Go)
 	@$(PY) -m tests.bench $(SUBJECTS)
 
+.PHONY: soak
+soak: bench-tools ## 100 requests/s on everything for half an hour: each process's memory, and what is behind (Go)
+	@$(PY) -m tests.bench.soak
+
 .PHONY: bench-tools
 bench-tools: install .cache/vegeta/vegeta .cache/bench-peers/.installed ## the load tool (Go) and the peers' packages, apart from ours
 
