@@ -1,5 +1,5 @@
 """
-The kill matrix in its short form; ``make faults-short`` is the whole one.
+The kill matrix in its short form; ``make faults-short`` is the whole one, test_fault_suite.py kills the same under more.
 """
 
 import pytest
@@ -8,7 +8,7 @@ from rich.console import Console
 from deploy.stack.stack import Stack
 from tests.faults.kill_matrix import run_on, show
 
-pytestmark = [pytest.mark.e2e, pytest.mark.faults]
+pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.long]
 
 
 def test_nothing_is_lost_or_doubled_when_every_process_is_killed_under_load(stack: Stack) -> None:

@@ -59,7 +59,6 @@ class Suite(Run):
 
     watched = (*WATCHED, UPDATES.name)
     give_up_seconds = 150.0
-    most_under_way = 200
 
     def __init__(
         self,
@@ -87,8 +86,7 @@ class Suite(Run):
         """
         The run, and all that is to be checked.
         """
-        async with self._clients(10, self.most_under_way) as self._posts:
-            report = await self.go(requests, rate, 0)
+        report = await self.go(requests, rate, 0)
         told = self._told(sms)
         known = {finding.name for finding in report.findings}
         report.findings += [
@@ -105,16 +103,6 @@ class Suite(Run):
         return report, told
 
     # -- load --------------------------------------------------------------------------------------------------------
-
-    def _clients(self, seconds: float, connections: int) -> aiohttp.ClientSession:
-        """
-        aiohttp: of 200 requests under way each costs 0.7 ms of processor; with httpx 31 ms, missing where it is tested.
-        """
-        return aiohttp.ClientSession(
-            headers={"X-API-Key": self._env["API_KEY"]},
-            timeout=aiohttp.ClientTimeout(seconds),
-            connector=aiohttp.TCPConnector(limit=connections),  # nobody queues in the client
-        )
 
     async def _journey(self, n: int) -> None:
         code = PLAIN[n % len(PLAIN)]
@@ -172,7 +160,7 @@ class Suite(Run):
         """
         Read one request after the other, and now and then the figure, without end.
         """
-        async with self._clients(5, 1) as http:
+        async with self.clients(5, 1) as http:
             turn = 0
             while True:
                 await asyncio.sleep(READS_APART)
