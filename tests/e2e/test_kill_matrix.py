@@ -1,5 +1,5 @@
 """
-The kill matrix in its short form; ``make faults-short`` is the whole one, test_fault_suite.py kills the same under more.
+The kill matrix in short; ``make faults-short`` is the whole one, test_fault_suite.py kills the same and more.
 """
 
 import pytest
