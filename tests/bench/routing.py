@@ -2,7 +2,8 @@
 How fast routing is, topic to topic, with all that it promises; beside it what others write for the same decision.
 
 Every worker, ours too, is held still (SIGSTOP) while the records are written, and let go: from that moment until the
-last record that it wrote is on its topic. Nobody has an advantage from starting early or late.
+last record that it wrote is on its topic. Nobody has an advantage from starting early or late. The broker's clock tells
+when a peer's record was written (some hand on the time of what they read), for our worker its own, on the same machine.
 """
 
 import os
@@ -21,6 +22,7 @@ from deploy.stack.config import ROOT
 from deploy.stack.stack import Stack
 from services.common.contracts.envelope import Record
 from tests.bench.broker import Watch, make_topic, watching, write
+from tests.bench.costs import Cost, costs, spent
 from tests.bench.figures import Figure
 from tests.bench.inputs import received_records
 from tests.bench.peers.decisions import DECISIONS, OUT
@@ -70,8 +72,10 @@ def measure(stack: Stack, seed: int, count: int, tick: Callable[[str], None]) ->
     pid = stack.pid("routing")
     if pid is None:
         raise TooSlow("routing does not run")
+    processes = [process.name for process in stack.config.processes if process.name != "mail"]
     with watching(servers, *DEPARTMENT_TOPICS) as watch:
-        ours = _rate(servers, watch, pid, work, count)
+        looks: list[dict[str, Cost]] = []
+        ours = _rate(servers, watch, pid, work, count, lambda: looks.append(costs(stack, processes)))
     stack.stop("routing")
     tick(OURS)
     alone, written = _alone(work.records)
@@ -80,6 +84,10 @@ def measure(stack: Stack, seed: int, count: int, tick: Callable[[str], None]) ->
     left_out: list[str] = []
     figures = [
         Figure(OURS, ours, "/s", beside=FAUST),
+        *(
+            Figure(f"our worker, processor of {name} per 1,000 records", seconds / count * 1_000, "s")
+            for name, seconds in spent(*looks).items()
+        ),
         Figure("the same decision without Kafka: decode, decide, encode", alone, "/s", beside=OURS),
     ]
     if not PACKAGES.exists():
@@ -119,10 +127,12 @@ def _alone(records: Sequence[Record]) -> tuple[float, int]:
     return len(records) / (time.perf_counter() - began), written
 
 
-def _rate(servers: str, watch: Watch, pid: int, work: Work, expected: int) -> float:
+def _rate(
+    servers: str, watch: Watch, pid: int, work: Work, expected: int, look: Callable[[], None] = lambda: None
+) -> float:
     """
-    Records a second of the process with this pid, which is coming up and will write as many as ``expected``. Raises
-    ``TooSlow``.
+    Records a second of the process with this pid, which is coming up and will write as many as ``expected``. ``look``
+    is called before it is let go and when it is through. Raises ``TooSlow``.
     """
     _until_it_works(servers, watch, work.probes)
     watch.begin()
@@ -132,11 +142,13 @@ def _rate(servers: str, watch: Watch, pid: int, work: Work, expected: int) -> fl
         write(servers, work.records)
         if (held := time.monotonic() - began) > HELD_SECONDS:
             raise TooSlow(f"writing took {held:.1f} s, the worker lost its place meanwhile")
+        look()
     finally:
         let_go = time.time()
         os.kill(pid, signal.SIGCONT)
     if not watch.wait(expected, GIVE_UP_SECONDS):
         raise TooSlow(f"{watch.added:,} of {expected:,} records after {GIVE_UP_SECONDS:.0f} s")
+    look()
     return len(work.records) / (watch.times()[-1] - let_go)
 
 

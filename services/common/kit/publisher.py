@@ -4,7 +4,7 @@ Publishing over kafka-python from an asyncio program: a publish returns only aft
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from kafka import KafkaProducer
@@ -14,6 +14,7 @@ from kafka.producer.transaction_manager import TransactionState
 from services.common.contracts.envelope import Record
 from services.common.kit import metrics
 from services.common.kit.errors import Retryable
+from services.common.kit.hand_over import HandOver
 from services.common.kit.logs import logger
 from services.common.kit.settings import KafkaSettings
 
@@ -69,6 +70,7 @@ class KafkaPublisher:
         self._producer: KafkaProducer | None = None
         self._replacing: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self._hand_over = HandOver()
 
     async def start(self, topics: Iterable[str] = ()) -> None:
         """
@@ -121,33 +123,10 @@ class KafkaPublisher:
         """
         if self._producer is None:
             await self.start()
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[object] = loop.create_future()
-
-        def settle(how: Callable[[Any], None], value: object) -> None:
-            if not done.done():
-                how(value)
-
-        def from_thread(how: Callable[[Any], None]) -> Callable[[object], None]:
-            def call(value: object) -> None:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(settle, how, value)
-
-            return call
-
         producer = self._producer
         assert producer is not None  # noqa: S101 - start() made it or raised
         try:
-            sent = await asyncio.to_thread(
-                producer.send,
-                record.topic,
-                value=record.value,
-                key=record.key,
-                headers=list(record.headers),
-            )
-            sent.add_callback(from_thread(done.set_result))
-            sent.add_errback(from_thread(done.set_exception))
-            await done
+            await self._hand_over.send(producer, record)
         except (KafkaError, OSError) as error:
             metrics.publish_failures_total.labels(record.topic).inc()
             self._replace_if_broken(producer)
@@ -175,10 +154,11 @@ class KafkaPublisher:
 
     async def close(self) -> None:
         """
-        Wait up to 5 s for what is under way, then close.
+        Wait up to 5 s for what is to be sent and up to 5 s for what is under way, then close.
         """
         if self._replacing is not None:
             await asyncio.wait({self._replacing})
+        await self._hand_over.finish(5)
         if self._producer is not None:
             await asyncio.to_thread(self._producer.close, timeout=5)
             self._producer = None

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from services.common.contracts.envelope import Received
 from services.common.contracts.events import RequestReceived
-from services.common.kit.delivery import Delivery
+from services.common.kit.delivery import Delivery, decode_delivery
 from services.common.kit.errors import Rejected
 from services.common.kit.read_ahead import Portion, Read, ReadAhead
+from services.common.kit.reader import Reader, look
 from services.common.kit.settings import WorkerSettings
 from services.common.kit.testing import FakePublisher
-from services.common.kit.worker import Loop, Reader, WorkerSpec, look
+from services.common.kit.worker import Loop
 from tests.builders import delivery, request
 
 UNBOUNDED = 10**9
@@ -161,28 +162,21 @@ def is_urgent(received: Received) -> bool:
     return isinstance(received.data, RequestReceived) and received.data.service_code == "yol-cukur"
 
 
-def spec(**more: Any) -> WorkerSpec:
-    def no_life(*_: Any) -> Any:
-        raise NotImplementedError
-
-    return WorkerSpec("routing", ("requests.received",), no_life, 0, **more)
-
-
 def raw(service_code: str = "yol-cukur", offset: int = 0) -> Delivery:
     full = delivery(request(service_code=service_code), offset)
     return Delivery(full.topic, 0, offset, full.key, full.value, full.headers)
 
 
 def test_a_record_is_decoded_once_and_asked_whether_it_is_urgent() -> None:
-    seen, urgent = look(spec(urgent=is_urgent), raw())
+    seen, urgent = look(raw(), decode_delivery, is_urgent)
     assert urgent
     assert seen.event.data == request(seen.event.data.key)
-    assert not look(spec(urgent=is_urgent), raw("yol-kaldirim"))[1]
+    assert not look(raw("yol-kaldirim"), decode_delivery, is_urgent)[1]
 
 
 def test_without_something_urgent_nothing_is_decoded_ahead() -> None:
     record = raw()
-    assert look(spec(), record) == (record, False)
+    assert look(record, decode_delivery, None) == (record, False)
 
 
 def test_what_cannot_be_decoded_and_a_tombstone_are_left_to_the_loop() -> None:
@@ -190,9 +184,9 @@ def test_what_cannot_be_decoded_and_a_tombstone_are_left_to_the_loop() -> None:
         raise Rejected("too long")
 
     junk, erased = Delivery("requests.received", 0, 0, b"k", b"junk", ()), Delivery("contacts", 0, 0, b"c", None, ())
-    assert look(spec(urgent=is_urgent), junk) == (junk, False)
-    assert look(spec(urgent=is_urgent), erased) == (erased, False)
-    assert look(spec(urgent=is_urgent, decode=refuse), raw())[1] is False
+    assert look(junk, decode_delivery, is_urgent) == (junk, False)
+    assert look(erased, decode_delivery, is_urgent) == (erased, False)
+    assert look(raw(), refuse, is_urgent)[1] is False
 
 
 async def test_the_loop_does_not_decode_again() -> None:
