@@ -12,6 +12,8 @@ try:
 except ImportError:  # PyYAML built without libyaml, as on a platform that has no wheel
     from yaml import SafeLoader as Loader  # type: ignore[assignment]
 
+__all__ = ["Loader", "read_yaml"]
+
 
 def read_yaml(path: Path) -> Any:
     """
