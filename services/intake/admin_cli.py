@@ -169,7 +169,7 @@ def run(words: Sequence[str], description: str | None) -> None:
     Do what the words say. Exits 2, with the usage, where they say nothing.
     """
     parser = argparse.ArgumentParser(prog="python -m services.intake", description=description)
-    commands = parser.add_subparsers(dest="command")
+    commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("worker", help="keep the read model from requests.lifecycle")
     commands.add_parser("asterisk", help="the bridge from an Asterisk (ARI) to our telephone webhook")
     commands.add_parser("mail", help="take mails from our mail server over SMTP or LMTP")
