@@ -16,6 +16,7 @@ import tempfile
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -162,9 +163,9 @@ class Stack:
         """
         Start what does not run yet, and return when all of it serves. False if all ran already.
 
-        Infrastructure first, then topics, then the keys and the people of development, then the services. Raises
-        ``StackError``, with the last lines of its log, if something does not come up; what did come up stays, to be
-        looked at.
+        Infrastructure and topics; beside them, for the database is up first, the keys and the people of development;
+        then the services. Raises ``StackError``, with the last lines of its log, if something does not come up; what
+        did come up stays, to be looked at.
         """
         wanted = self.config.processes if services else self.config.infrastructure
         states = self._states() if self.running else {}
@@ -180,12 +181,16 @@ class Stack:
             self._start_supervisor()
         for name, pid in container_pids.items():
             PidFiles(self.config.run_dir).serving(name, pid)
-        self._bring_up(self.config.infrastructure)
-        self._apply_topics()
+        self._launch(self.config.infrastructure)
+        with ThreadPoolExecutor(max_workers=1) as beside:  # the database serves long before Kafka does
+            callers = beside.submit(self._add_callers) if services else None
+            self._wait_ready(self.config.infrastructure)
+            self._apply_topics()
+            if callers:
+                callers.result()
         if services:
-            self._add_keys()
-            self._add_people()
-            self._bring_up(SERVICES)
+            self._launch(SERVICES)
+            self._wait_ready(SERVICES)
         return True
 
     def down(self, *, wipe: bool = False) -> None:
@@ -367,13 +372,11 @@ class Stack:
             if (port := docker.CONTAINERS.get(one.name))
         ]
 
-    def _bring_up(self, processes: Iterable[Process]) -> None:
-        processes = tuple(processes)
+    def _launch(self, processes: Iterable[Process]) -> None:
         states = self._states()
         for process in processes:
             if states[process.name] not in ("RUNNING", "STARTING", "BACKOFF"):
                 self._rpc.startProcess(process.name, False)
-        self._wait_ready(processes)
 
     def _wait_ready(self, processes: Iterable[Process], seconds: float = READY_SECONDS) -> float:
         began = time.monotonic()
@@ -410,6 +413,12 @@ class Stack:
         if differences:
             raise StackError("the broker's topics differ from the contract:\n" + "\n".join(differences))
         self._say(f"{'topics':<14} agree after {time.monotonic() - began:4.1f} s")
+
+    def _add_callers(self) -> None:
+        if self.config.kind != "docker" and not _until(lambda: self.ready("mongo"), READY_SECONDS):
+            raise StackError(f"no keys and no people were added: mongo did not come up in {READY_SECONDS:.0f} s")
+        self._add_keys()
+        self._add_people()
 
     def _add_keys(self) -> None:
         for name, scopes, secret in (("dev", "*", "API_KEY"), ("notify", "reports:read", "NOTIFY_REPORTING_KEY")):

@@ -18,7 +18,8 @@ from services.common.kit.health import Duty
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
 from services.common.kit.limits import KeyOwner, Limits, Patience, RateLimit
 from services.common.kit.publisher import PublishFailed
-from services.common.ui import Links, install_pages
+from services.common.ui.links import Links
+from services.common.ui.pages import install_pages
 from services.intake.application import Intake
 from services.intake.attachments import api as attachments_api
 from services.intake.attachments.service import Attachments

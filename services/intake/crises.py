@@ -8,7 +8,7 @@ audit is written before Kafka is asked, so a try that failed stands in it as wel
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 from uuid import uuid4
 
 from services.common.contracts import topics
@@ -17,7 +17,6 @@ from services.common.contracts.crises import Crisis, Declared, crises
 from services.common.contracts.envelope import encode
 from services.common.contracts.events import CrisisDeclared
 from services.common.kit.clock import Clock
-from services.common.kit.publisher import Publisher
 from services.intake.domain import Refused, metadata
 from services.intake.guard import Breaker
 from services.intake.schemas import (
@@ -30,6 +29,9 @@ from services.intake.schemas import (
     CrisisTeam,
     NewCrisis,
 )
+
+if TYPE_CHECKING:
+    from services.common.kit.publisher import Publisher  # its client is none of the worker's, which only reads
 
 SHOWN: Final = 20
 
@@ -70,7 +72,7 @@ class Declarations:
     Everything raises ``Away`` if the database cannot be asked; after that, declaring again is right and harmless.
     """
 
-    def __init__(self, audit: Audit, publisher: Publisher, mongo: Breaker, clock: Clock) -> None:
+    def __init__(self, audit: Audit, publisher: "Publisher", mongo: Breaker, clock: Clock) -> None:
         self._audit = audit
         self._publisher = publisher
         self._mongo = mongo

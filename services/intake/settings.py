@@ -9,8 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.contracts.ids import keyed_hash
-from services.common.kit.limits import Rate
-from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, Rate, WorkerSettings
 from services.intake import cleaning
 from services.intake.citizen.tiles import Tiles
 

@@ -20,7 +20,8 @@ from services.common.kit.clock import Clock, system_clock
 from services.common.kit.guard import DOCUMENTED, People, install_guard, scoped
 from services.common.kit.http import Problem, StrictRoute, install, problems
 from services.common.kit.people import TokenVerifier
-from services.common.ui import Links, install_pages
+from services.common.ui.links import Links
+from services.common.ui.pages import install_pages
 from services.notify import callbacks_api, plan_api, preview_pages
 from services.notify.plan_answer import Basis
 from services.notify.preview_pages import PAGES

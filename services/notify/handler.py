@@ -32,19 +32,20 @@ from services.common.contracts.topics import CONTACTS
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
+from services.common.kit.delivery import Delivery
 from services.common.kit.health import Duty
 from services.common.kit.logs import logger
-from services.common.kit.worker import Delivery
 from services.notify import callbacks, choosing, domain, gathering, ledger, mornings, planning, sending
 from services.notify.channels.base import Letter, PermanentError, Sender, TemporaryError
 from services.notify.domain import CONVERSATION, PARTNER, Contact, Person, Reason, Row, Rules, Telling
-from services.notify.loops import BUDGET_SECONDS, IDLE_SECONDS, Bell, persistently
+from services.notify.loops import IDLE_SECONDS, Bell, persistently
 from services.notify.messages import House
 from services.notify.outbox import Kafkaesque, Outbox
 from services.notify.reports import Afterwards
 from services.notify.repository import NotifyRepository
 from services.notify.seats import Seats, Taken
 from services.notify.sending import Away, Handed, Late, Refused, Result, Unanswered
+from services.notify.settings import BUDGET_SECONDS
 from services.notify.staff import Staff
 from services.notify.statuses import Reported
 from services.notify.templates import Templates

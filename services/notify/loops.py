@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import Final, TypeVar
 
 from services.common.kit.worker import within_budget
+from services.notify.settings import BUDGET_SECONDS
 
 T = TypeVar("T")
 IDLE_SECONDS: Final = 1.0  # how late what waits for its time may be
-BUDGET_SECONDS: Final = 8.0
 
 
 class Bell:

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.common.contracts.vocabulary import Language
+from services.common.contracts.yaml_file import read_yaml
 from services.notify.domain import SAYING, Row
 from services.notify.expected import COMMON, DIGEST, EXPECTED, BrokenTemplates
 from services.notify.messages import House, TemplateCall
@@ -188,7 +189,7 @@ def load_meta(folder: Path) -> MetaTemplates:
     Read and check the file. Raises ``BrokenTemplates`` naming what is wrong.
     """
     try:
-        file = _File.model_validate(yaml.safe_load((folder / FILE).read_text(encoding="utf-8")))
+        file = _File.model_validate(read_yaml(folder / FILE))
     except ValidationError as error:
         first = error.errors()[0]
         raise BrokenTemplates(f"{FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

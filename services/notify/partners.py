@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from services.common.contracts.yaml_file import read_yaml
+
 PARTNERS_FILE: Final = Path(__file__).with_name("partners.yaml")
 _NAME: Final = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 _PREFIX: Final = "whsec_"
@@ -51,7 +53,7 @@ def load_partners(path: Path, secrets: Mapping[str, str]) -> Mapping[str, Partne
     ``BrokenPartners``.
     """
     try:
-        entries = _FILE.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+        entries = _FILE.validate_python(read_yaml(path))
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         raise BrokenPartners(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

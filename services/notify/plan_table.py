@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from services.common.contracts.yaml_file import read_yaml
 from services.notify.plan_question import GivenContact, History, Question
 from services.notify.times import ISTANBUL
 
@@ -144,7 +145,7 @@ def load_table(path: Path = TABLE) -> Table:
     Read and check the table. Raises ``BrokenTable``.
     """
     try:
-        return Table.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Table.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
         raise BrokenTable(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -14,10 +14,10 @@ from services.common.contracts.vocabulary import Language
 from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
 from services.notify.channels.settings import ChannelSettings
 from services.notify.domain import Rules
-from services.notify.loops import BUDGET_SECONDS
 from services.notify.messages import House
 from services.notify.staff import STAFF_FILE
 
+BUDGET_SECONDS: Final = 8.0  # how long a database or a Kafka that is away is tried
 LEASE_MARGIN: Final = timedelta(seconds=5)
 _TIMES = Rules()  # the times stand in the core once
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.vocabulary import Level, NotifyVia
+from services.common.contracts.yaml_file import read_yaml
 from services.notify.domain import STAFF, Contact
 
 STAFF_FILE: Final = Path(__file__).with_name("staff.yaml")
@@ -90,7 +91,7 @@ def load_staff(path: Path = STAFF_FILE) -> Staff:
     fallback that has. Raises ``BrokenStaff`` naming all that is missing or unknown.
     """
     try:
-        file = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        file = _File.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
         raise BrokenStaff(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

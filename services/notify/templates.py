@@ -15,6 +15,7 @@ from jinja2 import TemplateError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.common.contracts.vocabulary import Language, NotifyVia, Saying, Status
+from services.common.contracts.yaml_file import read_yaml
 from services.notify.channels.gsm7 import measure, plain
 from services.notify.domain import SAYING, Carried, Row
 from services.notify.expected import COMMON, DIGEST, EXPECTED, IN_SUBJECT, MAIL_ONLY, SUMMARY, BrokenTemplates
@@ -70,7 +71,7 @@ def _read(file: Path, names: frozenset[str]) -> dict[str, _Texts]:
     The templates of one file, which must be these.
     """
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        raw = read_yaml(file)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BrokenTemplates(f"{file.name}: {type(error).__name__}") from error
     if not isinstance(raw, dict) or set(raw) != names:

@@ -17,10 +17,9 @@ from services.notify.channels.base import Sender
 from services.notify.channels.http import new_client
 from services.notify.digests import digests_of
 from services.notify.handler import GROUP, Notifier
-from services.notify.loops import BUDGET_SECONDS
 from services.notify.partners import Partner
 from services.notify.repository import NotifyRepository
-from services.notify.settings import NotifySettings
+from services.notify.settings import BUDGET_SECONDS, NotifySettings
 from services.notify.staff import Staff
 from services.notify.templates import Templates
 from services.notify.watching import watch

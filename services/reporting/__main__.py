@@ -1,23 +1,13 @@
 """
 ``python -m services.reporting projector | api | rebuild | users … | import … | generate …``
+
+Each loads only what it is made of: the projector no page, the API no Faust, so that both are up soon.
 """
 
 import asyncio
 import sys
 
-from services.common.contracts.clocks import load_calendar
-from services.common.kit.http import serve
 from services.common.kit.logs import configure
-from services.common.kit.mongo import connect
-from services.common.kit.worker import run_worker
-from services.reporting import users_cli
-from services.reporting.api import create_app
-from services.reporting.figures.making import make_all
-from services.reporting.figures.sheets_repository import Sheets
-from services.reporting.history import generate_cli, import_cli
-from services.reporting.projector import worker
-from services.reporting.rebuild_repository import Overtaken, Rebuild
-from services.reporting.repository import Repository
 from services.reporting.settings import ApiSettings, ProjectorSettings
 
 
@@ -25,6 +15,9 @@ def projector() -> None:
     """
     Consume until SIGTERM.
     """
+    from services.common.kit.worker import run_worker
+    from services.reporting.projector import worker
+
     settings = ProjectorSettings()
     configure(settings.logs, "projector")
     run_worker(worker(settings), settings.kafka, settings.logs, settings.worker)
@@ -34,6 +27,9 @@ def api() -> None:
     """
     Serve until SIGTERM.
     """
+    from services.common.kit.http import serve
+    from services.reporting.api import create_app
+
     settings = ApiSettings()
     configure(settings.logs, "reporting-api")
     serve(create_app(settings), settings.host, settings.api_port, settings.logs, settings.liveness)
@@ -43,6 +39,13 @@ async def rebuild() -> int:
     """
     Make all request documents again from the archive and then all sheets, showing how far it is.
     """
+    from services.common.contracts.clocks import load_calendar
+    from services.common.kit.mongo import connect
+    from services.reporting.figures.making import make_all
+    from services.reporting.figures.sheets_repository import Sheets
+    from services.reporting.rebuild_repository import Overtaken, Rebuild
+    from services.reporting.repository import Repository
+
     settings = ProjectorSettings()
     calendar = load_calendar(settings.calendar_file)
     client = connect(settings.mongo)
@@ -74,10 +77,16 @@ def main(arguments: list[str]) -> int:
         case ["rebuild"]:
             return asyncio.run(rebuild())
         case ["users", *words]:
+            from services.reporting import users_cli
+
             return users_cli.main(words)
         case ["import", *words]:
+            from services.reporting.history import import_cli
+
             return import_cli.main(words)
         case ["generate", *words]:
+            from services.reporting.history import generate_cli
+
             return generate_cli.main(words)
         case _:
             print(__doc__, file=sys.stderr)

@@ -19,7 +19,7 @@ from services.common.kit.http import Problem, install, problems
 from services.common.kit.limits import RateLimit
 from services.common.kit.mongo import UNAVAILABLE, connect
 from services.common.kit.people import Tokens
-from services.common.ui import install_pages
+from services.common.ui.pages import install_pages
 from services.reporting import people_pages, sign_in, views, visits
 from services.reporting.asked import filter_of, wrong
 from services.reporting.calls import api as calls

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.roles import Role
 from services.common.contracts.text import fold
-from services.common.kit.guard import origin_of
+from services.common.kit.origin import origin_of
 
 USER_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
 LONGEST_NAME: Final = 80

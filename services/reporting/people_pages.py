@@ -16,7 +16,7 @@ from services.common.kit.guard import page_person
 from services.common.kit.http import Problem
 from services.common.kit.logs import logger
 from services.common.kit.people import Person
-from services.common.ui import PagesOf
+from services.common.ui.pages import PagesOf
 from services.common.ui.words import ROLES, Words
 from services.reporting.accounts import NotThere
 from services.reporting.people import Account, BadAccount

@@ -17,8 +17,8 @@ from services.common.contracts.events import Lifecycle
 from services.common.contracts.ids import derived_id
 from services.common.contracts.public import PublicStep
 from services.common.kit.clock import Clock, system_clock
+from services.common.kit.delivery import Delivery
 from services.common.kit.mongo import Client, aggregate, count, ensure_indexes, only_duplicates, rows
-from services.common.kit.worker import Delivery
 from services.reporting.documents_repository import project
 from services.reporting.lists import staged, windows
 from services.reporting.projections import Document, of_a_department, tells_something

@@ -9,15 +9,15 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.contracts.clocks import CALENDAR_FILE
-from services.common.kit.limits import Rate
 from services.common.kit.settings import (
     KafkaSettings,
     LivenessSettings,
     LogSettings,
     MongoSettings,
+    Rate,
     WorkerSettings,
 )
-from services.common.ui import Links
+from services.common.ui.links import Links
 from services.reporting.people import Grant
 
 

@@ -16,7 +16,7 @@ from services.common.kit.guard import CSRF_FIELD, foreign, people_of, same_secre
 from services.common.kit.http import Problem, StrictRoute, problems
 from services.common.kit.logs import logger
 from services.common.kit.people import EXCHANGE_PATH, JWKS_PATH, LIFETIME, SESSION_COOKIE, TOKEN_COOKIE
-from services.common.ui import Pages, PagesOf
+from services.common.ui.pages import Pages, PagesOf
 from services.reporting.accounts import SignInRefused
 from services.reporting.dashboard.pages import panel_page
 from services.reporting.inbox.room import RoomOf

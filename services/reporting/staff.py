@@ -14,7 +14,7 @@ from services.common.kit.clock import Clock
 from services.common.kit.guard import Callers, People
 from services.common.kit.mongo import UNAVAILABLE, Client
 from services.common.kit.people import LIFETIME, SESSION_COOKIE, TOKEN_COOKIE, Person, SigningKey, Tokens
-from services.common.ui import Links
+from services.common.ui.links import Links
 from services.common.ui.navigation import navigation
 from services.reporting.accounts import Accounts
 from services.reporting.oidc import OidcClient

@@ -14,10 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import yaml
-
 from services.common.contracts.neighbourhoods import NEIGHBOURHOODS
 from services.common.contracts.text import fold
+from services.common.contracts.yaml_file import read_yaml
 
 _FILE: Final = Path(__file__).with_name("places.yaml")
 _WORD: Final = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
@@ -77,7 +76,7 @@ class _Lists(NamedTuple):
 
 @cache
 def _lists() -> _Lists:
-    raw = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    raw = read_yaml(_FILE)
 
     def beginnings(words: Sequence[str]) -> re.Pattern[str]:
         return re.compile("|".join(f"{fold(word)[:-1]}.*" if word.endswith("*") else fold(word) for word in words))

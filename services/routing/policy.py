@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from services.common.contracts.vocabulary import Level
+from services.common.contracts.yaml_file import read_yaml
 
 
 class BrokenPolicy(Exception):
@@ -103,7 +104,7 @@ def load_policy(path: Path) -> Policy:
     Read and check the policy file. Raises ``BrokenPolicy`` naming what is wrong.
     """
     try:
-        return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Policy.model_validate(read_yaml(path))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BrokenPolicy(f"{path.name} cannot be read: {error}") from error
     except ValidationError as error:

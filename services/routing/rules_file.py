@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from services.common.contracts.catalogue import Catalogue
+from services.common.contracts.yaml_file import Loader
 from services.routing.rules import RuleBook
 from services.routing.rules_form import AssignmentRule, BrokenRules, Part, RuleTest, ServiceRule
 
@@ -49,7 +50,7 @@ def read_rules(path: Path, catalogue: Catalogue) -> RuleBook:
         raise BrokenRules(f"{path.name}: {error}") from error
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Loader):
     """
     YAML in which a key stands once: a second ``words:`` would silently replace the first.
     """

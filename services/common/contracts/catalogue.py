@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.common.contracts.vocabulary import TRIAGE_DEPARTMENT, TRIAGE_SERVICE, Priority
+from services.common.contracts.yaml_file import read_yaml
 
 _FILE = Path(__file__).with_name("catalogue.yaml")
 
@@ -91,4 +91,4 @@ def catalogue() -> Catalogue:
     """
     Read the catalogue once. Raises ``pydantic.ValidationError`` naming the entry if it is broken.
     """
-    return Catalogue.model_validate(yaml.safe_load(_FILE.read_text(encoding="utf-8")))
+    return Catalogue.model_validate(read_yaml(_FILE))

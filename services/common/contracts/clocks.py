@@ -22,6 +22,8 @@ import yaml
 from holidays import HALF_DAY, PUBLIC, country_holidays
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from services.common.contracts.yaml_file import read_yaml
+
 Kind = Literal["cal", "biz"]
 Closed = bool | Literal["half"]
 Hours = tuple[time, time]
@@ -320,7 +322,7 @@ def load_calendar(path: Path = CALENDAR_FILE) -> Calendar:
     Read and check the calendar file. Raises ``BrokenCalendar`` naming the entry that is wrong.
     """
     try:
-        file = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        file = _File.model_validate(read_yaml(path))
         return Calendar(file.zone, file.days, file.hours, country=file.country, overrides=file.overrides)
     except (OSError, yaml.YAMLError) as error:
         raise BrokenCalendar(f"{path.name} cannot be read: {error}") from error

@@ -10,13 +10,13 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.common.contracts.catalogue import Catalogue, catalogue
 from services.common.contracts.events import CrisisDeclared
 from services.common.contracts.neighbourhoods import neighbourhood
 from services.common.contracts.vocabulary import Priority
+from services.common.contracts.yaml_file import read_yaml
 
 _FILE = Path(__file__).with_name("crises.yaml")
 
@@ -133,4 +133,4 @@ def crises() -> Crises:
     """
     Read the crises once. Raises ``pydantic.ValidationError`` naming the entry if the file is broken.
     """
-    return Crises.model_validate(yaml.safe_load(_FILE.read_text(encoding="utf-8")))
+    return Crises.model_validate(read_yaml(_FILE))

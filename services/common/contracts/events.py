@@ -81,7 +81,7 @@ class Part(BaseModel):
     A piece of an event.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class Event(BaseModel):
@@ -89,7 +89,7 @@ class Event(BaseModel):
     The payload of one record. ``key_field`` names the field that is the record's Kafka key.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
     key_field: ClassVar[str] = "request_id"
 
     @property

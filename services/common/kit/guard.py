@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response, Security
 from fastapi.responses import RedirectResponse
@@ -20,6 +20,7 @@ from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
 from services.common.contracts.roles import Role
 from services.common.kit.auth import Caller, KeysUnavailable
 from services.common.kit.http import Problem
+from services.common.kit.origin import origin_of
 from services.common.kit.people import SESSION_COOKIE, TOKEN_COOKIE, PeopleUnavailable, Person, Tokens
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -97,14 +98,6 @@ def install_guard(app: FastAPI) -> None:
     @app.exception_handler(SignInNeeded)
     async def _sign_in(_: Request, error: SignInNeeded) -> Response:
         return RedirectResponse(error.location, 303, headers={"Cache-Control": "no-store"})
-
-
-def origin_of(url: str) -> str:
-    """
-    The origin of an absolute URL, as a browser writes it in ``Origin``.
-    """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def foreign(request: Request, own: frozenset[str]) -> bool:

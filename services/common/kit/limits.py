@@ -11,13 +11,13 @@ from math import ceil
 from time import monotonic
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.kit import metrics
 from services.common.kit.auth import Caller, KeysUnavailable
 from services.common.kit.http import CutShort, Problem, unless_cut_short
+from services.common.kit.settings import Rate
 
 _KEPT: Final = 20_000
 _FREE: Final = ("/healthz", "/readyz", "/metrics", "/static/", "/v1/keys/verify")
@@ -25,16 +25,6 @@ _STATE: Final = "spent"
 
 KeyOwner = Callable[[str], Awaitable[Caller | None]]
 """Whose key it is: ``guard.Callers.caller``."""
-
-
-class Rate(BaseModel):
-    """
-    So many calls a second on average, and so many at once. ``per_second`` 0 is no limit.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    per_second: float = Field(ge=0)
-    at_once: int = Field(ge=1)
 
 
 class Buckets:

@@ -5,8 +5,18 @@ Settings that every service has. They are read once, in each ``__main__``; nothi
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Rate(BaseModel):
+    """
+    So many calls a second on average, and so many at once. ``per_second`` 0 is no limit.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    per_second: float = Field(ge=0)
+    at_once: int = Field(ge=1)
 
 
 class KafkaSettings(BaseSettings):

@@ -1,9 +1,4 @@
 """
-What all our pages share: one look, two languages, and how they are served.
+What all our pages share: one look, two languages, and how they are served. Workers take words and formats from here
+and load no page for it.
 """
-
-from services.common.ui.links import Links
-from services.common.ui.navigation import navigation
-from services.common.ui.pages import Pages, PagesOf, install_pages
-
-__all__ = ["Links", "Pages", "PagesOf", "install_pages", "navigation"]

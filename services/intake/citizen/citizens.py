@@ -12,7 +12,8 @@ from services.common.kit.auth import Caller
 from services.common.kit.clock import Clock
 from services.common.kit.guard import foreign, people_of
 from services.common.kit.http import Problem
-from services.common.kit.limits import Buckets, Rate
+from services.common.kit.limits import Buckets
+from services.common.kit.settings import Rate
 from services.common.ui.words import Words
 from services.intake.application import Intake
 from services.intake.attachments.service import Attachments

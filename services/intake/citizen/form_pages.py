@@ -21,7 +21,7 @@ from services.common.contracts.tracking import LINK_LASTS, Purpose, token
 from services.common.contracts.vocabulary import CLOSED, Channel, Status
 from services.common.kit.http import Problem
 from services.common.kit.limits import address_of
-from services.common.ui import Pages, PagesOf
+from services.common.ui.pages import Pages, PagesOf
 from services.common.ui.words import Words
 from services.intake.attachments.service import Later
 from services.intake.citizen import form as forms

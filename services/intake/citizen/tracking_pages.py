@@ -20,7 +20,7 @@ from services.common.contracts.ids import family_of, grouped, parse_any_id
 from services.common.contracts.tracking import LINK_LASTS, Purpose, good, token
 from services.common.contracts.vocabulary import Channel, Status
 from services.common.kit.http import FieldError, Problem, StrictRoute, problems
-from services.common.ui import Pages, PagesOf
+from services.common.ui.pages import Pages, PagesOf
 from services.common.ui.words import Words
 from services.intake.citizen.citizens import BUSY, CITIZEN, OWN_PAGE, Citizens, CitizensOf
 from services.intake.citizen.form import key_of, new_ticket

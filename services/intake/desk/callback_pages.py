@@ -8,7 +8,7 @@ from fastapi import Path as InPath
 from fastapi import Request, Response
 
 from services.common.kit.http import Problem
-from services.common.ui import PagesOf
+from services.common.ui.pages import PagesOf
 from services.common.ui.words import Words
 from services.intake.desk.others import Turned, timed
 from services.intake.desk.room import DeskOf, Operator, pages_router, text_of

@@ -19,7 +19,7 @@ from services.common.contracts.neighbourhoods import NEIGHBOURHOODS
 from services.common.contracts.vocabulary import Channel
 from services.common.kit.http import PROBLEM_JSON, FieldError, Problem, ProblemDocument, StrictRoute
 from services.common.kit.people import Person
-from services.common.ui import Pages, PagesOf
+from services.common.ui.pages import Pages, PagesOf
 from services.common.ui.words import Words
 from services.intake.attachments.service import Later
 from services.intake.desk import domain, receipt, speech, suggest

@@ -16,7 +16,7 @@ from services.common.contracts.vocabulary import CLOSED, Action
 from services.common.kit.auth import Caller
 from services.common.kit.http import Problem
 from services.common.kit.people import Person
-from services.common.ui import PagesOf
+from services.common.ui.pages import PagesOf
 from services.common.ui.words import REFUSALS, Words
 from services.intake import cleaning
 from services.intake.desk import domain, receipt, speech, timeline

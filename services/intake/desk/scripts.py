@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from services.common.contracts.catalogue import catalogue
+from services.common.contracts.yaml_file import read_yaml
 
 _HERE: Final = Path(__file__).parent
 _TO_FILL_IN: Final = re.compile(r"\[[^\]\n]{1,40}\]")
@@ -102,7 +102,7 @@ def scripts() -> Scripts:
     """
     The scripts. Raises ``pydantic.ValidationError`` naming the entry that is broken.
     """
-    return Scripts.model_validate(yaml.safe_load((_HERE / "scripts.yaml").read_text(encoding="utf-8")))
+    return Scripts.model_validate(read_yaml(_HERE / "scripts.yaml"))
 
 
 @cache
@@ -110,5 +110,5 @@ def answers() -> tuple[Answer, ...]:
     """
     The answers, in the order of their file. Raises ``pydantic.ValidationError``.
     """
-    rows = yaml.safe_load((_HERE / "answers.yaml").read_text(encoding="utf-8"))
+    rows = read_yaml(_HERE / "answers.yaml")
     return tuple(Answer.model_validate(row) for row in rows)

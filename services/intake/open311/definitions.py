@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.vocabulary import TRIAGE_SERVICE
+from services.common.contracts.yaml_file import read_yaml
 from services.intake import cleaning
 
 _FILE: Final = Path(__file__).with_name("definitions.yaml")
@@ -124,7 +124,7 @@ def definitions() -> Definitions:
     """
     Read the file once. Raises ``pydantic.ValidationError`` naming the entry if it is broken.
     """
-    return Definitions.model_validate(yaml.safe_load(_FILE.read_text(encoding="utf-8")))
+    return Definitions.model_validate(read_yaml(_FILE))
 
 
 def digest_of(known: Definitions) -> str:

@@ -16,8 +16,8 @@ from services.common.kit.auth import Caller
 from services.common.kit.guard import DOCUMENTED, page_person, scoped
 from services.common.kit.http import problems, stopping
 from services.common.kit.people import Person
-from services.common.ui import Pages, PagesOf
 from services.common.ui.formats import Language
+from services.common.ui.pages import Pages, PagesOf
 from services.reporting import views
 from services.reporting.asked import filter_of, wrong
 from services.reporting.cursors import BadCursor

@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict
+
+from services.common.contracts.yaml_file import read_yaml
 
 FILE: Final = Path(__file__).with_name("definitions.yaml")
 
@@ -59,7 +60,7 @@ def chapters() -> tuple[Chapter, ...]:
     """
     All definitions, in the order of reading.
     """
-    return tuple(Chapter.model_validate(row) for row in yaml.safe_load(FILE.read_text(encoding="utf-8")))
+    return tuple(Chapter.model_validate(row) for row in read_yaml(FILE))
 
 
 @cache

@@ -4,7 +4,7 @@ The page that says what each figure means. For everybody: what a city publishes,
 
 from fastapi import APIRouter, Request, Response
 
-from services.common.ui import PagesOf
+from services.common.ui.pages import PagesOf
 from services.reporting.figures.definitions import chapters
 
 router = APIRouter(include_in_schema=False)

@@ -12,7 +12,6 @@ from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import polars as pl
-import xlsxwriter  # type: ignore[import-untyped]
 
 from services.reporting.figures.tables import Column, Language, spoken
 
@@ -128,6 +127,8 @@ class _Sink(io.RawIOBase):
 
 
 def _template(columns: tuple[Column, ...], language: Language, title: str) -> dict[str, bytes]:
+    import xlsxwriter  # type: ignore[import-untyped]  # loaded with the first workbook, not at every start
+
     file = io.BytesIO()
     book = xlsxwriter.Workbook(file, {"in_memory": True})
     sheet = book.add_worksheet(title)

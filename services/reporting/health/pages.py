@@ -17,7 +17,7 @@ from services.common.kit.letters import Letter, LettersError
 from services.common.kit.logs import logger
 from services.common.kit.people import Person
 from services.common.kit.publisher import PublishFailed
-from services.common.ui import PagesOf
+from services.common.ui.pages import PagesOf
 from services.reporting.health.look import troubles
 from services.reporting.health.shown import shown
 from services.reporting.health.watch import Watch

@@ -8,12 +8,12 @@ from pathlib import Path
 from string import Formatter
 from typing import Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.ids import grouped
 from services.common.contracts.vocabulary import ANSWERS, Action, Outcome
+from services.common.contracts.yaml_file import read_yaml
 from services.reporting.inbox.telling import department_words, service_words
 from services.reporting.projections import Document
 
@@ -99,7 +99,7 @@ def answers() -> tuple[Answer, ...]:
     """
     Read the answers once. Raises ``pydantic.ValidationError`` naming the entry if one is broken.
     """
-    return tuple(_Answers.model_validate(yaml.safe_load(_FILE.read_text(encoding="utf-8"))).answers)
+    return tuple(_Answers.model_validate(read_yaml(_FILE)).answers)
 
 
 def fitting(document: Document, own: Iterable[Answer] = ()) -> list[Answer]:

@@ -17,7 +17,7 @@ from services.common.kit.guard import page_person
 from services.common.kit.http import Problem
 from services.common.kit.mongo import Client
 from services.common.kit.people import Person
-from services.common.ui import Pages
+from services.common.ui.pages import Pages
 from services.reporting.inbox.intake_client import IntakeClient
 from services.reporting.inbox.live import Hub
 from services.reporting.inbox.rows import staff_of

@@ -15,8 +15,9 @@ from starlette.types import Scope
 
 from services.common.kit.guard import People
 from services.common.kit.http import problems
-from services.common.kit.limits import Buckets, KeyOwner, Limits, Rate
-from services.common.ui import PagesOf
+from services.common.kit.limits import Buckets, KeyOwner, Limits
+from services.common.kit.settings import Rate
+from services.common.ui.pages import PagesOf
 from services.reporting.figures.files import documented, download
 from services.reporting.figures.snapshot import Figures
 from services.reporting.figures.tables import Column, Csv, GeoJson, Language, Writer

@@ -16,8 +16,8 @@ from services.common.kit.auth import Caller
 from services.common.kit.guard import DOCUMENTED, page_person, scoped
 from services.common.kit.http import problems
 from services.common.kit.people import Person
-from services.common.ui import PagesOf
 from services.common.ui.formats import Language
+from services.common.ui.pages import PagesOf
 from services.reporting.asked import wrong
 from services.reporting.figures.snapshot import Figures
 from services.reporting.names import Names

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.kit.limits import Buckets, Patience, Rate, address_of
+from services.common.kit.limits import Buckets, Patience, address_of
+from services.common.kit.settings import Rate
 
 
 class Time:

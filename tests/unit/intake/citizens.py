@@ -9,7 +9,8 @@ from typing import cast
 import httpx
 
 from services.common.kit.clock import system_clock
-from services.common.kit.limits import Buckets, Rate
+from services.common.kit.limits import Buckets
+from services.common.kit.settings import Rate
 from services.intake.application import Intake
 from services.intake.attachments.service import Attachments
 from services.intake.citizen.citizens import TRIES, Citizens

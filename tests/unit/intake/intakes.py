@@ -16,8 +16,9 @@ from services.common.contracts.events import Event
 from services.common.kit.auth import key_hash
 from services.common.kit.clock import system_clock
 from services.common.kit.guard import People
-from services.common.kit.limits import Buckets, Limits, Rate
+from services.common.kit.limits import Buckets, Limits
 from services.common.kit.mongo import UNAVAILABLE
+from services.common.kit.settings import Rate
 from services.common.kit.testing import FakePublisher
 from services.intake.api import Parts, create_app
 from services.intake.application import Intake

@@ -22,8 +22,8 @@ from services.common.contracts.ids import grouped, random_request_id
 from services.common.contracts.tracking import LINK_LASTS, Purpose, token
 from services.common.contracts.vocabulary import Channel, Status
 from services.common.kit.clock import system_clock
-from services.common.kit.limits import Rate
 from services.common.kit.mongo import UNAVAILABLE
+from services.common.kit.settings import Rate
 from services.intake.citizen import form as forms
 from services.intake.citizen import notice, tracking
 from services.intake.citizen.form import Form, FormError, TicketState, to_request

@@ -20,7 +20,7 @@ from services.common.contracts.envelope import decode
 from services.common.contracts.events import RequestReceived
 from services.common.contracts.topics import RECEIVED
 from services.common.kit.clock import system_clock
-from services.common.kit.limits import Rate
+from services.common.kit.settings import Rate
 from services.intake.__main__ import main
 from services.intake.api import create_app
 from services.intake.imports.importing import Counts, Import, Send, only_checked

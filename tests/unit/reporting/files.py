@@ -13,8 +13,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from services.common.kit.auth import Caller
-from services.common.kit.limits import Rate
-from services.common.kit.settings import MongoSettings
+from services.common.kit.settings import MongoSettings, Rate
 from services.reporting.api import create_app
 from services.reporting.figures.facts import Row, frame_of
 from services.reporting.figures.sheets import encode

@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from services.common.kit import http
 from services.common.kit.guard import People, install_guard
 from services.common.kit.letters import Letter, LettersError
-from services.common.ui import Links, install_pages
+from services.common.ui.links import Links
+from services.common.ui.pages import install_pages
 from services.reporting.health import pages
 from services.reporting.health.broker import Group, Sent
 from services.reporting.health.documents import Untouched

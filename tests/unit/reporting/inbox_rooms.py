@@ -17,7 +17,8 @@ from services.common.contracts.vocabulary import CLOSED, Status
 from services.common.kit import http
 from services.common.kit.guard import People, install_guard
 from services.common.kit.people import Person
-from services.common.ui import Links, install_pages
+from services.common.ui.links import Links
+from services.common.ui.pages import install_pages
 from services.reporting.inbox import pages
 from services.reporting.inbox.answers import Answer, Title
 from services.reporting.inbox.intake_client import Passed, Told

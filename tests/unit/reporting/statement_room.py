@@ -19,7 +19,7 @@ from services.common.contracts.vocabulary import Channel, Kind
 from services.common.kit import http
 from services.common.kit.auth import Caller
 from services.common.kit.guard import People, install_guard
-from services.common.ui import install_pages
+from services.common.ui.pages import install_pages
 from services.reporting.figures.facts import Row
 from services.reporting.figures.flags import with_flags
 from services.reporting.figures.snapshot import Figures

@@ -12,7 +12,8 @@ from fastapi import FastAPI
 
 from deploy.figures import DOCUMENT, document
 from services.common.kit.http import install
-from services.common.ui import Links, install_pages
+from services.common.ui.links import Links
+from services.common.ui.pages import install_pages
 from services.reporting.api import PAGES
 from services.reporting.figures import views
 from services.reporting.figures.definitions import chapters, definitions

@@ -10,7 +10,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.common.kit.limits import Rate
+from services.common.kit.settings import Rate
 from services.reporting.figures.facts import frame_of
 from services.reporting.public.open_data import COUNTS, REQUESTS
 from tests.unit.reporting.facts import RECEIVED_AT, fact

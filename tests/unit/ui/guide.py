@@ -14,7 +14,8 @@ from services.common.contracts.vocabulary import Channel, Priority, Status
 from services.common.kit import http
 from services.common.kit.http import Problem
 from services.common.kit.people import Person
-from services.common.ui import Links, install_pages
+from services.common.ui.links import Links
+from services.common.ui.pages import install_pages
 
 NOW: Final = datetime(2026, 11, 28, 11, 5, tzinfo=UTC)
 LINKS: Final = Links(intake="http://127.0.0.1:8000", reporting="http://127.0.0.1:8001")

@@ -9,7 +9,8 @@ import pytest
 
 from services.common.contracts.catalogue import catalogue
 from services.common.contracts.roles import Role
-from services.common.ui import Links, navigation
+from services.common.ui.links import Links
+from services.common.ui.navigation import navigation
 from tests.unit.ui.guide import LINKS, OPERATOR
 
 TABLE = {

@@ -12,9 +12,9 @@ from fastapi import FastAPI, Request, Response
 from jinja2 import UndefinedError
 
 from services.common.kit.http import PROBLEM_JSON
-from services.common.ui import Pages, install_pages
 from services.common.ui.assets import Assets
 from services.common.ui.failures import TITLES
+from services.common.ui.pages import Pages, install_pages
 from services.common.ui.security import policy
 from tests.unit.ui.guide import LINKS, OPERATOR, guide
 
