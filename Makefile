@@ -21,6 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  [ -n "$$python" ] || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found on PATH." >&2; exit 1; }; \
 	  [ -x $(PY) ] || { echo "making $(VENV) with $$($$python --version)"; $$python -m venv $(VENV); }
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[stack,dev]'
+	@$(PY) -m compileall -q services deploy  # once, not by ten processes at once when they first start
 	@touch $@
 
 .PHONY: up
