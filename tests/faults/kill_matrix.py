@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -38,6 +38,7 @@ APART_SECONDS: Final = 25.0  # between two kills of one process
 FIRST_KILL_SECONDS: Final = 4.0
 GIVE_UP_SECONDS: Final = 90.0
 FIGURES_SECONDS: Final = 30.0
+PAGE: Final = 200
 PLAIN: Final = [code for code, service in catalogue().services.items() if not service.emergency][:60]
 
 
@@ -108,33 +109,32 @@ class Run:
             killing = asyncio.Event()
             group.create_task(self._post_all(requests, rate, killing))
             group.create_task(self._kill_all(kills, killing))
-        async with httpx.AsyncClient(headers={"X-API-Key": self._env["API_KEY"]}, timeout=20) as self._http:
-            found, reported, received = facts([]), set[str](), 0
-            self._moved_at = time.monotonic()  # the load may have taken longer than anybody may stand still
+        found, reported, received = facts([]), set[str](), 0
+        self._moved_at = time.monotonic()  # the load may have taken longer than anybody may stand still
 
-            async def settled() -> bool:
-                nonlocal found, reported, received
-                found = facts(await self._caught_up(observer))
-                self._note(len(found.registered), len(found.outcomes), received, len(reported))
-                self._tick("settled", len(found.outcomes))
-                if not all(f.ok for f in check(self.told, found, set(self.told.accepted), len(found.registered))):
-                    return False
-                received = await self._received() - received_before
-                if received != len(found.registered):
-                    return False
-                reported |= await self._reported(set(self.told.accepted) - reported)
-                return reported == set(self.told.accepted)
-
-            while not self._stuck:  # what is behind is not lost: only a standstill ends the wait
-                with suppress(httpx.HTTPError):
-                    if await settled():
-                        break
-                await asyncio.sleep(1.0)
-            await self._stay_quiet(observer)
+        async def settled() -> bool:
+            nonlocal found, reported, received
             found = facts(await self._caught_up(observer))
-            reported = await self._reported(set(self.told.accepted))
-            findings = check(self.told, found, reported, await self._received() - received_before)
-            findings.append(Finding("figures = those recomputed from the topics", await self._odd_figures()))
+            self._note(len(found.registered), len(found.outcomes), received, len(reported))
+            self._tick("settled", len(found.outcomes))
+            if not all(f.ok for f in check(self.told, found, set(self.told.accepted), len(found.registered))):
+                return False
+            received = await self._received() - received_before
+            if received != len(found.registered):
+                return False
+            reported |= await self._reported(set(self.told.accepted) - reported)
+            return reported == set(self.told.accepted)
+
+        while not self._stuck:  # what is behind is not lost: only a standstill ends the wait
+            with suppress(httpx.HTTPError):
+                if await settled():
+                    break
+            await asyncio.sleep(1.0)
+        await self._stay_quiet(observer)
+        found = facts(await self._caught_up(observer))
+        reported = await self._reported(set(self.told.accepted))
+        findings = check(self.told, found, reported, await self._received() - received_before)
+        findings.append(Finding("figures = those recomputed from the topics", await self._odd_figures()))
         observer.close()
         self.seen = observer.seen
         mails = self._mails()
@@ -296,9 +296,9 @@ class Run:
 
     # -- what the world says -----------------------------------------------------------------------------------------
 
-    async def _get(self, path: str) -> Any:
+    async def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Any:
         async with httpx.AsyncClient(headers={"X-API-Key": self._env["API_KEY"]}, timeout=20) as http:
-            return (await http.get(self._env["REPORTING_URL"] + path)).raise_for_status().json()
+            return (await http.get(self._env["REPORTING_URL"] + path, params=query)).raise_for_status().json()
 
     async def _received(self) -> int:
         return int((await self._get("/v1/reports/summary"))["rows"][0]["received"])
@@ -324,16 +324,17 @@ class Run:
 
     async def _reported(self, wanted: set[str]) -> set[str]:
         """
-        Those of the wanted requests that reporting shows with a department, asked one by one.
+        Those of the wanted requests that reporting lists with a department.
         """
-        slots = asyncio.Semaphore(8)
-
-        async def shown(request_id: str) -> str | None:
-            async with slots:
-                answer = await self._http.get(f"{self._env['REPORTING_URL']}/v1/requests/{request_id}")
-            return request_id if answer.is_success and answer.json()["department"] else None
-
-        return {i for i in await asyncio.gather(*map(shown, sorted(wanted))) if i}
+        listed: set[str] = set()
+        query: dict[str, str | int] = {"limit": PAGE}
+        while not wanted <= listed:
+            page = await self._get("/v1/requests", query)
+            listed |= {row["request_id"] for row in page["items"] if row["department"]}
+            if page["next_cursor"] is None:
+                break
+            query["cursor"] = page["next_cursor"]
+        return wanted & listed
 
     async def _stay_quiet(self, observer: Observer) -> None:
         """
