@@ -103,7 +103,7 @@ class GuardedRoute(StrictRoute):
         """
         original = super().get_route_handler()
         scope: str = (self.openapi_extra or {})[_SCOPE]
-        kept = "POST" in self.methods and self.path.startswith("/v1/requests")
+        kept = "POST" in (self.methods or ()) and self.path.startswith("/v1/requests")
 
         async def handler(request: Request) -> Response:
             request.state.caller = caller = await guard.caller(request)

@@ -30,6 +30,7 @@ from services.intake.read_model import CaseState, Outcome, UpdateKey, fold
 from services.intake.repository import AWAY, Repository
 from services.intake.settings import IntakeSettings
 
+APART = 0.1  # seconds between two batches: the read model only gives hints
 Apply = Callable[[Mapping[str, CaseState], Mapping[UpdateKey, Outcome]], Awaitable[None]]
 KeepPeople = Callable[[Mapping[str, Hashes | None], Mapping[str, str]], Awaitable[None]]
 KeepSent = Callable[[Mapping[str, str]], Awaitable[None]]
@@ -122,7 +123,7 @@ def worker(settings: IntakeSettings) -> WorkerSpec:
             client.close()
 
     read = (topics.LIFECYCLE, topics.CONTACTS, topics.MESSAGES_IN, topics.NOTIFICATIONS)
-    return WorkerSpec("intake", tuple(topic.name for topic in read), lifespan, settings.worker_ops_port)
+    return WorkerSpec("intake", tuple(topic.name for topic in read), lifespan, settings.worker_ops_port, apart=APART)
 
 
 def graph_of(settings: IntakeSettings, http: httpx.AsyncClient) -> Graph | None:

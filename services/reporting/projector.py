@@ -27,6 +27,7 @@ from services.reporting.settings import ProjectorSettings
 
 log = logger(__name__)
 
+APART: Final = 0.1  # seconds between two batches: reporting may be half a second behind (design.md 9)
 GROUP: Final = "reporting"
 DEPARTMENTS: Final = tuple(department_topic(slug).name for slug in catalogue().departments)
 TOPICS: Final = (RECEIVED.name, UPDATES.name, LIFECYCLE.name, NOTIFICATIONS.name, *DEPARTMENTS, CALLS.name)
@@ -107,7 +108,7 @@ def worker(settings: ProjectorSettings, clock: Clock = system_clock) -> WorkerSp
     """
     The projector as ``kit.worker`` runs it.
     """
-    return WorkerSpec(group=GROUP, topics=TOPICS, lifespan=_lifespan(settings, clock), ops_port=settings.ops_port)
+    return WorkerSpec(GROUP, TOPICS, _lifespan(settings, clock), settings.ops_port, apart=APART)
 
 
 def _lifespan(

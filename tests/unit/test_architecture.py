@@ -60,7 +60,7 @@ def test_faust_and_kafka_are_touched_in_a_few_files_of_the_kit_alone() -> None:
     kit = "services/common/kit"
     assert importers("faust") == {f"{kit}/worker.py"}
     assert importers("aiokafka") == {f"{kit}/worker.py", f"{kit}/groups.py"}
-    assert importers("kafka") == {f"{kit}/publisher.py", f"{kit}/letters.py"}
+    assert importers("kafka") == {f"{kit}/publisher.py", f"{kit}/hand_over.py", f"{kit}/letters.py"}
 
 
 def test_motor_is_touched_by_the_kit_alone_and_pymongo_by_the_kit_and_the_repositories() -> None:

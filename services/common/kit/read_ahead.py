@@ -142,3 +142,27 @@ class Portion:
         Learn from how long the last ones took.
         """
         self.size = max(1, self.size // 2) if seconds > self._patience else min(self._most, self.size * 2)
+
+
+class Pace:
+    """
+    When the next batch may be taken: ``apart`` seconds after the last at the earliest, unless that was a full one. So
+    what comes after a pause is taken at once, in a steady stream what came meanwhile goes together, and a backlog waits
+    for nothing.
+    """
+
+    def __init__(self, apart: float) -> None:
+        self._apart = apart
+        self._not_before = 0.0
+
+    def wait(self, now: float) -> float:
+        """
+        For how many seconds from ``now`` (monotonic) nothing may be taken.
+        """
+        return max(0.0, self._not_before - now)
+
+    def took(self, now: float, *, full: bool) -> None:
+        """
+        A batch was taken.
+        """
+        self._not_before = now if full else now + self._apart

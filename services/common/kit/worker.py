@@ -37,7 +37,7 @@ from services.common.kit.liveness import watched
 from services.common.kit.logs import logger, logging_config
 from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.ops import serve_ops
-from services.common.kit.read_ahead import Portion
+from services.common.kit.read_ahead import Pace, Portion
 from services.common.kit.reader import Reader, Urgent, bounds, look
 from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSettings
 
@@ -79,6 +79,8 @@ class WorkerSpec:
     """
     A worker: its consumer group (the same name for ever: a new one reads history again), its topics, its handler.
 
+    ``apart``: seconds between two batches of a steady stream. A batch costs much the same whether it has one record or
+    twenty, so who need not be the first of all takes them together.
     ``urgent``: whether a decoded record goes before those that are not; asked once for each, so cheap and pure.
     ``routes``: what the loopback port answers besides health and metrics, in a thread of its own; what it does in the
     worker (``ops.IN_WORKER``) is quick, for records wait meanwhile.
@@ -89,6 +91,7 @@ class WorkerSpec:
     lifespan: Lifespan
     ops_port: int
     decode: Decode = decode_delivery
+    apart: float = 0.0
     urgent: Urgent | None = None
     routes: tuple[web.RouteDef, ...] = ()
 
@@ -273,10 +276,12 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
                 gets_on=health.takes,
             )
             portion = Portion(limit, settings.liveness.stuck_after / 4)
+            pace = Pace(spec.apart)
             health.ready = True
             while batch := await reader.take(portion.size):
                 health.takes()
                 taken_at = monotonic()
+                pace.took(taken_at, full=len(batch) == portion.size)
                 try:
                     await loop.process([read.delivery for read in batch])
                 except TooManyDeadLetters as reason:
@@ -285,6 +290,7 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
                 health.in_hand_since = None
                 records.attempted()
                 portion.took(monotonic() - taken_at)
+                await asyncio.sleep(pace.wait(monotonic()))
             watcher.cancel()
 
     return app

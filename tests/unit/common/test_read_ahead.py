@@ -17,7 +17,7 @@ from services.common.contracts.envelope import Received
 from services.common.contracts.events import RequestReceived
 from services.common.kit.delivery import Delivery, decode_delivery
 from services.common.kit.errors import Rejected
-from services.common.kit.read_ahead import Portion, Read, ReadAhead
+from services.common.kit.read_ahead import Pace, Portion, Read, ReadAhead
 from services.common.kit.reader import Reader, look
 from services.common.kit.settings import WorkerSettings
 from services.common.kit.testing import FakePublisher
@@ -333,3 +333,18 @@ async def test_a_reader_raises_what_ended_its_stream() -> None:
         stream.send(0)
         with pytest.raises(KeyError):
             await one.take(9)
+
+
+def test_what_comes_after_a_pause_is_taken_at_once_and_a_steady_stream_batch_by_batch() -> None:
+    pace = Pace(0.1)
+    assert pace.wait(now=5.0) == 0
+    pace.took(5.0, full=False)
+    assert pace.wait(now=5.04) == pytest.approx(0.06)
+    assert pace.wait(now=9.0) == 0
+
+
+def test_a_backlog_waits_for_nothing() -> None:
+    pace = Pace(0.1)
+    pace.took(5.0, full=False)
+    pace.took(5.1, full=True)
+    assert pace.wait(now=5.1) == 0
