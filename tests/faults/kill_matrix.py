@@ -132,7 +132,7 @@ class Run:
             await asyncio.sleep(1.0)
         await self._stay_quiet(observer)
         found = facts(await self._caught_up(observer))
-        reported = await self._reported(set(self.told.accepted))
+        reported |= await self._reported(set(self.told.accepted) - reported)
         findings = check(self.told, found, reported, await self._received() - received_before)
         findings.append(Finding("figures = those recomputed from the topics", await self._odd_figures()))
         observer.close()
