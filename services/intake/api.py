@@ -92,9 +92,6 @@ MakeParts = Callable[[], AbstractAsyncContextManager[Parts]]
 class GuardedRoute(StrictRoute):
     """
     A route that looks at who calls, and at the scope named ``x-scope`` in its OpenAPI, before it reads the body.
-
-    While nothing can be kept, what is to be kept is not looked at either: refusing it after checks and questions would
-    take the processor from making room, and many who repeat would keep it full for ever. Raises ``NowhereToKeep``.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -103,13 +100,10 @@ class GuardedRoute(StrictRoute):
         """
         original = super().get_route_handler()
         scope: str = (self.openapi_extra or {})[_SCOPE]
-        kept = "POST" in (self.methods or ()) and self.path.startswith("/v1/requests")
 
         async def handler(request: Request) -> Response:
             request.state.caller = caller = await guard.caller(request)
             guard.need(caller, scope)
-            if kept and request.app.state.parts.intake.refuses:
-                raise NowhereToKeep
             return await original(request)
 
         return handler

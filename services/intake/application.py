@@ -207,13 +207,6 @@ class Intake:
         self._notes = Notes(store, patient, clock)
         self.fingerprints = Fingerprints(store, hints, patient, clock)
 
-    @property
-    def refuses(self) -> bool:
-        """
-        Whether there is nowhere to keep the next input.
-        """
-        return self._keeper.refuses
-
     async def take_request(self, body: NewRequest, caller: Caller, idempotency_key: str | None) -> RequestTaken:
         """
         Keep a request. Raises ``Refused``, ``Conflict`` (same key, other body), ``NowhereToKeep``, or, if it has

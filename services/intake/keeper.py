@@ -61,13 +61,6 @@ class Keeper:
         """
         return not self._spool.full or (self.direct and not self._kafka.tripped)
 
-    @property
-    def refuses(self) -> bool:
-        """
-        Whether the next input cannot even be tried: there is no room, and what is in the spool goes to Kafka first.
-        """
-        return self._spool.full and not self.direct
-
     async def keep(self, accepted: Accepted) -> None:
         """
         Return when every record is acknowledged (each before the next is sent) or all are in the spool.

@@ -79,11 +79,11 @@ class WorkerSpec:
     """
     A worker: its consumer group (the same name for ever: a new one reads history again), its topics, its handler.
 
-    ``apart``: seconds between two batches of a steady stream. A batch costs much the same whether it has one record or
-    twenty, so who need not be the first of all takes them together.
     ``urgent``: whether a decoded record goes before those that are not; asked once for each, so cheap and pure.
     ``routes``: what the loopback port answers besides health and metrics, in a thread of its own; what it does in the
     worker (``ops.IN_WORKER``) is quick, for records wait meanwhile.
+    ``apart``: seconds between two batches of a steady stream. A batch costs much the same whether it has one record or
+    twenty, so who need not be the first of all takes them together.
     """
 
     group: str
@@ -91,9 +91,9 @@ class WorkerSpec:
     lifespan: Lifespan
     ops_port: int
     decode: Decode = decode_delivery
-    apart: float = 0.0
     urgent: Urgent | None = None
     routes: tuple[web.RouteDef, ...] = ()
+    apart: float = 0.0
 
 
 async def within_budget(call: Callable[[], Awaitable[None]], seconds: float) -> None:

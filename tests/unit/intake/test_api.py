@@ -75,20 +75,6 @@ async def test_what_finds_neither_kafka_nor_room_is_a_503_and_nothing_is_remembe
         assert len(world.publisher.records) == 1
 
 
-async def test_while_there_is_no_room_what_is_to_be_kept_is_refused_unread(tmp_path: Path) -> None:
-    async with World(tmp_path, spool_bytes=100).running() as world:
-        world.publisher.failing = True
-        assert_problem(await world.post(), 503)  # it was tried, and there was no room
-        number = random_request_id()
-        for path in ("/v1/requests", f"/v1/requests/{number}/updates", f"/v1/requests/{number}/replies"):
-            answer = await world.http.post(path, content=b"no JSON", headers={"X-API-Key": "all"})
-            assert_problem(answer, 503)
-            assert int(answer.headers["Retry-After"]) > 0
-        assert_problem(await world.post(headers={"X-API-Key": "wrong"}), 401)
-        asked = await world.http.get(f"/v1/requests/{number}/updates/{'0' * 32}", headers={"X-API-Key": "all"})
-        assert asked.status_code == 404
-
-
 async def test_while_kafka_is_away_all_is_taken_and_published_in_order_when_it_is_back(world: World) -> None:
     world.publisher.failing = True
     taken = [await world.post(json=NEW | {"citizen": {"name": f"Kişi {number}"}}) for number in range(5)]
