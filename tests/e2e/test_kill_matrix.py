@@ -8,7 +8,7 @@ from rich.console import Console
 from deploy.stack.stack import Stack
 from tests.faults.kill_matrix import run_on, show
 
-pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.long]
+pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 
 
 def test_nothing_is_lost_or_doubled_when_every_process_is_killed_under_load(stack: Stack) -> None:

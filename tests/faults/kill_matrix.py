@@ -2,7 +2,7 @@
 The kill matrix: a steady stream of requests while intake, routing, notify and the projector are killed with -9.
 
 ``make faults-short`` (``python -m tests.faults.kill_matrix --requests 1500 --rate 25 --kills 2``) starts a stack of its
-own, prints a table and exits 1 if anything was lost or doubled. ``make test-long`` runs a shorter form.
+own, prints a table and exits 1 if anything was lost or doubled. ``make test`` runs a shorter form.
 """
 
 import argparse

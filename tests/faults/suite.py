@@ -3,7 +3,7 @@ The fault suite: every fault of schedule.py, on three brokers under load, and th
 
 ``make faults`` (``python -m tests.faults.suite --requests 20000 --minutes 10 --seed 1``) starts a stack of its own on
 Apache Kafka, prints tables and exits 1 if anything that a client was told is lost, doubled, out of order or went back
-in time; then the folder with logs and history stays. ``make test`` runs a short form.
+in time; then the folder with logs and history stays. ``make test-long`` runs a short form.
 """
 
 import argparse
