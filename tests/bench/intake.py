@@ -12,8 +12,9 @@ from typing import Final
 
 import httpx
 
-from deploy.stack.config import HOST, ROOT, WORKERS
+from deploy.stack.config import HOST, ROOT
 from deploy.stack.stack import Stack
+from tests.bench.backlog import drained
 from tests.bench.figures import Figure, percentile, spread
 from tests.bench.inputs import bodies, received_records
 from tests.bench.load import Hit, fire
@@ -43,7 +44,8 @@ def accept(stack: Stack, seed: int, seconds: float, *, alone: bool, tick: Callab
         goals = P99_GOAL if rate == 200 and not alone else None
         figures += spread(f"{where}, {rate}/s", took(hits), goals)
         figures += unanswered(f"{where}, {rate}/s", hits)
-        _drain(stack, alone=alone)
+        if not alone:
+            drained(stack, DRAIN_SECONDS)  # a backlog of one step is no load of the next
         tick(f"intake {where}, {rate}/s")
     for connections in CLOSED:
         supply = bodies(int(MOST_A_SECOND * seconds), seed + connections)
@@ -52,7 +54,8 @@ def accept(stack: Stack, seed: int, seconds: float, *, alone: bool, tick: Callab
             f"{where}, {connections} connection(s)", hits, ALONE_GOAL if connections == 64 and alone else None
         )
         figures += unanswered(f"{where}, {connections} connection(s)", hits)
-        _drain(stack, alone=alone)
+        if not alone:
+            drained(stack, DRAIN_SECONDS)  # a backlog of one step is no load of the next
         tick(f"intake {where}, {connections} connection(s)")
     return figures
 
@@ -103,22 +106,6 @@ def unanswered(name: str, hits: Sequence[Hit]) -> list[Figure]:
     """
     bad = sum(hit.status != 202 for hit in hits)
     return [Figure(f"{name}, not accepted of 1,000", bad / len(hits) * 1000, "of 1,000")] if bad else []
-
-
-def _drain(stack: Stack, *, alone: bool) -> None:
-    """
-    Wait until the workers are done with what came, at most so long: a backlog of one step is no load of the next.
-    """
-    deadline = time.monotonic() + (0 if alone else DRAIN_SECONDS)
-    with httpx.Client(timeout=5) as http:
-        while time.monotonic() < deadline:
-            time.sleep(2.2)  # the workers ask for their lag every two seconds
-            if not any(_behind(http, stack.config.port(name)) for name in WORKERS):
-                return
-
-
-def _behind(http: httpx.Client, port: int) -> int:
-    return int(http.get(f"http://{HOST}:{port}/healthz").json().get("lag", 0))
 
 
 @contextmanager

@@ -19,8 +19,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from deploy.stack.config import HOST, WORKERS
 from deploy.stack.stack import Stack, quiet_clients
+from tests.bench.backlog import behind, drained
 from tests.bench.costs import costs
 from tests.bench.figures import percentile
 from tests.bench.inputs import bodies
@@ -113,27 +113,6 @@ def run(stack: Stack, minutes: float, rate: int, console: Console) -> Soak:
     return soak
 
 
-def behind(stack: Stack) -> int:
-    """
-    Records that the workers have not acknowledged, all together.
-    """
-    with httpx.Client(timeout=10) as http:
-        answers = (http.get(f"http://{HOST}:{stack.config.port(name)}/healthz").json() for name in WORKERS)
-        return sum(int(answer.get("lag", 0)) for answer in answers)
-
-
-def drained(stack: Stack) -> tuple[float, int]:
-    """
-    Seconds until no worker is behind any more, and how many records still were when ``DRAIN_SECONDS`` were over.
-    """
-    began = time.monotonic()
-    while left := behind(stack):
-        if time.monotonic() - began > DRAIN_SECONDS:
-            break
-        time.sleep(2.2)  # the workers ask for their lag every two seconds
-    return time.monotonic() - began, left
-
-
 def shown(stack: Stack) -> int:
     """
     How many requests reporting counts.
@@ -156,7 +135,7 @@ def main() -> int:
     with own_stack("soak", console) as stack:
         machine = describe(stack.config)
         soak = run(stack, args.minutes, args.rate, console)
-        seconds, left = drained(stack)
+        seconds, left = drained(stack, DRAIN_SECONDS)
         counted = shown(stack)
         deadline = time.monotonic() + 60
         while counted != soak.accepted and time.monotonic() < deadline:

@@ -236,10 +236,7 @@ class Run:
         """
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            status, found = 0, None
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with self._posts.post(self._env["INTAKE_URL"] + path, json=body, headers=headers) as answer:
-                    status, found = answer.status, await answer.json(content_type=None)
+            status, found = await self._post(path, body, headers)
             if found is not None and status < httpx.codes.BAD_REQUEST:
                 return found
             if found is not None and status < httpx.codes.INTERNAL_SERVER_ERROR:
@@ -248,6 +245,15 @@ class Run:
             await asyncio.sleep(0.3)
         self.told.refused += 1
         return None
+
+    async def _post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None) -> tuple[int, Any]:
+        """
+        Status and answer of one try; 0 and None if there was none.
+        """
+        with suppress(aiohttp.ClientError, TimeoutError):
+            async with self._posts.post(self._env["INTAKE_URL"] + path, json=body, headers=headers) as answer:
+                return answer.status, await answer.json(content_type=None)
+        return 0, None
 
     # -- kills -------------------------------------------------------------------------------------------------------
 

@@ -64,12 +64,6 @@ class Outage(Run):
         self._phase = "before"
         self.waits = Waits()
         self.updates: dict[str, list[str]] = {}  # request_id -> update_ids in the order in which they were accepted
-        self._http = httpx.AsyncClient(
-            headers={"X-API-Key": self._env["API_KEY"]},
-            timeout=15,
-            limits=httpx.Limits(max_connections=200),
-            event_hooks={"request": [self._sent], "response": [self._answered]},
-        )
 
     async def examine(self, rate: float, kills: int) -> Report:
         """
@@ -123,12 +117,13 @@ class Outage(Run):
 
     # -- load --------------------------------------------------------------------------------------------------------
 
-    async def _sent(self, request: httpx.Request) -> None:
-        request.extensions["sent"] = time.monotonic()
-
-    async def _answered(self, response: httpx.Response) -> None:
-        self.waits.statuses[self._phase][response.status_code] += 1
-        self.waits.answers[self._phase].append(time.monotonic() - response.request.extensions["sent"])
+    async def _post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None) -> tuple[int, Any]:
+        sent = time.monotonic()
+        status, found = await super()._post(path, body, headers)
+        if status:
+            self.waits.statuses[self._phase][status] += 1
+            self.waits.answers[self._phase].append(time.monotonic() - sent)
+        return status, found
 
     async def _insist(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Any:
         phase, began = self._phase, time.monotonic()

@@ -135,10 +135,7 @@ class Suite(Run):
         began, pause, tries = time.monotonic(), 0.3, 0
         while time.monotonic() - began < PATIENCE_SECONDS:
             tries += 1
-            status, found = 0, None
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with self._posts.post(self._env["INTAKE_URL"] + path, json=body, headers=headers) as answer:
-                    status, found = answer.status, await answer.json(content_type=None)
+            status, found = await self._post(path, body, headers)
             self.answers[str(status or "none")] += 1
             if found is not None and status < httpx.codes.BAD_REQUEST:
                 took = round(time.monotonic() - began, 3)
