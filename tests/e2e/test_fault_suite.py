@@ -12,7 +12,7 @@ from tests.faults.kill_matrix import VICTIMS
 from tests.faults.schedule import Kind, Lane
 from tests.faults.suite import run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.long]
+pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 KINDS = (Kind.KILL, Kind.LEADER, Kind.TORN)
 
 
