@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,15 +159,18 @@ class Stack:
         path = self.config.run_dir / "env"
         return plan.read_env_file(path.read_text()) if path.exists() else {}
 
-    def up(self, *, services: bool = True) -> bool:
+    def up(self, *, services: bool | Collection[str] = True) -> bool:
         """
         Start what does not run yet, and return when all of it serves. False if all ran already.
 
         Infrastructure and topics; beside them, for the database is up first, the keys and the people of development;
-        then the services. Raises ``StackError``, with the last lines of its log, if something does not come up; what
-        did come up stays, to be looked at.
+        then the services: all, none, or those that are named. Raises ``StackError``, with the last lines of its log, if
+        something does not come up; what did come up stays, to be looked at.
         """
-        wanted = self.config.processes if services else self.config.infrastructure
+        ours = (
+            (SERVICES if services else ()) if isinstance(services, bool) else tuple(map(self.config.process, services))
+        )
+        wanted = (*self.config.infrastructure, *ours)
         states = self._states() if self.running else {}
         missing = [process for process in wanted if states.get(process.name) not in ("RUNNING", "STARTING")]
         if not missing and all(self.ready(process.name) for process in wanted):
@@ -183,14 +186,13 @@ class Stack:
             PidFiles(self.config.run_dir).serving(name, pid)
         self._launch(self.config.infrastructure)
         with ThreadPoolExecutor(max_workers=1) as beside:  # the database serves long before Kafka does
-            callers = beside.submit(self._add_callers) if services else None
+            callers = beside.submit(self._add_callers) if ours else None
             self._wait_ready(self.config.infrastructure)
             self._apply_topics()
             if callers:
                 callers.result()
-        if services:
-            self._launch(SERVICES)
-            self._wait_ready(SERVICES)
+        self._launch(ours)
+        self._wait_ready(ours)
         return True
 
     def down(self, *, wipe: bool = False) -> None:

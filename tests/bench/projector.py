@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -40,9 +40,10 @@ def measure(stack: Stack, seed: int, requests: int, tick: Callable[[str], None])
         watch.wait(requests, GIVE_UP_SECONDS)
     stack.stop("routing")
     with watching(servers, *TOPICS) as watch:
-        total = sum(watch.ends().values())
+        ends = watch.ends()
+    places, total = [TopicPartition(at.topic, at.partition) for at in ends], sum(ends.values())
     tick(f"{total:,} records made")
-    figures = [Figure(BARE, asyncio.run(_bare(stack)), "/s")]
+    figures = [Figure(BARE, asyncio.run(_bare(stack, places)), "/s")]
     tick(BARE)
     for workers in WORKERS:
         rate = total / _projected(stack, workers)
@@ -103,7 +104,7 @@ def _projectors(stack: Stack, workers: int, database: str) -> Iterator[None]:
         log.close()
 
 
-async def _bare(stack: Stack) -> float:
+async def _bare(stack: Stack, places: Sequence[TopicPartition]) -> float:
     """
     Records a second of: a batch from all topics, one upsert each by key, one bulk_write; nothing decoded, no commit.
     """
@@ -112,11 +113,6 @@ async def _bare(stack: Stack) -> float:
     with MongoClient[dict[str, Any]](stack.env["MONGODB_URI"]) as client:
         documents = client["bench_bare"]["documents"]
         async with AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
-            places = [
-                TopicPartition(topic, number)
-                for topic in TOPICS
-                for number in consumer.partitions_for_topic(topic) or ()
-            ]
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)
             ends = await consumer.end_offsets(places)

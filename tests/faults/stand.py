@@ -33,9 +33,7 @@ def own_stack(
     stack = Stack(folder, port_base, kind, brokers, database=os.environ.get("MONGO", ""))
     console.print(f"stack {stack.config.kind}, {brokers} broker(s), {stack.config.database}; logs in {folder / 'logs'}")
     try:
-        stack.up(services=services is None)
-        for one in services or ():
-            stack.start(one)
+        stack.up(services=services or True)
         yield stack
     finally:
         stack.down()
