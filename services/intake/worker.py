@@ -30,7 +30,7 @@ from services.intake.read_model import CaseState, Outcome, UpdateKey, fold
 from services.intake.repository import AWAY, Repository
 from services.intake.settings import IntakeSettings
 
-APART = 0.1  # seconds between two batches: the read model only gives hints
+APART = 0.2  # seconds between two batches: the read model only gives hints
 Apply = Callable[[Mapping[str, CaseState], Mapping[UpdateKey, Outcome]], Awaitable[None]]
 KeepPeople = Callable[[Mapping[str, Hashes | None], Mapping[str, str]], Awaitable[None]]
 KeepSent = Callable[[Mapping[str, str]], Awaitable[None]]

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.kit import metrics
 from services.common.kit.health import Health
+from services.common.kit.heap import settle
 from services.common.kit.liveness import watched
 from services.common.kit.logs import logging_config
 from services.common.kit.settings import LivenessSettings, LogSettings
@@ -236,10 +237,9 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limit = self.limit_of(scope["path"])
-        too_large = Problem(413, f"The body is larger than {limit} bytes.").response()
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
-            await too_large(scope, receive, send)
+            await _too_large(limit)(scope, receive, send)
             return
         seen = 0
 
@@ -248,10 +248,14 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > limit:
-                raise CutShort(too_large)
+                raise CutShort(_too_large(limit))
             return message
 
         await unless_cut_short(self.app, scope, counted, send)
+
+
+def _too_large(limit: int) -> Response:
+    return Problem(413, f"The body is larger than {limit} bytes.").response()
 
 
 class Measure:
@@ -307,6 +311,7 @@ class _Server(uvicorn.Server):
         self._liveness = liveness
 
     async def main_loop(self) -> None:
+        settle()
         with watched(health_of(self._served), self._liveness):
             await super().main_loop()
 

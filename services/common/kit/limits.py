@@ -155,9 +155,6 @@ class Patience:
             await self.app(scope, receive, send)
             return
         deadline, complete = asyncio.get_running_loop().time() + self.seconds, False
-        slow = Problem(
-            408, f"The body did not arrive within {self.seconds:g} seconds.", headers={"Connection": "close"}
-        )
 
         async def watched() -> Message:
             nonlocal complete
@@ -167,7 +164,7 @@ class Patience:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
-                raise CutShort(slow.response()) from None
+                raise CutShort(_too_slow(self.seconds).response()) from None
             complete = not message.get("more_body", False)
             return message
 
@@ -191,6 +188,10 @@ def address_of(scope: Scope, trusted: frozenset[str] = frozenset()) -> str:
     except ValueError:
         return found[:60]
     return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else found
+
+
+def _too_slow(seconds: float) -> Problem:
+    return Problem(408, f"The body did not arrive within {seconds:g} seconds.", headers={"Connection": "close"})
 
 
 def _too_many(wait: float) -> Problem:

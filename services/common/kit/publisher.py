@@ -89,7 +89,7 @@ class KafkaPublisher:
             client_id=f"ilkim-{socket.gethostname()}",
             enable_idempotence=True,
             acks="all",
-            linger_ms=1,
+            linger_ms=0,  # what comes while a turn is handed over goes together anyway
             max_block_ms=3_000,
             request_timeout_ms=5_000,
             delivery_timeout_ms=8_000,

@@ -31,8 +31,10 @@ from services.common.kit import metrics
 from services.common.kit.dead_letters import Ceiling, TooManyDeadLetters, dead_letter
 from services.common.kit.delivery import Decode, Delivery, decode_delivery
 from services.common.kit.errors import Rejected, Retryable
+from services.common.kit.fetching import Fetches
 from services.common.kit.groups import watch_lag
 from services.common.kit.health import Duty, Health
+from services.common.kit.heap import settle
 from services.common.kit.liveness import watched
 from services.common.kit.logs import logger, logging_config
 from services.common.kit.mongo import UNAVAILABLE
@@ -276,10 +278,12 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
                 gets_on=health.takes,
             )
             portion = Portion(limit, settings.liveness.stuck_after / 4)
-            pace = Pace(spec.apart)
+            pace, fetches = Pace(spec.apart), Fetches(app, spec.apart)
+            settle()
             health.ready = True
             while batch := await reader.take(portion.size):
                 health.takes()
+                fetches.took()
                 taken_at = monotonic()
                 pace.took(taken_at, full=len(batch) == portion.size)
                 try:

@@ -13,6 +13,7 @@ from services.common.contracts import topics
 from services.common.kit.background import or_stop
 from services.common.kit.clock import system_clock
 from services.common.kit.health import Health
+from services.common.kit.heap import settle
 from services.common.kit.liveness import watched
 from services.common.kit.logs import logger
 from services.common.kit.mongo import connect
@@ -95,6 +96,7 @@ def run_mailroom(settings: IntakeSettings, mail: MailSettings) -> None:
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
         health = Health()
         async with serve_ops(health, mail.ops_port, mail.ops_host), mailroom(settings, mail, health) as port:
+            settle()
             log.info("mails are taken", port=port, protocol=mail.protocol)
             with watched(health, settings.worker.liveness):
                 await stop.wait()
