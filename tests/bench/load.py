@@ -79,7 +79,7 @@ def attack(
     loop = ["-rate=0", f"-workers={connections}", f"-max-workers={connections}"] if connections else [f"-rate={rate}/s"]
     with tempfile.TemporaryDirectory(prefix="ilkim-load-") as folder:
         targets, found = Path(folder, "targets"), Path(folder, "found")
-        targets.write_bytes(b"\n".join(_target(url, body, headers) for body in bodies))
+        targets.write_bytes(b"".join(_target(url, body, headers) + b"\n" for body in bodies))  # a last line has its end
         command = [VEGETA, "attack", "-format=json", "-lazy", f"-targets={targets}", f"-output={found}", *loop]
         command += [f"-duration={seconds}s", f"-timeout={TIMEOUT_SECONDS}s"]
         process = subprocess.Popen(command)
