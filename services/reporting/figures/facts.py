@@ -140,12 +140,15 @@ NEEDED: Final = (
 """The fields of a document that its facts are made of."""
 
 
+ORDER: Final = ("received_at", "request_id")
+"""Of the rows of a frame."""
+
+
 def frame_of(rows: Iterable[Row]) -> pl.DataFrame:
     """
     Rows as a frame of ``SCHEMA``, in the order of their coming in. What a row does not have is null.
     """
-    found = sorted(rows, key=lambda row: (row["received_at"], row["request_id"]))
-    return pl.DataFrame(found, schema=dict(SCHEMA), orient="row")
+    return pl.DataFrame(list(rows), schema=dict(SCHEMA), orient="row").sort(*ORDER)
 
 
 def _day(text: str | None) -> date | None:

@@ -13,7 +13,7 @@ import polars as pl
 from services.common.contracts.clocks import Calendar
 from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE
-from services.reporting.figures.facts import Row, fact_of, frame_of
+from services.reporting.figures.facts import ORDER, fact_of, frame_of
 from services.reporting.figures.sheets import encode
 from services.reporting.figures.sheets_repository import Mark, Sheets
 from services.reporting.projections import Document
@@ -26,6 +26,7 @@ RESTS: Final = 9
 """Times as long as it worked: a tenth of the time goes into sheets, for each is made from its whole day."""
 IN_A_ROUND: Final = 8
 _AT_ONCE: Final = 500
+_NO_FACTS: Final = (LookupError, TypeError, ValueError, OverflowError, pl.exceptions.PolarsError)
 _AT_LEAST: Final = datetime.max.replace(tzinfo=UTC)  # misses nothing: made after all others
 
 
@@ -41,11 +42,11 @@ async def make(sheets: Sheets, calendar: Calendar, mark: Mark) -> bool:
     stays, and the day comes again. Raises ``CannotMake``.
     """
     rev = await sheets.rev(mark.day)
-    rows: list[Row] = []
+    frames: list[pl.DataFrame] = []  # a row takes a tenth of the memory that it takes as a document
     async for documents in _pieces(sheets.documents(mark.day)):
-        rows += await asyncio.to_thread(_facts, documents, calendar)
-    content = await asyncio.to_thread(_sheet, rows)
-    if not await sheets.write(mark.day, rev, content, len(rows)):
+        frames.append(await asyncio.to_thread(_facts, documents, calendar))
+    content = await asyncio.to_thread(_sheet, frames)
+    if not await sheets.write(mark.day, rev, content, sum(frame.height for frame in frames)):
         return False
     await sheets.unmark(mark)
     return True
@@ -103,16 +104,16 @@ async def _pieces(documents: AsyncIterator[Document]) -> AsyncIterator[list[Docu
     yield piece
 
 
-def _facts(documents: Sequence[Document], calendar: Calendar) -> list[Row]:
+def _facts(documents: Sequence[Document], calendar: Calendar) -> pl.DataFrame:
     try:
         found = [fact_of(document, calendar) for document in documents]
-    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        return frame_of(row for row in found if row is not None)
+    except _NO_FACTS as error:
         raise CannotMake from error
-    return [row for row in found if row is not None]
 
 
-def _sheet(rows: Sequence[Row]) -> bytes:
+def _sheet(frames: Sequence[pl.DataFrame]) -> bytes:
     try:
-        return encode(frame_of(rows))
-    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        return encode(pl.concat(frames).sort(*ORDER))
+    except _NO_FACTS as error:
         raise CannotMake from error

@@ -5,6 +5,7 @@ Sheets as bytes, and the snapshot of them.
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import cast
 
 import polars as pl
@@ -16,7 +17,7 @@ from pymongo.errors import AutoReconnect
 
 from services.common.contracts.clocks import load_calendar
 from services.common.kit.clock import FrozenClock
-from services.reporting.figures.facts import NEEDED, SCHEMA, Row, fact_of
+from services.reporting.figures.facts import NEEDED, ORDER, SCHEMA, Row, fact_of
 from services.reporting.figures.flags import BINS, PACKED, with_flags
 from services.reporting.figures.making import IN_A_ROUND, a_round
 from services.reporting.figures.sheets import decode, digest, encode, form_of
@@ -48,6 +49,17 @@ def test_equal_facts_are_equal_bytes_in_whatever_order_they_came_and_whatever_wa
 
     assert encode(frame(*reversed(rows))) == before
     assert digest(encode(frame(*rows[1:]))) != digest(before)
+
+
+@given(seed=st.integers(0, 2**32), count=st.integers(0, 12), piece=st.integers(1, 5), chance=st.randoms())
+def test_a_sheet_made_of_pieces_is_the_one_made_of_the_whole(seed: int, count: int, piece: int, chance: Random) -> None:
+    rows = of_seed(seed, count)
+    whole = encode(frame(*rows))
+
+    chance.shuffle(rows)
+    pieces = [frame(*rows[at : at + piece]) for at in range(0, len(rows), piece)]
+
+    assert encode(pl.concat([frame(), *pieces]).sort(*ORDER)) == whole
 
 
 def test_a_sheet_of_older_code_has_no_facts_that_it_did_not_know_and_none_that_is_gone() -> None:
