@@ -148,7 +148,8 @@ def frame_of(rows: Iterable[Row]) -> pl.DataFrame:
     """
     Rows as a frame of ``SCHEMA``, in the order of their coming in. What a row does not have is null.
     """
-    return pl.DataFrame(list(rows), schema=dict(SCHEMA), orient="row").sort(*ORDER)
+    found = sorted(rows, key=lambda row: tuple(row[name] for name in ORDER))
+    return pl.DataFrame(found, schema=dict(SCHEMA), orient="row")
 
 
 def _day(text: str | None) -> date | None:

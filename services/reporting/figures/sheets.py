@@ -22,9 +22,7 @@ def encode(frame: pl.DataFrame) -> bytes:
     A frame of ``SCHEMA`` as bytes.
     """
     stream = io.BytesIO()
-    frame.cast({selectors.categorical(): pl.String()}).write_ipc_stream(
-        stream, compression="uncompressed", compat_level=pl.CompatLevel.oldest()
-    )
+    frame.cast({selectors.categorical(): pl.String()}).write_ipc_stream(stream, compression="uncompressed")
     return zlib.compress(stream.getvalue())
 
 
