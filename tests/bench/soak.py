@@ -150,16 +150,17 @@ def main() -> int:
         figures = (f"{one:.0f} MB" for one in (settled, values[-1], max(values)))
         table.add_row(name, *figures, sparkline(values), style=style)
     console.print(table)
-    refused = sum(soak.statuses.values()) - soak.accepted
     times = ", ".join(
         f"{name} {percentile(soak.milliseconds, share):.0f} ms" for name, share in (("p50", 0.5), ("p99", 0.99))
     )
-    console.print(f"accepted {soak.accepted:,}, not accepted {refused}; submit → 202 {times}")
+    others = {status: number for status, number in soak.statuses.items() if status != httpx.codes.ACCEPTED}
+    told = ", ".join(f"{number} × {status or 'no answer'}" for status, number in others.items())
+    console.print(f"accepted {soak.accepted:,}, not accepted {told or 0}; submit → 202 {times}")
     console.print(f"behind, minute by minute: {sparkline(soak.behind, 30)} at most {max(soak.behind):,} records")
     console.print(f"behind after the end: {left} records, {seconds:.0f} s later; reporting counts {counted:,}")
     console.print(" · ".join(f"{name}: {value}" for name, value in machine.items()), soft_wrap=True)
     growing = [name for name, values in soak.memory.items() if grows(values)]
-    return int(bool(growing or left or refused or counted != soak.accepted))
+    return int(bool(growing or left or others or counted != soak.accepted))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ from services.common.kit.settings import LivenessSettings, LogSettings
 
 PROBLEM_JSON: Final = "application/problem+json"
 MAX_DEPTH: Final = 32
+KEEP_ALIVE_SECONDS: Final = 75
+"""A caller's pool lets go of a quiet connection after 60 s as a rule: before we do, so that no request goes into one
+that is being closed."""
 
 
 class FieldError(BaseModel):
@@ -351,6 +354,7 @@ def serve(app: FastAPI, host: str, port: int, logs: LogSettings, liveness: Liven
         loop="uvloop",
         http="httptools",
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=20,
     )
     server = _Server(config, app, liveness)

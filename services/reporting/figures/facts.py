@@ -140,15 +140,11 @@ NEEDED: Final = (
 """The fields of a document that its facts are made of."""
 
 
-ORDER: Final = ("received_at", "request_id")
-"""Of the rows of a frame."""
-
-
 def frame_of(rows: Iterable[Row]) -> pl.DataFrame:
     """
     Rows as a frame of ``SCHEMA``, in the order of their coming in. What a row does not have is null.
     """
-    found = sorted(rows, key=lambda row: tuple(row[name] for name in ORDER))
+    found = sorted(rows, key=lambda row: (row["received_at"], row["request_id"]))
     return pl.DataFrame(found, schema=dict(SCHEMA), orient="row")
 
 

@@ -3,18 +3,22 @@ A sheet: the facts of one local day's requests and parts, as bytes. Pure.
 
 The bytes are Arrow's stream format, compressed as a whole, since it spends much on 50 columns however few the rows.
 Words are written as texts, so that equal facts are equal bytes whatever else the process has seen. A sheet of 1 row has
-1.5 KB, of 75 rows 5 KB, of 900 rows 40 KB.
+1.5 KB, of 75 rows 5 KB, of 900 rows 40 KB. Those of many thousand rows are made, and kept, in several parts.
 """
 
 import io
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from typing import Final
 
 import polars as pl
 from polars import selectors
 
 from services.reporting.figures.facts import MEANING, SCHEMA, WORD
+
+_ZLIB: Final = b"\x78"
+_LENGTH: Final = 4  # bytes, of which the first is never that of zlib: MongoDB's documents end at 16 MB
 
 
 def encode(frame: pl.DataFrame) -> bytes:
@@ -24,6 +28,15 @@ def encode(frame: pl.DataFrame) -> bytes:
     stream = io.BytesIO()
     frame.cast({selectors.categorical(): pl.String()}).write_ipc_stream(stream, compression="uncompressed")
     return zlib.compress(stream.getvalue())
+
+
+def join(parts: Sequence[bytes]) -> bytes:
+    """
+    Frames as bytes, at least one, to be read as one frame in their order; what one frame is as bytes is that itself.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    return b"".join(len(part).to_bytes(_LENGTH) + part for part in parts)
 
 
 def decode(content: bytes, names: Sequence[str] = tuple(SCHEMA)) -> pl.DataFrame:
@@ -38,8 +51,19 @@ def decode_all(contents: Iterable[bytes], names: Sequence[str] = tuple(SCHEMA)) 
     The same for several, at least one, in their order.
     """
     wanted = pl.Schema({name: SCHEMA[name] for name in names})
-    frames = [_read(content, wanted) for content in contents]
+    frames = [_read(part, wanted) for content in contents for part in _parts(content)]
     return pl.concat(frames).cast(wanted).rechunk()
+
+
+def _parts(content: bytes) -> Iterator[bytes]:
+    if content.startswith(_ZLIB):
+        yield content
+        return
+    at = 0
+    while at < len(content):
+        begin = at + _LENGTH
+        at = begin + int.from_bytes(content[at:begin])
+        yield content[begin:at]
 
 
 def _read(content: bytes, wanted: Mapping[str, pl.DataType]) -> pl.DataFrame:

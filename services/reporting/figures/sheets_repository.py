@@ -145,11 +145,12 @@ class Sheets:
 
     async def documents(self, day: str) -> AsyncIterator[Document]:
         """
-        The registered requests and parts of a day, with what their facts are made of.
+        The registered requests and parts of a day, with what their facts are made of, in the order of a sheet's rows.
         """
         first = midnight(date.fromisoformat(day))
         span = {"$gte": place_of(first), "$lt": place_of(first + timedelta(days=1))}
-        found = self._requests.find({"registered": True, "work": span}, dict.fromkeys(NEEDED, True))
+        wanted = {"registered": True, "work": span}
+        found = self._requests.find(wanted, dict.fromkeys(NEEDED, True)).sort("work", ASCENDING)
         async for row in rows(found):
             yield row
 
