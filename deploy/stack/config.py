@@ -190,7 +190,7 @@ class Config:
         # it costs a third of a sync (decisions/0003). WiredTiger reads the variable itself.
         kept = ("env", "WIREDTIGER_CONFIG=transaction_sync=(enabled=true,method=none)")
         server = SECANTUS_RS if self.database == "secantusd-rs" else Path(sys.executable).with_name("secantusd-py")
-        kept_in = ("--cache-size", "256M", "--storage-path", str(self.data / "mongo"))
+        kept_in = ("--cache-size", "1G", "--storage-path", str(self.data / "mongo"))
         listen = ("--log-level", "WARNING", "--host", HOST, "--port", str(self.port_base + 17))
         return (*kept, str(server), *kept_in, *listen)
 

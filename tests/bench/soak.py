@@ -137,7 +137,7 @@ def main() -> int:
         soak = run(stack, args.minutes, args.rate, console)
         seconds, left = drained(stack, DRAIN_SECONDS)
         counted = shown(stack)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + DRAIN_SECONDS
         while counted != soak.accepted and time.monotonic() < deadline:
             time.sleep(1)
             counted = shown(stack)

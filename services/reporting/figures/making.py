@@ -21,9 +21,11 @@ from services.reporting.projections import Document
 log = logger(__name__)
 
 SHORTEST_REST: Final = 0.25
-LONGEST_REST: Final = 60.0
+LONGEST_REST: Final = 120.0
 RESTS: Final = 9
 """Times as long as it worked: a tenth of the time goes into sheets, for each is made from its whole day."""
+RESTS_BEHIND: Final = 2
+"""The same while more days wait than a round takes, as after an import."""
 IN_A_ROUND: Final = 8
 _AT_ONCE: Final = 2_000
 _AT_LEAST: Final = datetime.max.replace(tzinfo=UTC)  # misses nothing: made after all others
@@ -71,10 +73,11 @@ async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
     """
     broken: set[str] = set()
     while True:
-        began = monotonic()
+        began, rests = monotonic(), RESTS
         try:
             await sheets.mark_remade()
             marks = [mark for mark in await sheets.marked() if mark.token not in broken]
+            rests = RESTS if len(marks) <= IN_A_ROUND else RESTS_BEHIND
             for mark in a_round(marks):
                 try:
                     await make(sheets, calendar, mark)
@@ -83,7 +86,7 @@ async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
                     log.error("a sheet cannot be made", day=mark.day, error=type(error.__cause__).__name__)
         except UNAVAILABLE as error:
             log.warning("no sheets", error=type(error).__name__)
-        await asyncio.sleep(min(LONGEST_REST, max(SHORTEST_REST, RESTS * (monotonic() - began))))
+        await asyncio.sleep(min(LONGEST_REST, max(SHORTEST_REST, rests * (monotonic() - began))))
 
 
 def a_round(marks: Sequence[Mark]) -> list[Mark]:

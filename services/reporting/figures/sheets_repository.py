@@ -56,6 +56,9 @@ class Sheet:
     written_at: datetime
 
 
+_READ_AT_ONCE: Final = 1_000
+
+
 class Sheets:
     """
     One sheet of facts for each local day (``YYYY-MM-DD``).
@@ -151,6 +154,7 @@ class Sheets:
         span = {"$gte": place_of(first), "$lt": place_of(first + timedelta(days=1))}
         wanted = {"registered": True, "work": span}
         found = self._requests.find(wanted, dict.fromkeys(NEEDED, True)).sort("work", ASCENDING)
+        found = found.batch_size(_READ_AT_ONCE)  # else all that goes into 16 MB
         async for row in rows(found):
             yield row
 
