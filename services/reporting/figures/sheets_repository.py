@@ -153,9 +153,8 @@ class Sheets:
         first = midnight(date.fromisoformat(day))
         span = {"$gte": place_of(first), "$lt": place_of(first + timedelta(days=1))}
         wanted = {"registered": True, "work": span}
-        found = self._requests.find(wanted, dict.fromkeys(NEEDED, True)).sort("work", ASCENDING)
-        found = found.batch_size(_READ_AT_ONCE)  # else all that goes into 16 MB
-        async for row in rows(found):
+        found = self._requests.find(wanted, dict.fromkeys(NEEDED, True), batch_size=_READ_AT_ONCE)  # else 16 MB at once
+        async for row in rows(found.sort("work", ASCENDING)):
             yield row
 
     async def rev(self, day: str) -> int:
