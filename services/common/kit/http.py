@@ -28,9 +28,9 @@ from services.common.kit.settings import LivenessSettings, LogSettings
 
 PROBLEM_JSON: Final = "application/problem+json"
 MAX_DEPTH: Final = 32
-KEEP_ALIVE_SECONDS: Final = 75
-"""A caller's pool lets go of a quiet connection after 60 s as a rule: before we do, so that no request goes into one
-that is being closed."""
+KEEP_ALIVE_SECONDS: Final = 120
+"""A caller's pool lets go of a quiet connection after 60 or 90 s as a rule: before we do, so that no request goes into
+one that is being closed."""
 
 
 class FieldError(BaseModel):
