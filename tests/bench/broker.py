@@ -46,7 +46,8 @@ def forget_group(servers: str, group: str) -> None:
     """
     admin = KafkaAdminClient(bootstrap_servers=servers.split(","))
     try:
-        admin.delete_consumer_groups([group])
+        if (said := admin.delete_groups([group])[group]) != "OK":
+            raise RuntimeError(f"the group {group} cannot begin anew: {said}")
     finally:
         admin.close()
 
