@@ -142,13 +142,13 @@ def main() -> int:
             time.sleep(1)
             counted = shown(stack)
     table = Table(title=f"{args.rate} requests/s for {args.minutes:g} minutes", title_justify="left")
-    for column in ("process", "after a third", "in the end", "highest", "from nought"):
+    for column in ("process", "after a third", "in the end", "highest", "from nought", "still grows"):
         table.add_column(column, justify="left" if column == "process" else "right")
     for name, values in soak.memory.items():
         settled = values[int(len(values) * SETTLED)]
-        style = "bold red" if grows(values) else ""
+        verdict, style = ("yes", "bold red") if grows(values) else ("no", "")  # in a file there are no colours
         figures = (f"{one:.0f} MB" for one in (settled, values[-1], max(values)))
-        table.add_row(name, *figures, sparkline(values), style=style)
+        table.add_row(name, *figures, sparkline(values), verdict, style=style)
     console.print(table)
     times = ", ".join(
         f"{name} {percentile(soak.milliseconds, share):.0f} ms" for name, share in (("p50", 0.5), ("p99", 0.99))
