@@ -160,7 +160,7 @@ class Replaced:
     def __getitem__(self, _: str) -> "Replaced":
         return self
 
-    def find(self, *_: object) -> "Replaced":
+    def find(self, *_: object, **__: object) -> "Replaced":
         return self
 
     aggregate = sort = skip = limit = find
