@@ -234,6 +234,7 @@ def test_the_map_shows_where_the_work_is_and_fetches_nothing_from_elsewhere(town
     expect(page.locator(".map path.point")).to_have_count(1)
     page.locator(".map path.point").click()
     expect(page.locator(".leaflet-popup")).to_contain_text(grouped(number))
+    expect(page.locator(".leaflet-popup")).to_have_css("opacity", "1")  # it fades in, and half faded is no contrast
     axe(page)
     shot(page, "map-1280", full=False)
     assert [url for url in asked if not url.startswith((town.env["REPORTING_URL"], "data:", "blob:"))] == []
