@@ -73,6 +73,14 @@ def new_stack(folder: Path) -> Stack:
 
 
 @pytest.fixture(scope="session")
+def kind() -> str:
+    """
+    The broker that the run stands on.
+    """
+    return jvm.choose(KIND, lambda _line: None)
+
+
+@pytest.fixture(scope="session")
 def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """
     Kafka with its topics, the database and the mail sink, in a folder and on ports of their own.

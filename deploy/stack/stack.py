@@ -167,9 +167,7 @@ class Stack:
         then the services: all, none, or those that are named. Raises ``StackError``, with the last lines of its log, if
         something does not come up; what did come up stays, to be looked at.
         """
-        ours = (
-            (SERVICES if services else ()) if isinstance(services, bool) else tuple(map(self.config.process, services))
-        )
+        ours = SERVICES if services is True else tuple(map(self.config.process, services or ()))
         wanted = (*self.config.infrastructure, *ours)
         states = self._states() if self.running else {}
         missing = [process for process in wanted if states.get(process.name) not in ("RUNNING", "STARTING")]

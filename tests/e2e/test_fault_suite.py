@@ -2,12 +2,9 @@
 The fault suite in short; ``make faults`` is the whole.
 """
 
-import os
-
 import pytest
 from rich.console import Console
 
-from deploy.stack import jvm
 from tests.faults.kill_matrix import VICTIMS
 from tests.faults.schedule import Kind, Lane
 from tests.faults.suite import run
@@ -16,8 +13,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 KINDS = (Kind.KILL, Kind.LEADER, Kind.TORN)
 
 
-def test_nothing_that_clients_were_told_is_lost_doubled_or_out_of_order_on_three_brokers() -> None:
-    if jvm.choose(os.environ.get("STACK", "auto"), lambda _line: None) != "jvm":
+def test_nothing_that_clients_were_told_is_lost_doubled_or_out_of_order_on_three_brokers(kind: str) -> None:
+    if kind != "jvm":
         pytest.skip("three brokers need Apache Kafka on Java (STACK=jvm)")
     console = Console(record=True, width=120)
     suite, report = run(

@@ -3,12 +3,9 @@ The kill matrix in short, where there is no Java; ``make faults-short`` is the w
 test_fault_suite.py kills the same under three brokers.
 """
 
-import os
-
 import pytest
 from rich.console import Console
 
-from deploy.stack import jvm
 from deploy.stack.stack import Stack
 from tests.faults.kill_matrix import run_on, show
 
@@ -16,9 +13,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 
 
 def test_nothing_is_lost_or_doubled_when_every_process_is_killed_under_load(
-    request: pytest.FixtureRequest,
+    kind: str, request: pytest.FixtureRequest
 ) -> None:
-    if jvm.choose(os.environ.get("STACK", "auto"), lambda _line: None) == "jvm":
+    if kind == "jvm":
         pytest.skip("test_fault_suite.py kills the same processes and more on Apache Kafka")
     stack: Stack = request.getfixturevalue("stack")
     console = Console(record=True, width=110)
