@@ -21,14 +21,16 @@ ATTEMPTS: Final = 10
 Write = InsertOne[Document] | ReplaceOne[Document]
 
 
-async def project(documents: Collection, events: Sequence[Received], clock: Clock, first_rev: int = 1) -> set[str]:
+async def project(
+    documents: Collection, events: Sequence[Received], clock: Clock, first_rev: int = 1
+) -> dict[str, str]:
     """
     Fold the events into their documents, then hand what came of a parent to its parts. Each is one read and one
     write, again for those that another process changed meanwhile. Raises ``Retryable`` if that goes on. ``rev`` counts
     the writes of a document, from ``first_rev``.
 
-    Returns the local days in which these documents stand or ever stood, whether or not anything changed: who died
-    before it told of a change sees the same events again.
+    Returns the local days in which these documents stand or ever stood, each with the first place (``work``) of them
+    there, whether or not anything changed: who died before it told of a change sees the same events again.
 
     Whoever writes a parent looks for its parts afterwards, whoever writes a part looks for its parent afterwards:
     whichever of two processes is the later one sees both, and after a crash the same events come again.
@@ -37,8 +39,8 @@ async def project(documents: Collection, events: Sequence[Received], clock: Cloc
     for event in filter(tells_something, events):
         waiting[subject_of(event)].append(event)
     if not waiting:
-        return set()
-    days: set[str] = set()
+        return {}
+    days: dict[str, str] = {}
     families = sorted({event.data.key for event in events if _concerns_parts(event)})
 
     async def own() -> list[Write]:
@@ -89,7 +91,7 @@ def _folded(
     known: Mapping[str, Document],
     waiting: Mapping[str, Sequence[Received]],
     at: datetime,
-    days: set[str],
+    days: dict[str, str],
     first_rev: int,
 ) -> list[Write]:
     writes: list[Write] = []
@@ -99,41 +101,51 @@ def _folded(
         if now is None:
             continue
         stood_in = days_of(before, now)
-        days.update(stood_in)
+        _add(days, stood_in)
         if now != before:
             first = {"_id": request_id, "rev": first_rev, **now, "days": stood_in, "written_at": at}
             writes.append(InsertOne(first) if before is None else _replaced(now, stood_in, at))
     return writes
 
 
-def _inherited(parents: Mapping[str, Document], parts: Sequence[Document], at: datetime, days: set[str]) -> list[Write]:
+def _inherited(
+    parents: Mapping[str, Document], parts: Sequence[Document], at: datetime, days: dict[str, str]
+) -> list[Write]:
     writes: list[Write] = []
     for part in parts:
         if part["parent_id"] not in parents:
             continue
         now = inherit(part, parents[part["parent_id"]])
         stood_in = days_of(part, now)
-        days.update(stood_in)
+        _add(days, stood_in)
         if now != part:
             writes.append(_replaced(now, stood_in, at))
     return writes
 
 
-def days_of(*documents: Document | None) -> list[str]:
+def days_of(*documents: Document | None) -> dict[str, str]:
     """
-    The local days under which a registered document was ever kept, by what it was: a body that comes late moves it.
+    The local days under which a registered document was ever kept, by what it was, each with its first place (``work``)
+    there: a body that comes late moves it. Of what older code kept only the day is known: it may have stood anywhere.
     """
-    found: set[str | None] = set()
+    found: dict[str, str] = {}
     for document in filter(None, documents):
-        found.update(document.get("days", ()))
-        found.update([document["received_day"]] if document["registered"] else [])
-    return sorted(day for day in found if day)
+        known = document.get("days", {})
+        _add(found, known if isinstance(known, Mapping) else dict.fromkeys(known, ""))
+        if document["registered"] and document["received_day"]:
+            _add(found, {document["received_day"]: document["work"]})
+    return found
 
 
-def _replaced(now: Document, days: Sequence[str], at: datetime) -> Write:
+def _add(days: dict[str, str], more: Mapping[str, str]) -> None:
+    for day, place in more.items():
+        days[day] = min(place, days.get(day, place))
+
+
+def _replaced(now: Document, days: Mapping[str, str], at: datetime) -> Write:
     """
     Put a document in the place of the one it was made from, if that is still there. When it is written and under which
     days it stood are no facts of the request: whoever shows it live, or makes figures of a day, asks by them.
     """
-    changes = {"rev": now["rev"] + 1, "days": list(days), "written_at": at}
+    changes = {"rev": now["rev"] + 1, "days": days, "written_at": at}
     return ReplaceOne({"_id": now["_id"], "rev": now["rev"]}, {**now, **changes})

@@ -81,7 +81,7 @@ def projector(repository: Repository, sheets: Sheets, progress: Progress, calls:
         if of_requests:
             await repository.keep(of_requests)
             days = await repository.project([delivery.event for delivery in of_requests])
-            await sheets.mark(sorted(days), min(delivery.event.meta.time for delivery in of_requests))
+            await sheets.mark(days, min(delivery.event.meta.time for delivery in of_requests))
         ordered = sorted(batch, key=lambda delivery: delivery.event.meta.time)
         progress.done({f"{one.topic}/{one.partition}": one.event.meta.time for one in ordered})
 

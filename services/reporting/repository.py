@@ -112,7 +112,7 @@ class Repository:
         except BulkWriteError as error:
             only_duplicates(error)
 
-    async def project(self, events: Sequence[Received]) -> set[str]:
+    async def project(self, events: Sequence[Received]) -> dict[str, str]:
         """
         Fold the events into the documents, as ``documents_repository.project`` does; while a rebuild is running, first
         into those that it makes. Whether one is running is read after these events were archived: a rebuild that began

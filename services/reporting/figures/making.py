@@ -14,20 +14,21 @@ from services.common.contracts.clocks import Calendar
 from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE
 from services.reporting.figures.facts import fact_of, frame_of
-from services.reporting.figures.sheets import encode, join
-from services.reporting.figures.sheets_repository import Mark, Sheets
+from services.reporting.figures.sheets import encode
+from services.reporting.figures.sheets_repository import Mark, Part, Sheets
 from services.reporting.projections import Document
 
 log = logger(__name__)
 
 SHORTEST_REST: Final = 0.25
 LONGEST_REST: Final = 120.0
-RESTS: Final = 9
-"""Times as long as it worked: a tenth of the time goes into sheets, for each is made from its whole day."""
+RESTS: Final = 19
+"""Times as long as it worked: a twentieth of the time goes into sheets."""
 RESTS_BEHIND: Final = 2
 """The same while more days wait than a round takes, as after an import."""
 IN_A_ROUND: Final = 8
-_AT_ONCE: Final = 2_000
+IN_A_PART: Final = 1_000
+"""Documents: a sheet of more is made, and kept, in several parts."""
 _AT_LEAST: Final = datetime.max.replace(tzinfo=UTC)  # misses nothing: made after all others
 
 
@@ -39,18 +40,18 @@ class CannotMake(Exception):
 
 async def make(sheets: Sheets, calendar: Calendar, mark: Mark) -> bool:
     """
-    Write a marked day's sheet and take the mark away. False if somebody else wrote that sheet meanwhile: the mark
-    stays, and the day comes again. Raises ``CannotMake``.
+    Write a marked day's sheet and take the mark away. Parts before the first change are kept as they are: so a busy day
+    costs what came since, not what there is. False if somebody else wrote that sheet meanwhile: the mark stays, and the
+    day comes again. Raises ``CannotMake``.
     """
-    rev = await sheets.rev(mark.day)
-    parts: list[bytes] = []  # of a row 40 bytes, in place of some KB as a document
-    count = 0
-    async for documents in _pieces(sheets.documents(mark.day)):
-        part, rows = await asyncio.to_thread(_part, documents, calendar)
-        if rows or not parts:
+    made = await sheets.made(mark.day)
+    parts = list(made.before(mark.first))  # of a row 40 bytes, in place of some KB as a document
+    first = made.parts[len(parts)].first if parts else ""
+    async for documents in _pieces(sheets.documents(mark.day, first)):
+        part = await asyncio.to_thread(_part, documents, calendar)
+        if part.rows or not parts:
             parts.append(part)
-            count += rows
-    if not await sheets.write(mark.day, rev, join(parts), count):
+    if not await sheets.write(mark.day, made.rev, parts):
         return False
     await sheets.unmark(mark)
     return True
@@ -103,16 +104,16 @@ async def _pieces(documents: AsyncIterator[Document]) -> AsyncIterator[list[Docu
     piece: list[Document] = []
     async for document in documents:
         piece.append(document)
-        if len(piece) == _AT_ONCE:
+        if len(piece) == IN_A_PART:
             yield piece
             piece = []
     yield piece
 
 
-def _part(documents: Sequence[Document], calendar: Calendar) -> tuple[bytes, int]:
+def _part(documents: Sequence[Document], calendar: Calendar) -> Part:
     try:
         found = [fact_of(document, calendar) for document in documents]
         frame = frame_of(row for row in found if row is not None)
-        return encode(frame), frame.height
+        return Part(documents[0]["work"] if documents else "", frame.height, encode(frame))
     except (LookupError, TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise CannotMake from error

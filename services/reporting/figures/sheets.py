@@ -51,11 +51,14 @@ def decode_all(contents: Iterable[bytes], names: Sequence[str] = tuple(SCHEMA)) 
     The same for several, at least one, in their order.
     """
     wanted = pl.Schema({name: SCHEMA[name] for name in names})
-    frames = [_read(part, wanted) for content in contents for part in _parts(content)]
+    frames = [_read(part, wanted) for content in contents for part in parts_of(content)]
     return pl.concat(frames).cast(wanted).rechunk()
 
 
-def _parts(content: bytes) -> Iterator[bytes]:
+def parts_of(content: bytes) -> Iterator[bytes]:
+    """
+    The inverse of ``join``.
+    """
     if content.startswith(_ZLIB):
         yield content
         return

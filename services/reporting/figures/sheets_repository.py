@@ -6,10 +6,11 @@ reading that very mark. A sheet is written only over the one that was there befo
 dies, and however many projectors there are, a sheet without a mark says what the documents say.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
@@ -18,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.mongo import Client, aggregate, ensure_indexes, rows
 from services.reporting.figures.facts import NEEDED
-from services.reporting.figures.sheets import digest
+from services.reporting.figures.sheets import digest, join, parts_of
 from services.reporting.projections import Document, place_of
 from services.reporting.queries import midnight
 from services.reporting.repository import REBUILD, REMADE
@@ -37,12 +38,40 @@ _AT_ONCE: Final = 32
 class Mark:
     """
     A day whose sheet is to be made again. ``since``: what was published from then on may be missing in it; None: it
-    misses nothing, but is of another form.
+    misses nothing, but is of another form. What stands before the place ``first`` did not change: "" is before all.
     """
 
     day: str
     token: str
     since: datetime | None
+    first: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    One of the parts that a sheet is made and kept in: the place (``work``) of its first document, and its rows.
+    """
+
+    first: str
+    rows: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """
+    A sheet as it stands: how often it was written, and its parts. No parts: older code wrote it, or there is none.
+    """
+
+    rev: int
+    parts: tuple[Part, ...] = ()
+
+    def before(self, place: str) -> tuple[Part, ...]:
+        """
+        The parts that hold nothing from a place on.
+        """
+        return self.parts[: max(0, bisect_right([part.first for part in self.parts], place) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +103,22 @@ class Sheets:
 
     async def prepare(self) -> None:
         """
-        Create the index that is missing.
+        Create the index that is missing. A mark of older code is one of the whole day.
         """
+        await self.marks.update_many({"first": {"$exists": False}}, {"$set": {"first": ""}})
         await ensure_indexes(self.sheets, [IndexModel([("written_at", ASCENDING)])])
 
     # --- marks ---
 
-    async def mark(self, days: Iterable[str], since: datetime | None) -> None:
+    async def mark(self, days: Mapping[str, str], since: datetime | None) -> None:
         """
-        Have the sheets of these days made again; ``since`` as in ``Mark``, the earliest that was ever said counts.
+        Have the sheets of these days made again, each from a place on. That and ``since`` as in ``Mark``; of both the
+        earliest that was ever said counts.
         """
-        earliest: Mapping[str, Any] = {"$min": {"since": since}} if since else {}
-        marks = [UpdateOne({"_id": day}, {"$set": {"token": uuid4().hex}, **earliest}, upsert=True) for day in days]
+        marks = []
+        for day, first in days.items():
+            earliest = {"first": first, **({"since": since} if since else {})}
+            marks.append(UpdateOne({"_id": day}, {"$set": {"token": uuid4().hex}, "$min": earliest}, upsert=True))
         if marks:
             await self.marks.bulk_write(marks, ordered=False)
 
@@ -99,7 +132,9 @@ class Sheets:
         """
         All marks.
         """
-        return [Mark(row["_id"], row["token"], row.get("since")) async for row in self.marks.find()]
+        return [
+            Mark(row["_id"], row["token"], row.get("since"), row.get("first", "")) async for row in self.marks.find()
+        ]
 
     async def mark_other_forms(self, form: str) -> int:
         """
@@ -112,7 +147,7 @@ class Sheets:
             return 0
         days = await self._days()
         for day in days:
-            await self.mark([day], None if known else midnight(date.fromisoformat(day)))
+            await self.mark({day: ""}, None if known else midnight(date.fromisoformat(day)))
         await self._meta.update_one({"_id": _FORM}, {"$set": {"form": form}}, upsert=True)
         return len(days)
 
@@ -123,7 +158,7 @@ class Sheets:
         remade = await self._meta.find_one({"_id": REMADE})
         days = set(await self._days())
         days.update([row["_id"] async for row in self.sheets.find({}, {"_id": True})])
-        await self.mark(sorted(days), None)
+        await self.mark(dict.fromkeys(sorted(days), ""), None)
         if remade:
             await self._meta.delete_one(remade)  # not that of a rebuild which took over meanwhile
         return len(days)
@@ -146,34 +181,48 @@ class Sheets:
 
     # --- the projector: making sheets ---
 
-    async def documents(self, day: str) -> AsyncIterator[Document]:
+    async def documents(self, day: str, first: str = "") -> AsyncIterator[Document]:
         """
-        The registered requests and parts of a day, with what their facts are made of, in the order of a sheet's rows.
+        The registered requests and parts of a day, from the place ``first`` on, with what their facts are made of, in
+        the order of a sheet's rows.
         """
-        first = midnight(date.fromisoformat(day))
-        span = {"$gte": place_of(first), "$lt": place_of(first + timedelta(days=1))}
+        begin = midnight(date.fromisoformat(day))
+        span = {"$gte": max(first, place_of(begin)), "$lt": place_of(begin + timedelta(days=1))}
         wanted = {"registered": True, "work": span}
-        found = self._requests.find(wanted, dict.fromkeys(NEEDED, True), batch_size=_READ_AT_ONCE)  # else 16 MB at once
+        shown = dict.fromkeys((*NEEDED, "work"), True)
+        found = self._requests.find(wanted, shown, batch_size=_READ_AT_ONCE)  # else 16 MB at once
         async for row in rows(found.sort("work", ASCENDING)):
             yield row
 
-    async def rev(self, day: str) -> int:
+    async def made(self, day: str) -> Made:
         """
-        How often a day's sheet was written by now.
+        A day's sheet as it stands.
         """
-        row = await self.sheets.find_one({"_id": day}, {"rev": True})
-        return int(row["rev"]) if row else 0
+        row = await self.sheets.find_one({"_id": day}, {"rev": True, "parts": True, "facts": True})
+        if row is None:
+            return Made(0)
+        contents = parts_of(row["facts"]) if "parts" in row else ()
+        return Made(
+            int(row["rev"]),
+            tuple(
+                Part(said["first"], said["rows"], content)
+                for said, content in zip(row.get("parts", ()), contents, strict=True)
+            ),
+        )
 
-    async def write(self, day: str, rev: int, content: bytes, rows: int) -> bool:
+    async def write(self, day: str, rev: int, parts: Sequence[Part]) -> bool:
         """
-        Put a sheet in the place of the one that was written ``rev`` times; False if that is not there any more.
+        Put a sheet of these parts, at least one, in the place of the one that was written ``rev`` times; False if that
+        is not there any more.
         """
+        content = join([part.content for part in parts])
         sheet = {
             "_id": day,
             "rev": rev + 1,
             "digest": digest(content),
             "written_at": self._clock(),
-            "rows": rows,
+            "rows": sum(part.rows for part in parts),
+            "parts": [{"first": part.first, "rows": part.rows} for part in parts],
             "facts": content,
         }
         if rev:

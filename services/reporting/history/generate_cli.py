@@ -28,7 +28,7 @@ from services.common.kit.clock import system_clock
 from services.common.kit.mongo import connect
 from services.reporting.figures.making import make_all
 from services.reporting.figures.sheets import encode, form_of
-from services.reporting.figures.sheets_repository import Sheets
+from services.reporting.figures.sheets_repository import Part, Sheets
 from services.reporting.history.import_cli import progress
 from services.reporting.history.inventing import FIRST_DAY, Invention
 from services.reporting.history.model import HistoricRequest
@@ -78,7 +78,8 @@ async def generate(settings: ProjectorSettings, invention: Invention, documents:
                 for requests in _pieces(requests_of(frame)):
                     await store.take(requests)
             else:
-                await sheets.write(str(day), await sheets.rev(str(day)), encode(frame), frame.height)
+                made = await sheets.made(str(day))
+                await sheets.write(str(day), made.rev, [Part("", frame.height, encode(frame))])
             progress(f"{day}: {rows:,} rows of facts")
         await make_all(sheets, invention.calendar)
         await repository.beat(system_clock(), min(system_clock(), invention.until), None)

@@ -72,7 +72,7 @@ class HistoryStore:
         async for row in self._archive.find({"_id": {"$in": known}}, {"value": True}):
             events[row["_id"]] = restored(row["value"])
         days = await self._repository.project(list(events.values()))
-        await self._sheets.mark(sorted(days), None)
+        await self._sheets.mark(days, None)
         return len(requests) - len(known)
 
     async def _keep(self, rows: list[Document]) -> list[str]:

@@ -7,6 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 from uuid import uuid4
 
 import polars as pl
@@ -22,11 +23,12 @@ from services.common.kit.health import Health
 from services.common.kit.mongo import Client, connect
 from services.common.kit.settings import MongoSettings
 from services.reporting.calls.repository import Calls
+from services.reporting.figures import making
 from services.reporting.figures.facts import Row, fact_of, frame_of
 from services.reporting.figures.flags import with_flags
-from services.reporting.figures.making import keep_made, make, make_all
+from services.reporting.figures.making import CannotMake, keep_made, make, make_all
 from services.reporting.figures.sheets import decode
-from services.reporting.figures.sheets_repository import Sheets
+from services.reporting.figures.sheets_repository import Part, Sheets
 from services.reporting.figures.snapshot import COLUMNS, Snapshot
 from services.reporting.projections import Document
 from services.reporting.projector import Progress, projector
@@ -150,17 +152,61 @@ async def test_a_sheet_of_what_was_read_earlier_never_replaces_a_newer_one(
     (mark,) = await desk.sheets.marked()
 
     class Slow(Sheets):
-        async def write(self, day: str, rev: int, content: bytes, rows: int) -> bool:
+        async def write(self, day: str, rev: int, parts: Sequence[Part]) -> bool:
             before = len(life.events)
             await desk.take(life.close().events[before:])
             await make_all(desk.sheets, CALENDAR)
-            return await super().write(day, rev, content, rows)
+            return await super().write(day, rev, parts)
 
     slow = Slow(client, database)
 
     assert not await make(slow, CALENDAR, mark)
     assert await desk.sheets.marked() == []
     await desk.compare(life.events)
+
+
+async def test_a_sheet_is_made_again_from_the_first_part_that_changed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "IN_A_PART", 2)
+    lives = [Life(number, at=START + number * timedelta(minutes=1)).receive().register() for number in range(7)]
+    await desk.take([event for life in lives for event in life.events])
+    await make_all(desk.sheets, CALENDAR)
+    assert [part.rows for part in (await desk.sheets.made("2026-11-02")).parts] == [2, 2, 2, 1]
+    for life in lives[:4]:  # whoever reads them again fails
+        await desk.repository.requests.update_one({"_id": life.request_id}, {"$set": {"closings": "?"}})
+
+    await desk.take(lives[4].assign().events)
+    late = Life(9, at=START + timedelta(minutes=9)).receive().register()
+    await desk.take(late.events)
+    await make_all(desk.sheets, CALENDAR)
+
+    await desk.compare([event for life in (*lives, late) for event in life.events])
+    await desk.take(lives[3].assign().events)  # in one part with one of those
+    with pytest.raises(CannotMake):
+        await make_all(desk.sheets, CALENDAR)
+
+
+async def test_what_older_code_marked_and_wrote_is_made_again_as_a_whole(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "IN_A_PART", 1)
+    lives = [Life(number, at=START + number * timedelta(minutes=1)).receive().register() for number in range(3)]
+    events = [event for life in lives for event in life.events]
+    await desk.take(events)
+    await make_all(desk.sheets, CALENDAR)
+    await desk.sheets.sheets.update_one({}, {"$unset": {"parts": True}})
+    await desk.repository.requests.update_many({}, {"$set": {"days": ["2026-11-02"]}})
+    await desk.sheets.marks.insert_one({"_id": "2026-11-03", "token": "older"})
+
+    await desk.sheets.prepare()
+    await desk.take(lives[2].assign().events)
+
+    assert {mark.day: mark.first for mark in await desk.sheets.marked()} == {"2026-11-02": "", "2026-11-03": ""}
+    await make_all(desk.sheets, CALENDAR)
+    await desk.compare([event for life in lives for event in life.events])
+    (kept,) = {tuple(row["days"]) async for row in desk.repository.requests.find({"_id": lives[2].request_id})}
+    assert kept == ("2026-11-02",)
 
 
 @given(seed=st.integers(0, 2**32))
@@ -174,7 +220,8 @@ def test_in_any_order_and_with_any_deaths_the_sheets_are_those_of_a_naive_recomp
         desks = Desk(client, database), Desk(client, database)
         try:
             await desks[0].prepare()
-            await _any_order(desks, random.Random(seed))
+            with patch.object(making, "IN_A_PART", 2):
+                await _any_order(desks, random.Random(seed))
         finally:
             await client.drop_database(database)
             client.close()

@@ -137,16 +137,16 @@ async def test_the_handler_keeps_the_newest_event_of_each_partition_and_marks_da
     class Store:
         async def keep(self, _: object) -> None: ...
 
-        async def project(self, _: object) -> set[str]:
-            return {"2026-11-02", "2026-11-01"}
+        async def project(self, _: object) -> dict[str, str]:
+            return {"2026-11-02": "b", "2026-11-01": "a"}
 
     class Kept:
         async def keep(self, _: object) -> None: ...
 
     class Marks:
-        marked: tuple[list[str], datetime] | None = None
+        marked: tuple[dict[str, str], datetime] | None = None
 
-        async def mark(self, days: list[str], since: datetime) -> None:
+        async def mark(self, days: dict[str, str], since: datetime) -> None:
             self.marked = days, since
 
     events = next(iter(random_lives(1, 1))).events
@@ -159,4 +159,4 @@ async def test_the_handler_keeps_the_newest_event_of_each_partition_and_marks_da
     await projector(cast(Repository, Store()), cast(Sheets, marks), progress, cast(Calls, Kept()))(batch)
 
     assert progress.as_of() == min(max(times[0::2]), max(times[1::2]))
-    assert marks.marked == (["2026-11-01", "2026-11-02"], min(times))
+    assert marks.marked == ({"2026-11-01": "a", "2026-11-02": "b"}, min(times))
