@@ -2,17 +2,21 @@
 ``python -m tests.bench.soak --minutes 30 --rate 100`` (``make soak``): a steady load on everything for a long time, on
 a stack of its own; then what each process's memory did, and whether anything is behind.
 
+What each minute showed stands in the folder of the run (``soak.json``), from the first minute on.
+
 Exit code 1 if something was not accepted, is behind ``DRAIN_SECONDS`` after the load's end or does not show in
 reporting, or if a process's memory still grows (``grows``).
 """
 
 import argparse
+import json
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -55,6 +59,13 @@ class Soak:
         """
         self.statuses.update(hit.status for hit in hits)
         self.milliseconds += [hit.seconds * 1000 for hit in hits]
+
+    def keep(self, path: Path) -> None:
+        """
+        Write down what each slice showed.
+        """
+        seen = {"statuses": self.statuses, "behind": self.behind, "megabytes": self.memory}
+        path.write_text(json.dumps(seen, indent=1))
 
     @property
     def accepted(self) -> int:
@@ -104,6 +115,7 @@ def run(stack: Stack, minutes: float, rate: int, console: Console) -> Soak:
         for name, cost in costs(stack, OURS).items():
             soak.memory.setdefault(name, []).append(cost.megabytes)
         soak.behind.append(behind(stack))
+        soak.keep(stack.config.run_dir / "soak.json")
         slow = percentile([hit.seconds * 1000 for hit in hits], 0.99)
         total = sum(values[-1] for values in soak.memory.values())
         console.print(
@@ -159,6 +171,7 @@ def main() -> int:
     console.print(f"behind, minute by minute: {sparkline(soak.behind, 30)} at most {max(soak.behind):,} records")
     console.print(f"behind after the end: {left} records, {seconds:.0f} s later; reporting counts {counted:,}")
     console.print(" · ".join(f"{name}: {value}" for name, value in machine.items()), soft_wrap=True)
+    console.print(f"minute by minute: {stack.config.run_dir / 'soak.json'}", soft_wrap=True)
     growing = [name for name, values in soak.memory.items() if grows(values)]
     return int(bool(growing or left or others or counted != soak.accepted))
 

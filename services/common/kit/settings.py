@@ -69,7 +69,7 @@ class WorkerSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(env_prefix="WORKER_", frozen=True)
-    batch_size: int = Field(default=1_000, ge=1, le=5_000)
+    batch_size: int = Field(default=500, ge=1, le=5_000)
     urgent_batch_size: int = Field(default=50, ge=1)
     retry_budget: timedelta = timedelta(seconds=8)
     max_consecutive_dead_letters: int = Field(default=500, ge=1)

@@ -196,6 +196,7 @@ def build_app(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings) -> faus
         stream_wait_empty=True,
         stream_buffer_maxsize=1_024,
         broker_max_poll_records=500,
+        consumer_max_fetch_size=262_144,  # of each partition, in memory while a worker is behind
         broker_rebalance_timeout=30.0,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=3.0,
