@@ -38,20 +38,23 @@ class CannotMake(Exception):
     """
 
 
-async def make(sheets: Sheets, calendar: Calendar, mark: Mark) -> bool:
+async def make(sheets: Sheets, calendar: Calendar, day: str) -> bool:
     """
     Write a marked day's sheet and take the mark away. Parts before the first change are kept as they are: so a busy day
     costs what came since, not what there is. False if somebody else wrote that sheet meanwhile: the mark stays, and the
     day comes again. Raises ``CannotMake``.
     """
-    made = await sheets.made(mark.day)
+    mark = await sheets.take(day)
+    if mark is None:
+        return True
+    made = await sheets.made(day)
     parts = list(made.before(mark.first))  # of a row 40 bytes, in place of some KB as a document
     first = made.parts[len(parts)].first if parts else ""
-    async for documents in _pieces(sheets.documents(mark.day, first)):
+    async for documents in _pieces(sheets.documents(day, first)):
         part = await asyncio.to_thread(_part, documents, calendar)
         if part.rows or not parts:
             parts.append(part)
-    if not await sheets.write(mark.day, made.rev, parts):
+    if not await sheets.write(day, made.rev, parts):
         return False
     await sheets.unmark(mark)
     return True
@@ -63,7 +66,7 @@ async def make_all(sheets: Sheets, calendar: Calendar) -> None:
     """
     while marks := await sheets.marked():
         for mark in marks:
-            await make(sheets, calendar, mark)
+            await make(sheets, calendar, mark.day)
 
 
 async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
@@ -81,7 +84,7 @@ async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
             rests = RESTS if len(marks) <= IN_A_ROUND else RESTS_BEHIND
             for mark in a_round(marks):
                 try:
-                    await make(sheets, calendar, mark)
+                    await make(sheets, calendar, mark.day)
                 except CannotMake as error:
                     broken.add(mark.token)
                     log.error("a sheet cannot be made", day=mark.day, error=type(error.__cause__).__name__)

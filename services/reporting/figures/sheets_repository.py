@@ -1,16 +1,18 @@
 """
 The sheets in MongoDB, and the marks of those that are to be made again: the only module of figures that speaks MongoDB.
 
-A mark is set after a day's documents were written and taken away only by whoever wrote the sheet of what it found after
-reading that very mark. A sheet is written only over the one that was there before its documents were read. So whatever
-dies, and however many projectors there are, a sheet without a mark says what the documents say.
+A mark is set after a day's documents were written. Whoever makes the sheet takes it first: what changes from then on is
+marked anew beside it, so that under a steady load each making has only what came since the one before. It is taken away
+only by whoever wrote the sheet of what it found after taking it; what was taken by somebody who died, or was overtaken,
+is taken again. A sheet is written only over the one that was there before its documents were read. So whatever dies,
+and however many projectors there are, a sheet without a mark says what the documents say.
 """
 
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
@@ -39,12 +41,14 @@ class Mark:
     """
     A day whose sheet is to be made again. ``since``: what was published from then on may be missing in it; None: it
     misses nothing, but is of another form. What stands before the place ``first`` did not change: "" is before all.
+    ``token``: another one each time that the day is marked. ``taken_by``: by whom it was taken last.
     """
 
     day: str
     token: str
     since: datetime | None
     first: str = ""
+    taken_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,21 @@ class Sheet:
 
 
 _READ_AT_ONCE: Final = 1_000
+_NOTHING: Final[Mapping[str, Any]] = {"first": {"$exists": False}, "taken": {"$exists": False}}
+
+
+def _mark(row: Document) -> Mark:
+    """
+    What was taken and what was marked since, as one.
+    """
+    said = [one for one in (row, row.get("taken", {})) if "first" in one]
+    return Mark(
+        row["_id"],
+        row["token"],
+        min((one["since"] for one in said if one.get("since")), default=None),
+        min((one["first"] for one in said), default=""),
+        row.get("taken", {}).get("by"),
+    )
 
 
 class Sheets:
@@ -105,7 +124,7 @@ class Sheets:
         """
         Create the index that is missing. A mark of older code is one of the whole day.
         """
-        await self.marks.update_many({"first": {"$exists": False}}, {"$set": {"first": ""}})
+        await self.marks.update_many(_NOTHING, {"$set": {"first": ""}})
         await ensure_indexes(self.sheets, [IndexModel([("written_at", ASCENDING)])])
 
     # --- marks ---
@@ -122,19 +141,31 @@ class Sheets:
         if marks:
             await self.marks.bulk_write(marks, ordered=False)
 
+    async def take(self, day: str) -> Mark | None:
+        """
+        Take a day's mark, and all that was taken before and not taken away; None if there is none.
+        """
+        while (row := await self.marks.find_one({"_id": day})) is not None:
+            mark = replace(_mark(row), taken_by=uuid4().hex)
+            as_read = {"_id": day, "token": row["token"], "taken.by": row.get("taken", {}).get("by")}
+            taken = {"first": mark.first, "since": mark.since, "by": mark.taken_by}
+            changes = {"$set": {"taken": taken}, "$unset": {"first": "", "since": ""}}
+            if (await self.marks.update_one(as_read, changes)).matched_count:
+                return mark
+        return None
+
     async def unmark(self, mark: Mark) -> None:
         """
-        Take a mark away, unless the day was marked again since it was read.
+        Take away what was taken, unless somebody else took it meanwhile. What was marked since stays.
         """
-        await self.marks.delete_one({"_id": mark.day, "token": mark.token})
+        await self.marks.update_one({"_id": mark.day, "taken.by": mark.taken_by}, {"$unset": {"taken": ""}})
+        await self.marks.delete_one({"_id": mark.day, **_NOTHING})
 
     async def marked(self) -> list[Mark]:
         """
-        All marks.
+        All marks, taken or not.
         """
-        return [
-            Mark(row["_id"], row["token"], row.get("since"), row.get("first", "")) async for row in self.marks.find()
-        ]
+        return [_mark(row) async for row in self.marks.find()]
 
     async def mark_other_forms(self, form: str) -> int:
         """

@@ -129,19 +129,44 @@ async def test_a_projector_that_dies_before_the_mark_marks_both_days_when_the_ev
     await desk.compare([body, *others])
 
 
-async def test_what_changes_while_a_sheet_is_made_leaves_the_mark(desk: Desk) -> None:
-    life = Life(3).receive().register().assign()
-    await desk.take(life.events)
+async def test_what_changes_while_a_sheet_is_made_is_all_that_is_marked_afterwards(
+    desk: Desk, client: Client, database: str
+) -> None:
+    first, second = Life(3).receive().register(), Life(13, at=START + timedelta(minutes=1)).receive().register()
+    await desk.take([*first.events, *second.events])
     (mark,) = await desk.sheets.marked()
-    before = len(life.events)
-    await desk.take(life.close().events[before:])
+    (change,) = second.assign().events[-1:]
 
-    assert await make(desk.sheets, CALENDAR, mark)
+    class Slow(Sheets):
+        async def write(self, day: str, rev: int, parts: Sequence[Part]) -> bool:
+            await desk.take([change])
+            return await super().write(day, rev, parts)
+
+    assert await make(Slow(client, database), CALENDAR, mark.day)
+
     (left,) = await desk.sheets.marked()
-    assert left.token != mark.token
+    document = documents_of(second.events)[second.request_id]
+    assert (left.first, left.since) == (document["work"], _millis(change.meta.time))
     await make_all(desk.sheets, CALENDAR)
+    assert await desk.sheets.marked() == []
+    await desk.compare([*first.events, *second.events])
 
-    await desk.compare(life.events)
+
+async def test_what_somebody_took_who_died_is_taken_again(desk: Desk) -> None:
+    lives = Life(3).receive().register(), Life(13, at=START + timedelta(minutes=1)).receive().register()
+    await desk.take([event for life in lives for event in life.events])
+    taken = await desk.sheets.take("2026-11-02")
+    await desk.take(lives[1].assign().events[-1:])
+
+    (mark,) = await desk.sheets.marked()
+
+    assert taken is not None
+    assert (mark.first, mark.since) == (taken.first, taken.since)
+    again = await desk.sheets.take("2026-11-02")
+    await desk.sheets.unmark(taken)  # it lived, and was overtaken
+    assert await desk.sheets.marked() == [again]
+    await make_all(desk.sheets, CALENDAR)
+    await desk.compare([event for life in lives for event in life.events])
 
 
 async def test_a_sheet_of_what_was_read_earlier_never_replaces_a_newer_one(
@@ -160,7 +185,7 @@ async def test_a_sheet_of_what_was_read_earlier_never_replaces_a_newer_one(
 
     slow = Slow(client, database)
 
-    assert not await make(slow, CALENDAR, mark)
+    assert not await make(slow, CALENDAR, mark.day)
     assert await desk.sheets.marked() == []
     await desk.compare(life.events)
 
@@ -250,7 +275,7 @@ async def _any_order(desks: tuple[Desk, Desk], draw: random.Random) -> None:
             case _:
                 await desks[0].take(batch)
                 for mark in (await desks[0].sheets.marked())[: draw.randrange(3)]:
-                    await make(desks[0].sheets, CALENDAR, mark)
+                    await make(desks[0].sheets, CALENDAR, mark.day)
     await asyncio.gather(*(make_all(desk.sheets, CALENDAR) for desk in desks))
     await desks[0].compare(events)
 
@@ -265,7 +290,7 @@ async def test_the_moment_that_a_snapshot_claims_is_one_whose_events_are_all_in_
         await desk.take(batch)
         await desk.repository.beat(batch[-1].meta.time, batch[-1].meta.time, 0)
         for mark in (await desk.sheets.marked())[: draw.randrange(9)]:
-            await make(desk.sheets, CALENDAR, mark)
+            await make(desk.sheets, CALENDAR, mark.day)
 
         figures = await snapshot.current()
 
