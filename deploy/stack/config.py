@@ -21,6 +21,8 @@ HOST: Final = "127.0.0.1"
 SECANTUS_CRATE: Final = "secantus-mdb@0.5.3-beta.196"
 SECANTUS_RS: Final = ROOT / ".cache" / SECANTUS_CRATE.replace("@", "-") / "bin" / "secantusd-rs"
 MARK: Final = "ILKIM_RUN_DIR"  # in the environment of every process of a stack: says whose it is
+_GIVES_BACK: Final = 'MALLOC_ARENA_MAX="1",MALLOC_MMAP_THRESHOLD_="65536",MALLOC_TRIM_THRESHOLD_="65536"'
+"""For the C library of our own processes: what a large batch took goes back to the system."""
 SETTLES_SECONDS: Final = (
     10  # what dies sooner after its start is not well; a worker that crashes at each start lives 3 to 8
 )
@@ -352,7 +354,8 @@ def supervisord_conf(config: Config, socket: Path) -> str:
     }
     for process in config.processes:
         settles = 1 if process.infrastructure else SETTLES_SECONDS
-        sections[f"program:{process.name}"] = program(process.command, config.log(process.name), settles)
+        kept = program(process.command, config.log(process.name), settles)
+        sections[f"program:{process.name}"] = kept if process.infrastructure else {**kept, "environment": _GIVES_BACK}
     return ini(sections)
 
 

@@ -25,6 +25,7 @@ from services.notify.templates import Templates
 from services.notify.watching import watch
 
 APART = 0.05  # seconds between two batches: a message may take 200 ms to its provider (design.md 9)
+MOST = 100  # records in a batch: they are written down 25 at a time
 TOPICS = (CONTACTS, MESSAGES_IN, LIFECYCLE, CALLS, MESSAGES_OUT)
 Senders = Callable[[NotifySettings, Mapping[str, Partner], httpx.AsyncClient], Mapping[NotifyVia, Sender]]
 
@@ -68,4 +69,4 @@ def worker_spec(
                     await sender.close()
                 client.close()
 
-    return WorkerSpec(GROUP, tuple(topic.name for topic in TOPICS), lifespan, settings.ops_port, apart=APART)
+    return WorkerSpec(GROUP, tuple(topic.name for topic in TOPICS), lifespan, settings.ops_port, apart=APART, most=MOST)

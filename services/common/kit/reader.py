@@ -42,14 +42,15 @@ def look(delivery: Delivery, decode: Decode, urgent: Urgent | None) -> tuple[Del
     return replace(delivery, received=received), urgent(received)
 
 
-def bounds(settings: WorkerSettings, *, urgent_first: bool) -> tuple[ReadAhead, int]:
+def bounds(settings: WorkerSettings, most: int, *, urgent_first: bool) -> tuple[ReadAhead, int]:
     """
-    How far to read ahead, and how many records to take at once. If something may be urgent: far, and few, because the
+    How far to read ahead, and how many records to take at once, ``most`` at most. If something may be urgent: far, and few, because the
     batch in hand is what an urgent record waits for. Else one batch beside the one in hand.
     """
+    limit = min(settings.batch_size, most)
     if not urgent_first:
-        return ReadAhead(2 * settings.batch_size, settings.read_ahead_bytes), settings.batch_size
-    limit = min(settings.batch_size, settings.urgent_batch_size)
+        return ReadAhead(2 * limit, settings.read_ahead_bytes), limit
+    limit = min(limit, settings.urgent_batch_size)
     return ReadAhead(settings.read_ahead, settings.read_ahead_bytes), limit
 
 

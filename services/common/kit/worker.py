@@ -85,7 +85,8 @@ class WorkerSpec:
     ``routes``: what the loopback port answers besides health and metrics, in a thread of its own; what it does in the
     worker (``ops.IN_WORKER``) is quick, for records wait meanwhile.
     ``apart``: seconds between two batches of a steady stream. A batch costs much the same whether it has one record or
-    twenty, so who need not be the first of all takes them together.
+    twenty, so who need not be the first of all takes them together. ``most``: never more records in a batch than that,
+    for whom each costs much memory and a larger batch brings nothing.
     """
 
     group: str
@@ -96,6 +97,7 @@ class WorkerSpec:
     urgent: Urgent | None = None
     routes: tuple[web.RouteDef, ...] = ()
     apart: float = 0.0
+    most: int = 5_000
 
 
 async def within_budget(call: Callable[[], Awaitable[None]], seconds: float) -> None:
@@ -254,7 +256,7 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
     async def run(stream: Any) -> None:
         sender = Sender(app)
         urgent_first = spec.urgent is not None
-        read_ahead, limit = bounds(settings, urgent_first=urgent_first)
+        read_ahead, limit = bounds(settings, spec.most, urgent_first=urgent_first)
         async with (
             serve_ops(health, spec.ops_port, settings.ops_host, spec.routes),
             asyncio.TaskGroup() as background,

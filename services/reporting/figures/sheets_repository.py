@@ -34,6 +34,8 @@ compared.
 _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _FORM: Final = "sheets"
 _AT_ONCE: Final = 32
+_READ_AT_ONCE: Final = 1_000
+_NOTHING: Final[Mapping[str, Any]] = {"first": {"$exists": False}, "taken": {"$exists": False}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +89,6 @@ class Sheet:
     day: str
     digest: str
     written_at: datetime
-
-
-_READ_AT_ONCE: Final = 1_000
-_NOTHING: Final[Mapping[str, Any]] = {"first": {"$exists": False}, "taken": {"$exists": False}}
-
-
-def _mark(row: Document) -> Mark:
-    """
-    What was taken and what was marked since, as one.
-    """
-    said = [one for one in (row, row.get("taken", {})) if "first" in one]
-    return Mark(
-        row["_id"],
-        row["token"],
-        min((one["since"] for one in said if one.get("since")), default=None),
-        min((one["first"] for one in said), default=""),
-        row.get("taken", {}).get("by"),
-    )
 
 
 class Sheets:
@@ -295,3 +279,17 @@ class Sheets:
         for start in range(0, len(wanted), _AT_ONCE):
             async for row in self.sheets.find({"_id": {"$in": wanted[start : start + _AT_ONCE]}}):
                 yield row["_id"], row["digest"], bytes(row["facts"])
+
+
+def _mark(row: Document) -> Mark:
+    """
+    What was taken and what was marked since, as one.
+    """
+    said = [one for one in (row, row.get("taken", {})) if "first" in one]
+    return Mark(
+        row["_id"],
+        row["token"],
+        min((one["since"] for one in said if one.get("since")), default=None),
+        min((one["first"] for one in said), default=""),
+        row.get("taken", {}).get("by"),
+    )
