@@ -44,8 +44,8 @@ def look(delivery: Delivery, decode: Decode, urgent: Urgent | None) -> tuple[Del
 
 def bounds(settings: WorkerSettings, most: int, *, urgent_first: bool) -> tuple[ReadAhead, int]:
     """
-    How far to read ahead, and how many records to take at once, ``most`` at most. If something may be urgent: far, and few, because the
-    batch in hand is what an urgent record waits for. Else one batch beside the one in hand.
+    How far to read ahead, and how many records to take at once, ``most`` at most. If something may be urgent: far, and
+    few, because the batch in hand is what an urgent record waits for. Else one batch beside the one in hand.
     """
     limit = min(settings.batch_size, most)
     if not urgent_first:
