@@ -18,7 +18,7 @@ from services.common.contracts.events import RequestReceived
 from services.common.kit.delivery import Delivery, decode_delivery
 from services.common.kit.errors import Rejected
 from services.common.kit.read_ahead import Pace, Portion, Read, ReadAhead
-from services.common.kit.reader import Reader, look
+from services.common.kit.reader import Reader, bounds, look
 from services.common.kit.settings import WorkerSettings
 from services.common.kit.testing import FakePublisher
 from services.common.kit.worker import Loop
@@ -348,3 +348,13 @@ def test_a_backlog_waits_for_nothing() -> None:
     pace.took(5.0, full=False)
     pace.took(5.1, full=True)
     assert pace.wait(now=5.1) == 0
+
+
+@pytest.mark.parametrize(("size", "most", "taken"), [(500, 100, 100), (50, 100, 50)])
+def test_a_worker_takes_no_more_at_once_than_suits_it_and_reads_no_further_than_one_batch_ahead(
+    size: int, most: int, taken: int
+) -> None:
+    ahead, limit = bounds(WorkerSettings(batch_size=size), most, urgent_first=False)
+    while not ahead.full:
+        ahead.put(read(len(ahead)), urgent=False)
+    assert (limit, len(ahead)) == (taken, 2 * taken)

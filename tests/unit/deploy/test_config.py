@@ -95,6 +95,13 @@ def test_a_service_that_dies_young_waits_longer_each_time_and_infrastructure_com
     assert {settles[process.name] for process in config().infrastructure} == {"1"}
 
 
+def test_our_own_processes_alone_are_told_how_to_take_memory() -> None:
+    parsed = configparser.ConfigParser()
+    parsed.read_string(plan.supervisord_conf(config(), Path("/tmp/s.sock")))
+    told = [process.name for process in config().processes if "environment" in parsed[f"program:{process.name}"]]
+    assert told == [process.name for process in plan.SERVICES]
+
+
 def test_the_supervisor_configuration_holds_no_secret() -> None:
     text = plan.supervisord_conf(config(), Path("/tmp/s.sock"))
     assert not [value for value in SECRET_VALUES.values() if value in text]
