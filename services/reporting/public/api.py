@@ -13,6 +13,7 @@ from services.common.contracts.ids import IllFormedId, parse_request_id
 from services.common.contracts.public import PublicRequest, PublicStep
 from services.common.contracts.vocabulary import Kind, Status
 from services.common.kit.http import FieldError, Problem, problems
+from services.reporting.projections import body_of
 from services.reporting.public.shown import Near, PublicFilter, is_public, shown
 from services.reporting.repository import Repository
 from services.reporting.views import Places, comma_separated
@@ -126,7 +127,7 @@ async def list_public(request: Request, parameters: Annotated[PublicParameters, 
 @router.get("/requests/{request_id}", responses=problems(403, 404))
 async def get_public(request: Request, request_id: str) -> PublicRequest:
     """
-    One request. 404: no such number (yet); 403: there is one, but it is not public.
+    One request. 404: no such number, or not all of it is here yet; 403: there is one, but it is not public.
     """
     try:
         canonical = parse_request_id(request_id)
@@ -134,7 +135,7 @@ async def get_public(request: Request, request_id: str) -> PublicRequest:
         errors = [FieldError(field="request_id", message=str(reason))]
         raise Problem(422, "This is no request number.", errors=errors) from None
     document: dict[str, Any] | None = await _store(request).request(canonical)
-    if document is None:
+    if document is None or not body_of(document):  # its registration may come before what the citizen said
         raise Problem(404, "No request has this number.")
     if not is_public(document):
         raise Problem(403, "This request is not public.")
