@@ -3,10 +3,12 @@ Settings that every service has. They are read once, in each ``__main__``; nothi
 """
 
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LARGEST_BATCH: Final = 5_000
 
 
 class Rate(BaseModel):
@@ -69,7 +71,7 @@ class WorkerSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(env_prefix="WORKER_", frozen=True)
-    batch_size: int = Field(default=500, ge=1, le=5_000)
+    batch_size: int = Field(default=500, ge=1, le=LARGEST_BATCH)
     urgent_batch_size: int = Field(default=50, ge=1)
     retry_budget: timedelta = timedelta(seconds=8)
     max_consecutive_dead_letters: int = Field(default=500, ge=1)

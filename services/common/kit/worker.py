@@ -41,7 +41,7 @@ from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.ops import serve_ops
 from services.common.kit.read_ahead import Pace, Portion
 from services.common.kit.reader import Reader, Urgent, bounds, look
-from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSettings
+from services.common.kit.settings import LARGEST_BATCH, KafkaSettings, LogSettings, WorkerSettings
 
 log = logger(__name__)
 RETRY = (Retryable, KafkaError, *UNAVAILABLE)
@@ -97,7 +97,7 @@ class WorkerSpec:
     urgent: Urgent | None = None
     routes: tuple[web.RouteDef, ...] = ()
     apart: float = 0.0
-    most: int = 5_000
+    most: int = LARGEST_BATCH
 
 
 async def within_budget(call: Callable[[], Awaitable[None]], seconds: float) -> None:

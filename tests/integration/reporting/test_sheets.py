@@ -146,6 +146,7 @@ async def test_what_changes_while_a_sheet_is_made_is_all_that_is_marked_afterwar
 
     (left,) = await desk.sheets.marked()
     document = documents_of(second.events)[second.request_id]
+    assert left.token != mark.token
     assert (left.first, left.since) == (document["work"], _millis(change.meta.time))
     await make_all(desk.sheets, CALENDAR)
     assert await desk.sheets.marked() == []
