@@ -16,7 +16,7 @@ def _serve() -> None:
     from services.intake.api import create_app
     from services.intake.wiring import parts_of
 
-    settings = IntakeSettings()
+    settings = IntakeSettings.read()
     logs.configure(settings.logs, "intake")
     links = Links(
         intake=settings.public_url.rstrip("/"),
@@ -30,7 +30,7 @@ def _work() -> None:
     from services.common.kit.worker import run_worker  # Faust is loaded by the process that needs it
     from services.intake.worker import worker
 
-    settings = IntakeSettings()
+    settings = IntakeSettings.read()
     logs.configure(settings.logs, "intake-worker")
     sys.argv = sys.argv[:1]  # Faust reads the command line too
     run_worker(worker(settings), settings.kafka, settings.logs, settings.worker)
@@ -40,7 +40,7 @@ def _follow_asterisk() -> None:
     from services.intake.calls.asterisk import Plan
     from services.intake.calls.bridge import AsteriskBridge, run_bridge
 
-    settings = AsteriskSettings()
+    settings = AsteriskSettings.read()
     logs.configure(settings.logs, "intake-asterisk")
 
     def bridge() -> AsteriskBridge:
@@ -59,7 +59,7 @@ def _follow_asterisk() -> None:
 def _take_mails() -> None:
     from services.intake.mail.wiring import run_mailroom
 
-    settings, mail = IntakeSettings(), MailSettings()
+    settings, mail = IntakeSettings.read(), MailSettings.read()
     logs.configure(settings.logs, "intake-mail")
     run_mailroom(settings, mail)
 

@@ -35,7 +35,7 @@ def _import(args: argparse.Namespace) -> None:
 
 def _with_store(work: Callable[[Repository], Awaitable[None]]) -> None:
     async def run() -> None:
-        settings = StoreSettings()
+        settings = StoreSettings.read()
         client = connect(settings.mongo)
         try:
             await work(Repository(client, settings.database))
@@ -89,7 +89,7 @@ def _revoke(args: argparse.Namespace) -> None:
 
 def _with_declarations(work: Callable[[Declarations], Awaitable[None]]) -> None:
     async def run() -> None:
-        settings = StoreSettings()
+        settings = StoreSettings.read()
         client, publisher = connect(settings.mongo), KafkaPublisher(settings.kafka)
         mongo = Breaker("MongoDB", AWAY, pause=1.0, limit=4.0)
         try:

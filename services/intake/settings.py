@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.common.contracts.ids import keyed_hash
-from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, Rate, WorkerSettings
+from services.common.kit.settings import (
+    KafkaSettings,
+    LogSettings,
+    MongoSettings,
+    Networks,
+    Rate,
+    Settings,
+    WorkerSettings,
+)
 from services.intake import cleaning
 from services.intake.citizen.tiles import Tiles
 
@@ -19,7 +27,7 @@ GatewayName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")]
 PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
 
 
-class IntakeSettings(BaseSettings):
+class IntakeSettings(Settings):
     """
     ``INTAKE_…``. ``id_secret`` keys every derived number and personal hash: it has no default and never changes.
 
@@ -52,13 +60,13 @@ class IntakeSettings(BaseSettings):
 
     ``address_rate`` limits who shows no key, ``key_rate`` each key, as JSON ``{"per_second": 100, "at_once": 1000}``;
     ``per_second`` 0 is no limit; ``form_rate`` limits how often one address sends the citizen's form.
-    ``trusted_proxies``: addresses whose ``X-Forwarded-For`` is believed, as a JSON list.
+    ``trusted_proxies``: addresses and networks whose ``X-Forwarded-For`` is believed, as a JSON list.
 
     ``tile_url``: the tiles of the map in the citizen's form, ``https://tiles.example.org/{z}/{x}/{y}.png``, and
     ``tile_attribution``, whom to name on it; without them its ground is plain.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INTAKE_")
     id_secret: SecretStr = Field(min_length=16)
     tracking_secret: SecretStr | None = Field(default=None, min_length=16)
     host: str = "127.0.0.1"
@@ -74,7 +82,7 @@ class IntakeSettings(BaseSettings):
     notify_public_url: str | None = None
     routing_url: str = "http://127.0.0.1:8012"
     notify_url: str = "http://127.0.0.1:8002"
-    telephony_exchanges: dict[str, Token] = {}
+    telephony_exchanges: dict[str, Token] = Field(default_factory=dict)
     twilio_auth_token: SecretStr | None = None
     twilio_desk_number: PhoneNumber | None = None
     whatsapp_app_secret: SecretStr | None = Field(default=None, min_length=16)
@@ -83,7 +91,7 @@ class IntakeSettings(BaseSettings):
     whatsapp_token: SecretStr | None = Field(default=None, min_length=16)
     whatsapp_graph_url: str = "https://graph.facebook.com/v25.0"
     conversation_pace: float = Field(default=1.0, ge=1, le=10_000)
-    sms_gateways: dict[GatewayName, Token] = {}
+    sms_gateways: dict[GatewayName, Token] = Field(default_factory=dict)
     sms_own_numbers: frozenset[PhoneNumber] = frozenset()
     sms_netgsm_url: str = "https://api.netgsm.com.tr"
     sms_netgsm_user: str | None = None
@@ -97,7 +105,7 @@ class IntakeSettings(BaseSettings):
     address_rate: Rate = Rate(per_second=100, at_once=1_000)
     key_rate: Rate = Rate(per_second=100, at_once=1_000)
     form_rate: Rate = Rate(per_second=0.05, at_once=20)
-    trusted_proxies: frozenset[str] = frozenset()
+    trusted_proxies: Networks = frozenset()
     tile_url: str | None = None
     tile_attribution: str = ""
     database: str = "intake"
@@ -135,14 +143,14 @@ class IntakeSettings(BaseSettings):
         return self.tracking_secret.get_secret_value().encode()
 
 
-class AsteriskSettings(BaseSettings):
+class AsteriskSettings(Settings):
     """
     ``INTAKE_ASTERISK_…``, of the bridge alone. ``url``: Asterisk's HTTP server, where ``user`` may use ARI.
     ``webhook``: our own URL for this exchange, with its token. ``announcement``: what callers hear first, such as
     ``sound:ilkim/kvkk``; ``queue``: what the dialplan's queue is called.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INTAKE_ASTERISK_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INTAKE_ASTERISK_")
     url: str = "http://127.0.0.1:8088"
     user: str
     password: SecretStr
@@ -153,17 +161,17 @@ class AsteriskSettings(BaseSettings):
     logs: LogSettings = Field(default_factory=LogSettings)
 
 
-class ImportSettings(BaseSettings):
+class ImportSettings(Settings):
     """
     What ``import`` needs: intake's ``url``, and an ``api_key`` unless the command line names a file that has it.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INTAKE_")
     url: str = "http://127.0.0.1:8000"
     api_key: SecretStr | None = None
 
 
-class MailSettings(BaseSettings):
+class MailSettings(Settings):
     """
     ``INTAKE_MAIL_…``, of the process that takes mails, beside ``INTAKE_…``. Our mail server hands them over, by
     ``protocol`` smtp or lmtp (one recipient at a time: ``lmtp_destination_recipient_limit = 1`` in Postfix).
@@ -174,7 +182,7 @@ class MailSettings(BaseSettings):
     offered.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INTAKE_MAIL_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INTAKE_MAIL_")
     addresses: Annotated[frozenset[str], Field(min_length=1)] = frozenset({"ilkim@ilkadim.example"})
     host: str = "127.0.0.1"
     port: int = Field(default=8026, ge=0, le=65_535)
@@ -201,13 +209,13 @@ class MailSettings(BaseSettings):
         return self
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(Settings):
     """
     What ``keys`` and ``crises`` need: the database and, for ``crises``, Kafka. No secret: a key can be made before the
     service has one.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INTAKE_")
     database: str = "intake"
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)

@@ -19,7 +19,7 @@ def main() -> None:
     """
     Check settings and files, then do what is asked. Exits 2 on a wrong command line or a broken file.
     """
-    settings = NotifySettings()
+    settings = NotifySettings.read()
     try:
         sys.exit(_run(sys.argv[1:], settings))
     except (BrokenTemplates, BrokenStaff, BrokenPartners) as error:

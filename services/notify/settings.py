@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.common.contracts.vocabulary import Language
-from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, Settings, WorkerSettings
 from services.notify.channels.settings import ChannelSettings
 from services.notify.domain import Rules
 from services.notify.messages import House
@@ -22,7 +22,7 @@ LEASE_MARGIN: Final = timedelta(seconds=5)
 _TIMES = Rules()  # the times stand in the core once
 
 
-class NotifySettings(BaseSettings):
+class NotifySettings(Settings):
     """
     ``hold``: how long "received" waits for the department's name. ``parking``: how long a message waits for its
     contact. ``retry_for``: how long a provider that is away is tried. ``max_age``: what is older is not told any more,
@@ -39,7 +39,7 @@ class NotifySettings(BaseSettings):
     reporting's pages.
     """
 
-    model_config = SettingsConfigDict(env_prefix="NOTIFY_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="NOTIFY_")
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     logs: LogSettings = Field(default_factory=LogSettings)

@@ -18,7 +18,7 @@ def projector() -> None:
     from services.common.kit.worker import run_worker
     from services.reporting.projector import worker
 
-    settings = ProjectorSettings()
+    settings = ProjectorSettings.read()
     configure(settings.logs, "projector")
     run_worker(worker(settings), settings.kafka, settings.logs, settings.worker)
 
@@ -30,7 +30,7 @@ def api() -> None:
     from services.common.kit.http import serve
     from services.reporting.api import create_app
 
-    settings = ApiSettings()
+    settings = ApiSettings.read()
     configure(settings.logs, "reporting-api")
     serve(create_app(settings), settings.host, settings.api_port, settings.logs, settings.liveness)
 
@@ -42,11 +42,12 @@ async def rebuild() -> int:
     from services.common.contracts.clocks import load_calendar
     from services.common.kit.mongo import connect
     from services.reporting.figures.making import make_all
+    from services.reporting.figures.sheets import form_of
     from services.reporting.figures.sheets_repository import Sheets
     from services.reporting.rebuild_repository import Overtaken, Rebuild
     from services.reporting.repository import Repository
 
-    settings = ProjectorSettings()
+    settings = ProjectorSettings.read()
     calendar = load_calendar(settings.calendar_file)
     client = connect(settings.mongo)
     try:
@@ -54,7 +55,7 @@ async def rebuild() -> int:
         async for done in Rebuild(client, settings.database).run():
             print(f"\r{done:,} of {total:,} events", end="", flush=True)
         print()
-        sheets = Sheets(client, settings.database)
+        sheets = Sheets(client, settings.database, form=form_of(settings.calendar_file.read_bytes()))
         print(f"{await sheets.mark_all():,} sheets", flush=True)
         await make_all(sheets, calendar)
     except Overtaken as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.common.contracts.clocks import CALENDAR_FILE
 from services.common.kit.settings import (
@@ -14,20 +14,22 @@ from services.common.kit.settings import (
     LivenessSettings,
     LogSettings,
     MongoSettings,
+    Networks,
     Rate,
+    Settings,
     WorkerSettings,
 )
 from services.common.ui.links import Links
 from services.reporting.people import Grant
 
 
-class ProjectorSettings(BaseSettings):
+class ProjectorSettings(Settings):
     """
     The projector and the rebuild (``REPORTING_OPS_PORT``). ``calendar_file`` (``REPORTING_CALENDAR_FILE``) has the
     city's working time, as routing's has.
     """
 
-    model_config = SettingsConfigDict(env_prefix="REPORTING_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="REPORTING_")
     ops_port: int = 8014
     calendar_file: Path = CALENDAR_FILE
     database: str = "reporting"
@@ -37,7 +39,7 @@ class ProjectorSettings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
 
 
-class OidcSettings(BaseSettings):
+class OidcSettings(Settings):
     """
     Sign-in at a provider (``REPORTING_OIDC_…``); without an ``issuer`` there is none.
 
@@ -46,7 +48,7 @@ class OidcSettings(BaseSettings):
     shown to administrators as the user name.
     """
 
-    model_config = SettingsConfigDict(env_prefix="REPORTING_OIDC_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="REPORTING_OIDC_")
     issuer: str = ""
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
@@ -78,7 +80,7 @@ class OidcSettings(BaseSettings):
         return self
 
 
-class ApiSettings(BaseSettings):
+class ApiSettings(Settings):
     """
     The HTTP side. ``REPORTING_CURSOR_SECRET`` signs the cursors of lists, ``REPORTING_TOKEN_SECRET`` the tokens of
     those who work here; all processes of the api share both. To change the latter put the old one into
@@ -87,15 +89,15 @@ class ApiSettings(BaseSettings):
     the sign-in goes to one host. ``REPORTING_MUNICIPALITY_TR`` and ``REPORTING_MUNICIPALITY_EN`` head the monthly
     statement; in the database of an imported city its own name does. ``REPORTING_OPEN_RATE``: how much open data one
     address, or one key, may ask for, as JSON ``{"per_second": 0.5, "at_once": 30}``; ``per_second`` 0 is no limit.
-    ``REPORTING_TRUSTED_PROXIES``: addresses whose ``X-Forwarded-For`` is believed, as a JSON list. ``tile_url``: the
-    tiles of the map, ``https://tiles.example.org/{z}/{x}/{y}.png``; without it the ground is plain.
+    ``REPORTING_TRUSTED_PROXIES``: addresses and networks whose ``X-Forwarded-For`` is believed, as a JSON list.
+    ``tile_url``: the tiles of the map, ``https://tiles.example.org/{z}/{x}/{y}.png``; without it the ground is plain.
 
     For the page of health: ``ops_urls``, the workers' loopback ports by name as JSON
     ``{"routing": "http://127.0.0.1:8012", …}`` (without them they are not asked, and nothing is known of senders);
     Kafka, which nothing else here needs; ``untouched_days``, after which an open request counts as left lying.
     """
 
-    model_config = SettingsConfigDict(env_prefix="REPORTING_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="REPORTING_")
     host: str = "127.0.0.1"
     api_port: int = 8001
     public_url: str = "http://127.0.0.1:8001"
@@ -108,7 +110,7 @@ class ApiSettings(BaseSettings):
     token_secret_before: SecretStr | None = Field(default=None, min_length=16)
     local_accounts: bool = True
     open_rate: Rate = Rate(per_second=0.5, at_once=30)
-    trusted_proxies: frozenset[str] = frozenset()
+    trusted_proxies: Networks = frozenset()
     municipality_tr: str = "İlkadım Belediyesi"
     municipality_en: str = "İlkadım Municipality"
     tile_url: str | None = None
@@ -144,12 +146,12 @@ class ApiSettings(BaseSettings):
         return Links(intake=self.intake_public_url, reporting=self.public_url, notify=self.notify_public_url)
 
 
-class UsersSettings(BaseSettings):
+class UsersSettings(Settings):
     """
     What ``users`` on the command line needs; the secret only where a lock-out is lifted.
     """
 
-    model_config = SettingsConfigDict(env_prefix="REPORTING_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="REPORTING_")
     token_secret: SecretStr = Field(min_length=16)
     database: str = "reporting"
     mongo: MongoSettings = Field(default_factory=MongoSettings)

@@ -119,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 async def _run(arguments: argparse.Namespace, given: str) -> None:
-    settings = UsersSettings()
+    settings = UsersSettings.read()
     client = connect(settings.mongo)
     try:
         repository = PeopleRepository(client, settings.database)

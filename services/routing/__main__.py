@@ -52,17 +52,17 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["rules"]:
         return rules_cli.run(arguments[1:])
     if arguments[:1] in (["classify"], ["explain"]):
-        return _ask(arguments[0], arguments[1:], RoutingSettings())
+        return _ask(arguments[0], arguments[1:], RoutingSettings.read())
     if arguments[:1] == ["train"]:
         return _train(arguments[1:])
     if arguments[:1] == ["corrections"]:
         from services.routing import corrections
 
-        return corrections.run(arguments[1:], RoutingSettings())
+        return corrections.run(arguments[1:], RoutingSettings.read())
     if arguments and arguments[0] != "reroute":
         sys.stderr.write(USAGE)
         return 2
-    settings = RoutingSettings()
+    settings = RoutingSettings.read()
     logs.configure(settings.logs, "routing")
     try:
         rules = replace(rules_of(settings), model=read_classifier(settings.model_file))

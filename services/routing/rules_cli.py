@@ -25,7 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     args = _parser().parse_args(arguments)
     try:
-        book = read_rules(args.file or RoutingSettings().rules_file, catalogue())
+        book = read_rules(args.file or RoutingSettings.read().rules_file, catalogue())
     except BrokenRules as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -6,13 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.common.contracts.clocks import CALENDAR_FILE
-from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, WorkerSettings
+from services.common.kit.settings import KafkaSettings, LogSettings, MongoSettings, Settings, WorkerSettings
 
 
-class RoutingSettings(BaseSettings):
+class RoutingSettings(Settings):
     """
     ``parking``: how long an update waits for its request. ``sweep``: how often alarms are looked at, far more
     often than ``LIVENESS_STUCK_AFTER``.
@@ -22,7 +22,7 @@ class RoutingSettings(BaseSettings):
     and compared in the metrics; it decides nothing.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ROUTING_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ROUTING_")
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     logs: LogSettings = Field(default_factory=LogSettings)

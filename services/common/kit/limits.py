@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.common.kit import metrics
 from services.common.kit.auth import Caller, KeysUnavailable
 from services.common.kit.http import CutShort, Problem, unless_cut_short
-from services.common.kit.settings import Rate
+from services.common.kit.settings import Networks, Rate
 
 _KEPT: Final = 20_000
 _FREE: Final = ("/healthz", "/readyz", "/metrics", "/static/", "/v1/keys/verify")
@@ -78,7 +78,7 @@ class Limits:
 
     addresses: Buckets
     keys: Buckets
-    trusted_proxies: frozenset[str] = frozenset()
+    trusted_proxies: Networks = frozenset()
 
     def spend(self, caller: Caller, request: Request) -> None:
         """
@@ -171,7 +171,7 @@ class Patience:
         await unless_cut_short(self.app, scope, watched, send)
 
 
-def address_of(scope: Scope, trusted: frozenset[str] = frozenset()) -> str:
+def address_of(scope: Scope, trusted: Networks = frozenset()) -> str:
     """
     Who is at the other end: the last address in ``X-Forwarded-For`` that is no proxy of ours, if one of ours sent it.
     Of IPv6 the first 64 bits, which one customer has.
@@ -180,7 +180,7 @@ def address_of(scope: Scope, trusted: frozenset[str] = frozenset()) -> str:
     found = client[0] if client else "unknown"
     forwarded = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1")
     for address in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
-        if found not in trusted:
+        if not _within(found, trusted):
             break
         found = address
     try:
@@ -188,6 +188,14 @@ def address_of(scope: Scope, trusted: frozenset[str] = frozenset()) -> str:
     except ValueError:
         return found[:60]
     return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else found
+
+
+def _within(address: str, networks: Networks) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
 
 
 def _too_slow(seconds: float) -> Problem:

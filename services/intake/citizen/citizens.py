@@ -13,7 +13,7 @@ from services.common.kit.clock import Clock
 from services.common.kit.guard import foreign, people_of
 from services.common.kit.http import Problem
 from services.common.kit.limits import Buckets
-from services.common.kit.settings import Rate
+from services.common.kit.settings import Networks, Rate
 from services.common.ui.words import Words
 from services.intake.application import Intake
 from services.intake.attachments.service import Attachments
@@ -52,7 +52,7 @@ class Citizens:
     public_url: str
     forms: Buckets
     tries: Buckets
-    trusted_proxies: frozenset[str]
+    trusted_proxies: Networks
     clock: Clock
     tiles: Tiles | None = None
 

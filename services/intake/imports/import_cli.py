@@ -97,7 +97,7 @@ def run(args: Namespace) -> int:
     Import a file as the command line says. Returns 0: every row is taken (or good, if it is only checked); 1: not every
     row; 2: none, for the file, the mapping, the key or intake's address does not serve.
     """
-    settings = ImportSettings()
+    settings = ImportSettings.read()
     file, why = Path(args.file), None
     with ExitStack() as files:
         try:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from services.common.kit.settings import Settings
 from services.notify.channels import sms_iletimerkezi, sms_netgsm
 from services.notify.channels.sms import SmsSettings
 from services.notify.channels.whatsapp import WhatsAppSettings
@@ -17,7 +18,7 @@ from services.notify.partners import PARTNERS_FILE, Partner, load_partners
 _HTTP: Final = r"^https?://[^/]+"
 
 
-class ChannelSettings(BaseSettings):
+class ChannelSettings(Settings):
     """
     A channel of which nothing is set writes into files. ``…_rate``: messages a second that the provider takes from us.
     ``sms_user`` and ``sms_password`` are NetGSM's sub-user, or İletimerkezi's API key and the hash that its panel gives
@@ -26,7 +27,7 @@ class ChannelSettings(BaseSettings):
     between.
     """
 
-    model_config = SettingsConfigDict(env_prefix="NOTIFY_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="NOTIFY_")
     whatsapp_url: str = Field(default="https://graph.facebook.com/v25.0", pattern=_HTTP)
     whatsapp_phone_number_id: str | None = Field(default=None, pattern=r"^[0-9]+$")
     whatsapp_token: SecretStr | None = Field(default=None, min_length=1)

@@ -65,12 +65,13 @@ async def generate(settings: ProjectorSettings, invention: Invention, documents:
     """
     client = connect(settings.mongo)
     try:
-        sheets, store = Sheets(client, settings.database), HistoryStore(client, settings.database)
+        sheets = Sheets(client, settings.database, form=form_of(settings.calendar_file.read_bytes()))
+        store = HistoryStore(client, settings.database)
         repository = Repository(client, settings.database)
         await store.for_inventions()
         await repository.prepare()
         await sheets.prepare()
-        await sheets.mark_other_forms(form_of(settings.calendar_file.read_bytes()))
+        await sheets.mark_other_forms()
         rows = 0
         for day, frame in invention.days():
             rows += frame.height
@@ -115,7 +116,7 @@ def main(words: Sequence[str]) -> int:
     if not FIRST_DAY <= first <= last:
         print(f"error: the days must lie after {FIRST_DAY}, not begin on {first}", file=sys.stderr)
         return 2
-    settings = ProjectorSettings()
+    settings = ProjectorSettings.read()
     settings = settings.model_copy(update={"database": arguments.database or settings.database})
     calendar = load_calendar(settings.calendar_file)
     invention = Invention(arguments.seed, arguments.requests, first, last, calendar)

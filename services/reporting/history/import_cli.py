@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
 async def _run(arguments: argparse.Namespace, mapping: CityMapping, refused: RefusalList) -> Taken:
     if arguments.dry_run:
         return await take_over(arguments.file, mapping, None, refused, progress)
-    settings = ProjectorSettings()
+    settings = ProjectorSettings.read()
     settings = settings.model_copy(update={"database": arguments.database or settings.database})
     client = connect(settings.mongo)
     try:

@@ -16,7 +16,7 @@ from starlette.types import Scope
 from services.common.kit.guard import People
 from services.common.kit.http import problems
 from services.common.kit.limits import Buckets, KeyOwner, Limits
-from services.common.kit.settings import Rate
+from services.common.kit.settings import Networks, Rate
 from services.common.ui.pages import PagesOf
 from services.reporting.figures.files import documented, download
 from services.reporting.figures.snapshot import Figures
@@ -83,7 +83,7 @@ def _published(facts: pl.DataFrame, hour: datetime) -> Publication:
     return Publication(hour, open_requests(facts, hour.date()), open_counts(facts, hour.date()))
 
 
-def limits(rate: Rate, trusted_proxies: frozenset[str]) -> Limits:
+def limits(rate: Rate, trusted_proxies: Networks) -> Limits:
     """
     How much one address, or one key, may ask of it.
     """

@@ -4,6 +4,7 @@ Token buckets, whose address counts, and bodies that do not arrive.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -71,6 +72,9 @@ def test_never_more_are_let_through_than_the_rate_allows(pauses: list[float], ra
     assert let <= at_once + rate * time.now + 1e-6
 
 
+OURS = frozenset(map(ip_network, ("10.0.0.1", "10.0.0.2", "172.18.0.0/16", "fd00::/8")))
+
+
 def scope(client: str | None, forwarded: str = "") -> dict[str, Any]:
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
     return {"client": (client, 1) if client else None, "headers": headers}
@@ -88,10 +92,14 @@ def scope(client: str | None, forwarded: str = "") -> dict[str, Any]:
         ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64"),
         (None, "", "unknown"),
         ("10.0.0.1", "nonsense", "nonsense"),
+        ("10.0.0.1", "9.9.9.9, nonsense", "nonsense"),
+        ("172.18.0.1", "9.9.9.9, 172.18.200.7", "9.9.9.9"),
+        ("172.19.0.1", "9.9.9.9", "172.19.0.1"),
+        ("fd00::1", "9.9.9.9", "9.9.9.9"),
     ],
 )
 def test_a_proxy_of_ours_is_believed_and_nobody_else(client: str | None, forwarded: str, found: str) -> None:
-    assert address_of(scope(client, forwarded), frozenset({"10.0.0.1", "10.0.0.2"})) == found
+    assert address_of(scope(client, forwarded), OURS) == found
 
 
 async def answered(receive: Callable[[], Awaitable[dict[str, Any]]], method: str = "POST") -> list[dict[str, Any]]:
