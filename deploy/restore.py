@@ -69,6 +69,7 @@ class Restore:
         self._refuse_other_secrets()
         with databases.server(self._mongo) as client:
             self._refuse_what_is_filled(client)
+            spool = spool_place(manifest, self._variables)
             differences = topics.apply(self._servers, replication=self._replication)
             if differences:
                 raise ToolError("the broker's topics differ from the contract: " + "; ".join(differences))
@@ -76,7 +77,8 @@ class Restore:
             for group, offsets in manifest.offsets.items():
                 broker.acknowledge(self._servers, group, translated(offsets, kept))
             self._databases(client, manifest)
-        self._spool(manifest)
+        if spool is not None:
+            self._spool(manifest, spool)
         settled = asyncio.run(settle(self._mongo, "notify", outcomes(self._servers), went_on=manifest.notify_ran))
         return (
             f"as of {manifest.ended_at:%Y-%m-%d %H:%M:%S} UTC. Messages that had ended since notify's database was "
@@ -139,22 +141,32 @@ class Restore:
             yield document
             done()
 
-    def _spool(self, manifest: Manifest) -> None:
-        names = [name for name in manifest.files if name.startswith(f"{SPOOL}/")]
-        if not names:
-            return
-        data = self._variables.get("INTAKE_DATA_DIR")
-        if not data:
-            raise ToolError(f"INTAKE_DATA_DIR is not set: copy {SPOOL} of the backup into it yourself, as `spool`")
-        spool = Path(data) / "spool"
+    def _spool(self, manifest: Manifest, spool: Path) -> None:
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(spool.iterdir()):
-            raise ToolError(f"{spool} is not empty: copy {SPOOL} of the backup beside it yourself")
-        for name in names:
+        for name in _of_the_spool(manifest):
             with os.fdopen(os.open(spool / Path(name).name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write((self._folder.path / name).read_bytes())
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def spool_place(manifest: Manifest, variables: Mapping[str, str]) -> Path | None:
+    """
+    Where the spool of a backup goes, an empty place; None if the backup has none. Raises ``ToolError``.
+    """
+    if not _of_the_spool(manifest):
+        return None
+    data = variables.get("INTAKE_DATA_DIR")
+    if not data:
+        raise ToolError("INTAKE_DATA_DIR is not set: where does intake's spool go? Nothing was touched")
+    spool = Path(data) / "spool"
+    if spool.is_dir() and any(spool.iterdir()):
+        raise ToolError(f"not empty: {spool}. Nothing was touched")
+    return spool
+
+
+def _of_the_spool(manifest: Manifest) -> list[str]:
+    return [name for name in manifest.files if name.startswith(f"{SPOOL}/")]
 
 
 def translated(offsets: Mapping[str, int], kept: Mapping[str, Sequence[int]]) -> dict[str, int]:

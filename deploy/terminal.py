@@ -29,18 +29,21 @@ class ToolError(Exception):
 
 def bootstrap_servers(environment: Mapping[str, str] = os.environ) -> str:
     """
-    KAFKA_BOOTSTRAP_SERVERS from the environment, else from the env file of the local stack. Raises ``ToolError``.
+    KAFKA_BOOTSTRAP_SERVERS as ``settings`` finds it. Raises ``ToolError``.
     """
     return settings(environment)["KAFKA_BOOTSTRAP_SERVERS"]
 
 
 def settings(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """
-    The environment if it names a broker, else the env file of the local stack. Raises ``ToolError``.
+    The env file of the stack that RUN_DIR names; else the environment, if it names a broker; else the env file of the
+    local stack. (In a shell that has sourced one stack's env file RUN_DIR still means another one.) Raises
+    ``ToolError``.
     """
-    if environment.get("KAFKA_BOOTSTRAP_SERVERS"):
+    named = environment.get("RUN_DIR")
+    path = Path(named or ROOT / ".run") / "env"
+    if environment.get("KAFKA_BOOTSTRAP_SERVERS") and not (named and path.exists()):
         return dict(environment)
-    path = Path(environment.get("RUN_DIR") or ROOT / ".run") / "env"
     found = read_env_file(path.read_text()) if path.exists() else {}
     if not found.get("KAFKA_BOOTSTRAP_SERVERS"):
         raise ToolError(f"KAFKA_BOOTSTRAP_SERVERS is not set and there is no {path}: `make up` starts the local stack")

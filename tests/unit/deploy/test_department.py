@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from deploy.department import show, talk
 from deploy.department.__main__ import parser, update_of
-from deploy.terminal import ToolError, bootstrap_servers, safe, safe_json
+from deploy.terminal import ToolError, bootstrap_servers, safe, safe_json, settings
 from services.common.contracts.envelope import Received, decode
 from services.common.contracts.events import (
     FollowerAdded,
@@ -382,6 +382,13 @@ def test_the_broker_comes_from_the_environment_or_the_run_folder_or_one_is_told_
         bootstrap_servers({"RUN_DIR": str(tmp_path)})
     (tmp_path / "env").write_text("API_KEY=x\nKAFKA_BOOTSTRAP_SERVERS='b:2'\n")
     assert bootstrap_servers({"RUN_DIR": str(tmp_path)}) == "b:2"
+
+
+def test_the_run_folder_that_is_named_is_meant_also_where_another_stacks_env_file_was_sourced(tmp_path: Path) -> None:
+    sourced = {"RUN_DIR": str(tmp_path), "KAFKA_BOOTSTRAP_SERVERS": "old:1", "INTAKE_DATA_DIR": "/old"}
+    assert bootstrap_servers(sourced) == "old:1"  # no stack was made there
+    (tmp_path / "env").write_text("KAFKA_BOOTSTRAP_SERVERS=new:2\nINTAKE_DATA_DIR=/new\n")
+    assert settings(sourced) == {"KAFKA_BOOTSTRAP_SERVERS": "new:2", "INTAKE_DATA_DIR": "/new"}
 
 
 def test_no_clock_is_hidden_in_what_is_shown() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from deploy.backup import summary
 from deploy.recovery import order
 from deploy.recovery.archive import Copied, Folder, Manifest, NoBackup, packed, unpacked
-from deploy.restore import secrets, translated
+from deploy.restore import secrets, spool_place, translated
 from deploy.stack.config import read_env_file
 from deploy.terminal import ToolError
 from services.common.contracts.envelope import TYPE_PREFIX
@@ -206,6 +206,19 @@ def test_a_new_stack_gets_the_secrets_of_the_backup_and_an_old_one_keeps_its_own
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
     with pytest.raises(ToolError, match="a restore goes into a new folder"):
         secrets(folder, tmp_path / "run")
+
+
+def test_a_spool_goes_into_an_empty_place_or_nothing_is_touched(tmp_path: Path) -> None:
+    with_one = manifest(files={"intake/spool/position": {"size": 1, "count": 0, "sha256": "x"}})
+    assert spool_place(manifest(), {}) is None
+    assert spool_place(with_one, {"INTAKE_DATA_DIR": str(tmp_path)}) == tmp_path / "spool"
+    (tmp_path / "spool").mkdir()
+    assert spool_place(with_one, {"INTAKE_DATA_DIR": str(tmp_path)}) == tmp_path / "spool"
+    (tmp_path / "spool" / "position").touch()
+    with pytest.raises(ToolError, match=r"not empty: .*spool. Nothing was touched"):
+        spool_place(with_one, {"INTAKE_DATA_DIR": str(tmp_path)})
+    with pytest.raises(ToolError, match=r"INTAKE_DATA_DIR is not set.* Nothing was touched"):
+        spool_place(with_one, {})
 
 
 def test_a_backup_says_that_it_is_private_and_what_may_be_told_twice(tmp_path: Path) -> None:
