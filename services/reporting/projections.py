@@ -347,10 +347,10 @@ def derive(facts: Mapping[str, Any]) -> Document:
 
     ``rating`` is what the citizen thought of the last ending that they rated, 5 being best.
 
-    For the public: ``newest_first`` is where a whole request stands, ``shown_as`` the service it is shown under (in
-    triage the one that the citizen chose), ``told_public`` whether the citizen was told that the text is public,
-    ``changed_at`` the last step that a citizen hears of. Without that notice ``lat`` and ``lon`` name the block, not
-    the door.
+    For the public: ``newest_first`` is where a whole request stands once its body is here, ``shown_as`` the service it
+    is shown under (in triage the one that the citizen chose), ``told_public`` whether the citizen was told that the
+    text is public, ``changed_at`` the last step that a citizen hears of. Without that notice ``lat`` and ``lon`` name
+    the block, not the door.
     """
     request_id = facts["request_id"]
     parent_id = family_of(request_id)
@@ -384,7 +384,9 @@ def derive(facts: Mapping[str, Any]) -> Document:
         "work": place,
         "received_day": local_day(received_at),
         "received_hour": local_hour(received_at),
-        "newest_first": newest_first(received_at, request_id) if place and is_request and received_at else None,
+        "newest_first": newest_first(received_at, request_id)
+        if body and place and is_request and received_at
+        else None,
         "changed_at": closed_at or _latest([entry for entry in entries if entry["type"] in _HEARD_OF], "at"),
         "shown_as": _shown_as(last.get("service_code"), body.get("service_code")),
         "told_public": bool(told_public),

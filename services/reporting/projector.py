@@ -119,12 +119,12 @@ def _lifespan(
         calendar = load_calendar(settings.calendar_file)
         client = connect(settings.mongo)
         try:
-            repository, sheets = Repository(client, settings.database), Sheets(client, settings.database)
-            calls = Calls(client, settings.database)
+            repository, calls = Repository(client, settings.database), Calls(client, settings.database)
+            sheets = Sheets(client, settings.database, form=form_of(settings.calendar_file.read_bytes()))
             await repository.prepare()
             await sheets.prepare()
             await calls.prepare()
-            marked = await sheets.mark_other_forms(form_of(settings.calendar_file.read_bytes()))
+            marked = await sheets.mark_other_forms()
             if marked:
                 log.info("sheets are made again", days=marked)
             progress = Progress(clock, health, await repository.as_of())

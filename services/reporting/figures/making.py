@@ -22,8 +22,10 @@ log = logger(__name__)
 
 SHORTEST_REST: Final = 0.25
 LONGEST_REST: Final = 120.0
+AWAY: Final = 1.0
+"""Seconds until a database that was away is asked again."""
 RESTS: Final = 19
-"""Times as long as it worked: a twentieth of the time goes into sheets."""
+"""Times as long as it made: a twentieth of the time goes into sheets."""
 RESTS_BEHIND: Final = 2
 """The same while more days wait than a round takes, as after an import."""
 IN_A_ROUND: Final = 8
@@ -40,9 +42,9 @@ class CannotMake(Exception):
 
 async def make(sheets: Sheets, calendar: Calendar, day: str) -> bool:
     """
-    Write a marked day's sheet and take the mark away. Parts before the first change are kept as they are: so a busy day
-    costs what came since, not what there is. False if somebody else wrote that sheet meanwhile: the mark stays, and the
-    day comes again. Raises ``CannotMake``.
+    Write a day's sheet, if it is marked, and take the mark away. Parts before the first change are kept as they are: so
+    a busy day costs what came since, not what there is. False if somebody else wrote that sheet meanwhile: what they
+    did not know of is still marked, and the day comes again. Raises ``CannotMake``.
     """
     mark = await sheets.take(day)
     if mark is None:
@@ -77,20 +79,24 @@ async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
     """
     broken: set[str] = set()
     while True:
-        began, rests = monotonic(), RESTS
         try:
             await sheets.mark_remade()
-            marks = [mark for mark in await sheets.marked() if mark.token not in broken]
-            rests = RESTS if len(marks) <= IN_A_ROUND else RESTS_BEHIND
+            marked = await sheets.marked()
+            broken &= {mark.token for mark in marked}
+            marks = [mark for mark in marked if mark.token not in broken]
+            began = monotonic()
             for mark in a_round(marks):
                 try:
                     await make(sheets, calendar, mark.day)
                 except CannotMake as error:
                     broken.add(mark.token)
                     log.error("a sheet cannot be made", day=mark.day, error=type(error.__cause__).__name__)
+            worked, rests = monotonic() - began, RESTS if len(marks) <= IN_A_ROUND else RESTS_BEHIND
+            rest = min(LONGEST_REST, max(SHORTEST_REST, rests * worked))
         except UNAVAILABLE as error:
             log.warning("no sheets", error=type(error).__name__)
-        await asyncio.sleep(min(LONGEST_REST, max(SHORTEST_REST, rests * (monotonic() - began))))
+            rest = AWAY  # not by how long it was waited for
+        await asyncio.sleep(rest)
 
 
 def a_round(marks: Sequence[Mark]) -> list[Mark]:

@@ -3,7 +3,7 @@ A sheet: the facts of one local day's requests and parts, as bytes. Pure.
 
 The bytes are Arrow's stream format, compressed as a whole, since it spends much on 50 columns however few the rows.
 Words are written as texts, so that equal facts are equal bytes whatever else the process has seen. A sheet of 1 row has
-1.5 KB, of 75 rows 5 KB, of 900 rows 40 KB. Those of many thousand rows are made, and kept, in several parts.
+1.5 KB, of 75 rows 5 KB, of 900 rows 40 KB. Those of more than 1,000 documents are made, and kept, in several parts.
 """
 
 import io

@@ -3,16 +3,16 @@ The sheets in MongoDB, and the marks of those that are to be made again: the onl
 
 A mark is set after a day's documents were written. Whoever makes the sheet takes it first: what changes from then on is
 marked anew beside it, so that under a steady load each making has only what came since the one before. It is taken away
-only by whoever wrote the sheet of what it found after taking it; what was taken by somebody who died, or was overtaken,
-is taken again. A sheet is written only over the one that was there before its documents were read. So whatever dies,
-and however many projectors there are, a sheet without a mark says what the documents say.
+only by whoever wrote the sheet of what it found after taking it; what was taken by somebody who died is taken again. A
+sheet is written only over the one that was there before its documents were read. So whatever dies, and however many
+projectors there are, a sheet without a mark says what the documents say.
 """
 
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
@@ -35,7 +35,6 @@ _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _FORM: Final = "sheets"
 _AT_ONCE: Final = 32
 _READ_AT_ONCE: Final = 1_000
-_NOTHING: Final[Mapping[str, Any]] = {"first": {"$exists": False}, "taken": {"$exists": False}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +42,20 @@ class Mark:
     """
     A day whose sheet is to be made again. ``since``: what was published from then on may be missing in it; None: it
     misses nothing, but is of another form. What stands before the place ``first`` did not change: "" is before all.
-    ``token``: another one each time that the day is marked. ``taken_by``: by whom it was taken last.
+    ``token``: another one each time that the day is marked.
     """
 
     day: str
     token: str
     since: datetime | None
     first: str = ""
-    taken_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """
-    One of the parts that a sheet is made and kept in: the place (``work``) of its first document, and its rows.
+    One of the parts that a sheet is made and kept in: the place (``work``) of its first document ("" if it has none),
+    and its rows.
     """
 
     first: str
@@ -67,7 +66,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Made:
     """
-    A sheet as it stands: how often it was written, and its parts. No parts: older code wrote it, or there is none.
+    A sheet as it stands: how often it was written, and its parts. No parts: it is of another form, or there is none.
     """
 
     rev: int
@@ -93,11 +92,13 @@ class Sheet:
 
 class Sheets:
     """
-    One sheet of facts for each local day (``YYYY-MM-DD``).
+    One sheet of facts for each local day (``YYYY-MM-DD``). ``form``, needed by whoever makes them: what ``form_of``
+    said of the code and the calendar that they are made by.
     """
 
-    def __init__(self, client: Client, database: str, clock: Clock = system_clock) -> None:
+    def __init__(self, client: Client, database: str, clock: Clock = system_clock, *, form: str = "") -> None:
         self._clock = clock
+        self._form = form
         db = client[database]
         self.sheets = db["sheets"]
         self.marks = db["sheet_marks"]
@@ -108,7 +109,7 @@ class Sheets:
         """
         Create the index that is missing. A mark of older code is one of the whole day.
         """
-        await self.marks.update_many(_NOTHING, {"$set": {"first": ""}})
+        await self.marks.update_many({"first": None, "taken": None}, {"$set": {"first": ""}})
         await ensure_indexes(self.sheets, [IndexModel([("written_at", ASCENDING)])])
 
     # --- marks ---
@@ -116,7 +117,7 @@ class Sheets:
     async def mark(self, days: Mapping[str, str], since: datetime | None) -> None:
         """
         Have the sheets of these days made again, each from a place on. That and ``since`` as in ``Mark``; of both the
-        earliest that was ever said counts.
+        earliest counts that was said since the mark was taken.
         """
         marks = []
         for day, first in days.items():
@@ -130,20 +131,20 @@ class Sheets:
         Take a day's mark, and all that was taken before and not taken away; None if there is none.
         """
         while (row := await self.marks.find_one({"_id": day})) is not None:
-            mark = replace(_mark(row), taken_by=uuid4().hex)
-            as_read = {"_id": day, "token": row["token"], "taken.by": row.get("taken", {}).get("by")}
-            taken = {"first": mark.first, "since": mark.since, "by": mark.taken_by}
+            mark = _mark(row)
+            taken = {"first": mark.first, "since": mark.since, "token": mark.token}
             changes = {"$set": {"taken": taken}, "$unset": {"first": "", "since": ""}}
-            if (await self.marks.update_one(as_read, changes)).matched_count:
+            if (await self.marks.update_one({"_id": day, "token": mark.token}, changes)).matched_count:
                 return mark
         return None
 
     async def unmark(self, mark: Mark) -> None:
         """
-        Take away what was taken, unless somebody else took it meanwhile. What was marked since stays.
+        Take away what was taken. What was marked since stays, and so does all if somebody took that too.
         """
-        await self.marks.update_one({"_id": mark.day, "taken.by": mark.taken_by}, {"$unset": {"taken": ""}})
-        await self.marks.delete_one({"_id": mark.day, **_NOTHING})
+        deleted = await self.marks.delete_one({"_id": mark.day, "token": mark.token})
+        if not deleted.deleted_count:
+            await self.marks.update_one({"_id": mark.day, "taken.token": mark.token}, {"$unset": {"taken": ""}})
 
     async def marked(self) -> list[Mark]:
         """
@@ -151,19 +152,19 @@ class Sheets:
         """
         return [_mark(row) async for row in self.marks.find()]
 
-    async def mark_other_forms(self, form: str) -> int:
+    async def mark_other_forms(self) -> int:
         """
-        Mark every day that has a document, if the sheets are not of this form. Returns how many days were marked.
+        Mark every day that has a document, if the sheets are of another form. Returns how many days were marked.
 
         The first time there are no sheets: nothing is claimed of a day then. Documents are all read, once.
         """
         known = await self._meta.find_one({"_id": _FORM})
-        if known and known["form"] == form:
+        if known and known["form"] == self._form:
             return 0
         days = await self._days()
         for day in days:
             await self.mark({day: ""}, None if known else midnight(date.fromisoformat(day)))
-        await self._meta.update_one({"_id": _FORM}, {"$set": {"form": form}}, upsert=True)
+        await self._meta.update_one({"_id": _FORM}, {"$set": {"form": self._form}}, upsert=True)
         return len(days)
 
     async def mark_all(self) -> int:
@@ -213,17 +214,13 @@ class Sheets:
         """
         A day's sheet as it stands.
         """
-        row = await self.sheets.find_one({"_id": day}, {"rev": True, "parts": True, "facts": True})
+        row = await self.sheets.find_one({"_id": day}, {"rev": True, "form": True, "parts": True, "facts": True})
         if row is None:
             return Made(0)
-        contents = parts_of(row["facts"]) if "parts" in row else ()
-        return Made(
-            int(row["rev"]),
-            tuple(
-                Part(said["first"], said["rows"], content)
-                for said, content in zip(row.get("parts", ()), contents, strict=True)
-            ),
-        )
+        if "parts" not in row or row.get("form") != self._form:
+            return Made(int(row["rev"]))
+        said = zip(row["parts"], parts_of(row["facts"]), strict=True)
+        return Made(int(row["rev"]), tuple(Part(part["first"], part["rows"], content) for part, content in said))
 
     async def write(self, day: str, rev: int, parts: Sequence[Part]) -> bool:
         """
@@ -237,6 +234,7 @@ class Sheets:
             "digest": digest(content),
             "written_at": self._clock(),
             "rows": sum(part.rows for part in parts),
+            "form": self._form,
             "parts": [{"first": part.first, "rows": part.rows} for part in parts],
             "facts": content,
         }
@@ -283,13 +281,11 @@ class Sheets:
 
 def _mark(row: Document) -> Mark:
     """
-    What was taken and what was marked since, as one.
+    What was taken and what was marked since, as one. Older code knew no places: it marked whole days.
     """
-    said = [one for one in (row, row.get("taken", {})) if "first" in one]
-    return Mark(
-        row["_id"],
-        row["token"],
-        min((one["since"] for one in said if one.get("since")), default=None),
-        min((one["first"] for one in said), default=""),
-        row.get("taken", {}).get("by"),
-    )
+    taken: Document | None = row.get("taken")
+    said = [taken] if taken else []
+    if not taken or taken.get("token") != row["token"]:
+        said.append(row)
+    since = min((one["since"] for one in said if one.get("since")), default=None)
+    return Mark(row["_id"], row["token"], since, min(one.get("first", "") for one in said))

@@ -127,10 +127,11 @@ async def import_file(
     Take a file over and make the sheets of its days, so that all figures have it when this returns. Raises as
     ``take_over`` does.
     """
-    repository, sheets = Repository(client, settings.database), Sheets(client, settings.database)
+    form = form_of(settings.calendar_file.read_bytes())
+    repository, sheets = Repository(client, settings.database), Sheets(client, settings.database, form=form)
     await repository.prepare()
     await sheets.prepare()
-    await sheets.mark_other_forms(form_of(settings.calendar_file.read_bytes()))
+    await sheets.mark_other_forms()
     taken = await take_over(path, mapping, HistoryStore(client, settings.database), refused, say)
     say("making the sheets of its days")
     await make_all(sheets, load_calendar(settings.calendar_file))

@@ -13,6 +13,6 @@ async def make_sheets(repository: Repository) -> None:
     Make the sheets of all that was projected, as the projector does beside its work.
     """
     database = repository.requests.database
-    sheets = Sheets(database.client, database.name)  # type: ignore[arg-type]  # motor does not tell
-    await sheets.mark_other_forms("form")
+    sheets = Sheets(database.client, database.name, form="form")  # type: ignore[arg-type]  # motor does not tell
+    await sheets.mark_other_forms()
     await make_all(sheets, load_calendar())

@@ -158,8 +158,11 @@ async def test_a_reopened_request_is_open_for_the_public_again(http: httpx.Async
 async def test_a_request_whose_body_is_not_here_yet_is_unknown_and_not_hidden(http: httpx.AsyncClient) -> None:
     body, *others = Life(51).receive("metin 51", Channel.OPEN311).register().assign().events
     repository: Repository = http._transport.app.state.repository  # type: ignore[attr-defined]
-    answers = []
-    for event in (others[0], body, others[1]):
+    answers, listed = [], []
+    for event in (*others, body):
         await repository.project([event])
         answers.append((await http.get(f"/v1/public/requests/{Life(51).request_id}")).status_code)
-    assert (answers[0], answers[-1]) == (404, 200)
+        found = await http.get("/v1/public/requests", params={"ids": Life(51).request_id})
+        listed.append(found.raise_for_status().json()["total"])
+    assert answers == [404, 404, 200]
+    assert listed == [0, 0, 1]

@@ -238,8 +238,8 @@ async def test_the_command_makes_documents_and_sheets_again(
 ) -> None:
     received = [event for life in random_lives(7, 30) for event in life.events]
     await take(repository, received)
-    sheets, calendar = Sheets(client, database), load_calendar()
-    await sheets.mark_other_forms("form")
+    sheets, calendar = Sheets(client, database, form="form"), load_calendar()
+    await sheets.mark_other_forms()
     await make_all(sheets, calendar)
     days = await days_of(sheets)
     before = {day: decode(content) async for day, _, content in sheets.contents(days)}

@@ -48,7 +48,7 @@ class Desk:
 
     def __init__(self, client: Client, database: str) -> None:
         self.repository = Repository(client, database)
-        self.sheets = Sheets(client, database)
+        self.sheets = Sheets(client, database, form="form")
         self.handle = projector(
             self.repository, self.sheets, Progress(system_clock, Health(), None), Calls(client, database)
         )
@@ -56,7 +56,7 @@ class Desk:
     async def prepare(self) -> None:
         await self.repository.prepare()
         await self.sheets.prepare()
-        await self.sheets.mark_other_forms("form")
+        await self.sheets.mark_other_forms()
 
     async def take(self, events: Sequence[Received]) -> None:
         await self.handle([deliver(event) for event in events])
@@ -142,7 +142,7 @@ async def test_what_changes_while_a_sheet_is_made_is_all_that_is_marked_afterwar
             await desk.take([change])
             return await super().write(day, rev, parts)
 
-    assert await make(Slow(client, database), CALENDAR, mark.day)
+    assert await make(Slow(client, database, form="form"), CALENDAR, mark.day)
 
     (left,) = await desk.sheets.marked()
     document = documents_of(second.events)[second.request_id]
@@ -153,21 +153,42 @@ async def test_what_changes_while_a_sheet_is_made_is_all_that_is_marked_afterwar
     await desk.compare([*first.events, *second.events])
 
 
-async def test_what_somebody_took_who_died_is_taken_again(desk: Desk) -> None:
-    lives = Life(3).receive().register(), Life(13, at=START + timedelta(minutes=1)).receive().register()
-    await desk.take([event for life in lives for event in life.events])
+async def test_what_somebody_took_who_died_is_taken_again_with_what_was_marked_since(desk: Desk) -> None:
+    early, late = Life(3).receive().register(), Life(13, at=START + timedelta(minutes=1)).receive().register()
+    await desk.take([*early.events, *late.events])
+    await make_all(desk.sheets, CALENDAR)
+    (of_late,), (of_early,) = late.assign().events[-1:], early.assign().events[-1:]
+    await desk.take([of_late])
     taken = await desk.sheets.take("2026-11-02")
-    await desk.take(lives[1].assign().events[-1:])
+    await desk.take([of_early])  # stands before it, and was published before it
 
-    (mark,) = await desk.sheets.marked()
+    again = await desk.sheets.take("2026-11-02")
 
     assert taken is not None
-    assert (mark.first, mark.since) == (taken.first, taken.since)
-    again = await desk.sheets.take("2026-11-02")
-    await desk.sheets.unmark(taken)  # it lived, and was overtaken
+    assert again is not None
+    for mark, life, change in ((taken, late, of_late), (again, early, of_early)):
+        place = documents_of(life.events)[life.request_id]["work"]
+        assert (mark.first, mark.since) == (place, _millis(change.meta.time))
+    await desk.sheets.unmark(taken)  # it lived after all, and knew nothing of the second
     assert await desk.sheets.marked() == [again]
     await make_all(desk.sheets, CALENDAR)
-    await desk.compare([event for life in lives for event in life.events])
+    assert await desk.sheets.marked() == []
+    await desk.compare([*early.events, *late.events])
+
+
+async def test_who_takes_what_another_took_needs_no_third_making(desk: Desk, client: Client, database: str) -> None:
+    life = Life(4).receive().register().assign()
+    await desk.take(life.events)
+
+    class Overtaken(Sheets):
+        async def write(self, day: str, rev: int, parts: Sequence[Part]) -> bool:
+            await desk.sheets.take(day)  # somebody who is about to make it too, of the same
+            return await super().write(day, rev, parts)
+
+    assert await make(Overtaken(client, database, form="form"), CALENDAR, "2026-11-02")
+
+    assert await desk.sheets.marked() == []
+    await desk.compare(life.events)
 
 
 async def test_a_sheet_of_what_was_read_earlier_never_replaces_a_newer_one(
@@ -184,7 +205,7 @@ async def test_a_sheet_of_what_was_read_earlier_never_replaces_a_newer_one(
             await make_all(desk.sheets, CALENDAR)
             return await super().write(day, rev, parts)
 
-    slow = Slow(client, database)
+    slow = Slow(client, database, form="form")
 
     assert not await make(slow, CALENDAR, mark.day)
     assert await desk.sheets.marked() == []
@@ -223,7 +244,9 @@ async def test_what_older_code_marked_and_wrote_is_made_again_as_a_whole(
     await make_all(desk.sheets, CALENDAR)
     await desk.sheets.sheets.update_one({}, {"$unset": {"parts": True}})
     await desk.repository.requests.update_many({}, {"$set": {"days": ["2026-11-02"]}})
-    await desk.sheets.marks.insert_one({"_id": "2026-11-03", "token": "older"})
+    await desk.sheets.marks.insert_one({"_id": "2026-11-03", "token": "older", "since": START})
+    await desk.repository.beat(START + DAY, START + DAY, 0)
+    assert await desk.sheets.as_of() == START - timedelta(milliseconds=1)  # also of an api beside an older projector
 
     await desk.sheets.prepare()
     await desk.take(lives[2].assign().events)
@@ -340,14 +363,32 @@ async def test_nothing_is_claimed_of_days_that_had_no_sheet_before_this_code(cli
     assert (figures.frame.height, figures.as_of) == (3, START + 9 * DAY)
 
 
-async def test_sheets_of_another_form_are_made_again_once_and_the_moment_stands_meanwhile(desk: Desk) -> None:
+async def test_no_part_of_a_sheet_of_another_form_is_kept(
+    desk: Desk, client: Client, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "IN_A_PART", 1)
+    lives = [Life(number, at=START + number * timedelta(minutes=1)).receive().register() for number in range(3)]
+    await desk.take([event for life in lives for event in life.events])
+    await make_all(Sheets(client, database, form="another"), CALENDAR)  # by somebody with another calendar
+
+    await desk.take(lives[2].assign().events[-1:])
+
+    assert (await desk.sheets.made("2026-11-02")).parts == ()
+    await make_all(desk.sheets, CALENDAR)
+    assert len((await desk.sheets.made("2026-11-02")).parts) == 3
+
+
+async def test_sheets_of_another_form_are_made_again_once_and_the_moment_stands_meanwhile(
+    desk: Desk, client: Client, database: str
+) -> None:
     life = Life(5).receive().register().assign()
     await desk.take(life.events)
     await make_all(desk.sheets, CALENDAR)
     await desk.repository.beat(START, START, 0)
 
-    assert await desk.sheets.mark_other_forms("another") == 1
-    assert await desk.sheets.mark_other_forms("another") == 0
+    another = Sheets(client, database, form="another")
+    assert await another.mark_other_forms() == 1
+    assert await another.mark_other_forms() == 0
 
     (mark,) = await desk.sheets.marked()
     assert mark.since is None
@@ -374,8 +415,8 @@ async def test_a_day_whose_documents_give_no_facts_stays_marked_and_holds_nobody
 
 
 async def test_a_clock_that_is_slow_hides_no_sheet(client: Client, database: str, desk: Desk) -> None:
-    slow = Sheets(client, database, FrozenClock(START - timedelta(seconds=30)))
-    quick = Sheets(client, database, FrozenClock(START))
+    slow = Sheets(client, database, FrozenClock(START - timedelta(seconds=30)), form="form")
+    quick = Sheets(client, database, FrozenClock(START), form="form")
     snapshot = Snapshot(desk.sheets, look_every_seconds=0)
     for sheets, life in ((quick, Life(8)), (slow, Life(9, at=START + DAY))):
         await desk.take(life.receive().register().events)

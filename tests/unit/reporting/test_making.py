@@ -37,7 +37,7 @@ class Replaced:
 async def test_a_look_that_a_rebuild_broke_off_is_taken_again_and_what_it_left_is_marked_before_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(making, "SHORTEST_REST", 0.0)
+    monkeypatch.setattr(making, "AWAY", 0.0)
     sheets = Replaced()
 
     loop = asyncio.create_task(keep_made(cast(Sheets, sheets), load_calendar()))
