@@ -29,7 +29,7 @@ log = logger(__name__)
 LIMIT: Final = 200
 GATHER_SECONDS: Final = 0.1  # between two rounds: many are forgotten in one statement, and that is what costs
 LEFT_FOR: Final = timedelta(seconds=1)  # what whoever wrote it has not published by then, it was left behind
-MOST_HANDED_OVER: Final = 2_000  # tellings; more lie in the database until there is room
+MOST_HANDED_OVER: Final = 400  # tellings of some 8 KB; more lie in the database until there is room
 
 
 class Kafkaesque(Protocol):
