@@ -193,10 +193,10 @@ class Config:
         # it costs a third of a sync (decisions/0003). WiredTiger reads the variable itself.
         kept = ("env", "WIREDTIGER_CONFIG=transaction_sync=(enabled=true,method=none)")
         server = SECANTUS_RS if self.database == "secantusd-rs" else Path(sys.executable).with_name("secantusd-py")
-        # At most a quarter of the memory; once the cache is full, evicting takes a quarter of the server's time. Nobody
-        # reads its oplog, which would fill 350 MB of the cache with 100,000 entries.
-        cache = f"{max(256, os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2**22)}M"
-        sizes = ("--cache-size", cache, "--oplog-max-entries", "1000")
+        # A quarter of the memory, 256 MB to 6 GB: once the cache is full, evicting takes a quarter of the server's
+        # time. Nobody reads its oplog, which would fill 350 MB of the cache with 100,000 entries.
+        quarter = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**22
+        sizes = ("--cache-size", f"{min(6_144, max(256, quarter))}M", "--oplog-max-entries", "1000")
         kept_in = ("--storage-path", str(self.data / "mongo"))
         listen = ("--log-level", "WARNING", "--host", HOST, "--port", str(self.port_base + 17))
         return (*kept, str(server), *sizes, *kept_in, *listen)

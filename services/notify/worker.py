@@ -25,7 +25,7 @@ from services.notify.templates import Templates
 from services.notify.watching import watch
 
 APART = 0.05  # seconds between two batches: a message may take 200 ms to its provider (design.md 9)
-MOST = 100  # records in a batch: they are written down 25 at a time
+LARGEST_BATCH = 100  # records: they are written down 25 at a time
 TOPICS = (CONTACTS, MESSAGES_IN, LIFECYCLE, CALLS, MESSAGES_OUT)
 Senders = Callable[[NotifySettings, Mapping[str, Partner], httpx.AsyncClient], Mapping[NotifyVia, Sender]]
 
@@ -69,4 +69,5 @@ def worker_spec(
                     await sender.close()
                 client.close()
 
-    return WorkerSpec(GROUP, tuple(topic.name for topic in TOPICS), lifespan, settings.ops_port, apart=APART, most=MOST)
+    topics = tuple(topic.name for topic in TOPICS)
+    return WorkerSpec(GROUP, topics, lifespan, settings.ops_port, apart=APART, largest_batch=LARGEST_BATCH)

@@ -5,7 +5,10 @@ How the broker answers the fetches of a worker that takes its batches apart.
 import asyncio
 from typing import Any, Final
 
-TOGETHER_BYTES: Final = 262_144
+MOST_BYTES: Final = 262_144
+"""Of each partition in one answer, all in memory while a worker is behind."""
+TOGETHER_BYTES: Final = MOST_BYTES // 2
+"""Less than ``MOST_BYTES``, which an answer of one partition comes near to and does not reach."""
 AT_ONCE_BYTES: Final = 1
 IDLE_MS: Final = 1_500  # as Faust has it
 QUIET: Final = 3  # times ``apart`` without a batch
@@ -15,7 +18,7 @@ class Fetches:
     """
     In a steady stream the broker is to hold an answer back for ``apart`` seconds, or until it has ``TOGETHER_BYTES``;
     after a pause it is to answer with the first record. A fetch costs both sides the same for one record as for a
-    hundred, and a process that is woken for one does it with cold caches (deploy/decisions/0014).
+    hundred, and a process that is woken for one does it with cold caches (deploy/decisions/0015).
 
     aiokafka reads both values for each request that it sends; Faust has no setting for the first.
     """

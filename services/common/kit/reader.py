@@ -42,12 +42,13 @@ def look(delivery: Delivery, decode: Decode, urgent: Urgent | None) -> tuple[Del
     return replace(delivery, received=received), urgent(received)
 
 
-def bounds(settings: WorkerSettings, most: int, *, urgent_first: bool) -> tuple[ReadAhead, int]:
+def bounds(settings: WorkerSettings, largest: int | None, *, urgent_first: bool) -> tuple[ReadAhead, int]:
     """
-    How far to read ahead, and how many records to take at once, ``most`` at most. If something may be urgent: far, and
-    few, because the batch in hand is what an urgent record waits for. Else one batch beside the one in hand.
+    How far to read ahead, and how many records to take at once, never more than ``largest``. If something may be
+    urgent: far, and few, because the batch in hand is what an urgent record waits for. Else one batch beside the one
+    in hand.
     """
-    limit = min(settings.batch_size, most)
+    limit = min(settings.batch_size, largest or settings.batch_size)
     if not urgent_first:
         return ReadAhead(2 * limit, settings.read_ahead_bytes), limit
     limit = min(limit, settings.urgent_batch_size)

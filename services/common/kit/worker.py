@@ -4,8 +4,8 @@ The one acknowledgement loop. Everything that consumes from Kafka runs through `
 Faust acknowledges an event in a ``finally``, so a handler that raises loses it (deploy/decisions/0001). Here a record
 is acknowledged only by the last line of the loop, in order, after its effects are safe; an error without a name stops
 the process, the supervisor starts it again, and the records come back. Records are taken in batches that grow with the
-backlog: one at a time when quiet, up to ``batch_size`` when busy. A worker whose spec says what is urgent reads far
-ahead, and takes what is urgent first (deploy/decisions/0007).
+backlog: one at a time when quiet, up to ``batch_size`` (or what the spec allows) when busy. A worker whose spec says
+what is urgent reads far ahead, and takes what is urgent first (deploy/decisions/0007).
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from services.common.kit import metrics
 from services.common.kit.dead_letters import Ceiling, TooManyDeadLetters, dead_letter
 from services.common.kit.delivery import Decode, Delivery, decode_delivery
 from services.common.kit.errors import Rejected, Retryable
-from services.common.kit.fetching import Fetches
+from services.common.kit.fetching import MOST_BYTES, Fetches
 from services.common.kit.groups import watch_lag
 from services.common.kit.health import Duty, Health
 from services.common.kit.heap import settle
@@ -41,7 +41,7 @@ from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.ops import serve_ops
 from services.common.kit.read_ahead import Pace, Portion
 from services.common.kit.reader import Reader, Urgent, bounds, look
-from services.common.kit.settings import LARGEST_BATCH, KafkaSettings, LogSettings, WorkerSettings
+from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSettings
 
 log = logger(__name__)
 RETRY = (Retryable, KafkaError, *UNAVAILABLE)
@@ -85,8 +85,8 @@ class WorkerSpec:
     ``routes``: what the loopback port answers besides health and metrics, in a thread of its own; what it does in the
     worker (``ops.IN_WORKER``) is quick, for records wait meanwhile.
     ``apart``: seconds between two batches of a steady stream. A batch costs much the same whether it has one record or
-    twenty, so who need not be the first of all takes them together. ``most``: never more records in a batch than that,
-    for whom each costs much memory and a larger batch brings nothing.
+    twenty, so who need not be the first of all takes them together. ``largest_batch``: never more records in one than
+    that, for a worker to which a record costs much memory and a large batch brings nothing.
     """
 
     group: str
@@ -97,7 +97,7 @@ class WorkerSpec:
     urgent: Urgent | None = None
     routes: tuple[web.RouteDef, ...] = ()
     apart: float = 0.0
-    most: int = LARGEST_BATCH
+    largest_batch: int | None = None
 
 
 async def within_budget(call: Callable[[], Awaitable[None]], seconds: float) -> None:
@@ -198,7 +198,7 @@ def build_app(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings) -> faus
         stream_wait_empty=True,
         stream_buffer_maxsize=1_024,
         broker_max_poll_records=500,
-        consumer_max_fetch_size=262_144,  # of each partition, in memory while a worker is behind
+        consumer_max_fetch_size=MOST_BYTES,
         broker_rebalance_timeout=30.0,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=3.0,
@@ -256,7 +256,7 @@ def build_worker(spec: WorkerSpec, kafka: KafkaSettings, logs: LogSettings, sett
     async def run(stream: Any) -> None:
         sender = Sender(app)
         urgent_first = spec.urgent is not None
-        read_ahead, limit = bounds(settings, spec.most, urgent_first=urgent_first)
+        read_ahead, limit = bounds(settings, spec.largest_batch, urgent_first=urgent_first)
         async with (
             serve_ops(health, spec.ops_port, settings.ops_host, spec.routes),
             asyncio.TaskGroup() as background,

@@ -3,12 +3,13 @@ The stack's description: ports, environment, and what is rendered from them. Not
 """
 
 import configparser
+import re
 from pathlib import Path
 
 import pytest
 
 from deploy.stack import config as plan
-from deploy.stack.config import SECRETS, SERVICES, Config, StackError
+from deploy.stack.config import ROOT, SECRETS, SERVICES, Config, StackError
 
 SECRET_VALUES = {name: f"{name} with 'quotes' and $(words)" for name in SECRETS}
 
@@ -98,8 +99,22 @@ def test_a_service_that_dies_young_waits_longer_each_time_and_infrastructure_com
 def test_our_own_processes_alone_are_told_how_to_take_memory() -> None:
     parsed = configparser.ConfigParser()
     parsed.read_string(plan.supervisord_conf(config(), Path("/tmp/s.sock")))
-    told = [process.name for process in config().processes if "environment" in parsed[f"program:{process.name}"]]
-    assert told == [process.name for process in plan.SERVICES]
+    told = {
+        process.name: parsed[f"program:{process.name}"].get("environment", "").replace('"', "").split(",")
+        for process in config().processes
+    }
+    of_the_image = re.findall(r"MALLOC_\w+=\d+", (ROOT / "deploy" / "Dockerfile").read_text())
+    assert len(of_the_image) == 3
+    assert {name: sorted(told[name]) for name in told} == {
+        **{process.name: [""] for process in config().infrastructure},
+        **{process.name: sorted(of_the_image) for process in plan.SERVICES},
+    }
+
+
+def test_the_database_gets_a_bounded_share_of_the_memory() -> None:
+    (command,) = (process.command for process in config().infrastructure if process.name == "mongo")
+    share = re.findall(r"^(\d+)M$", command[command.index("--cache-size") + 1])
+    assert 256 <= int(share[0]) <= 6_144
 
 
 def test_the_supervisor_configuration_holds_no_secret() -> None:
