@@ -45,26 +45,32 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 @dataclass
 class Soak:
     """
-    What one run saw: MB of each process, and how many records all workers were behind, once in each slice.
+    What one run saw. Once in each slice: MB of each process, how many records all workers were behind, how many
+    requests were accepted, and the p99 of all answers in milliseconds.
     """
 
     memory: dict[str, list[float]] = field(default_factory=dict)
     behind: list[int] = field(default_factory=list)
+    accepted_in: list[int] = field(default_factory=list)
+    p99: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
 
     def note(self, hits: Sequence[Hit]) -> None:
         """
-        Count the answers.
+        Count the answers of a slice.
         """
+        milliseconds = [hit.seconds * 1000 for hit in hits]
         self.statuses.update(hit.status for hit in hits)
-        self.milliseconds += [hit.seconds * 1000 for hit in hits]
+        self.milliseconds += milliseconds
+        self.accepted_in.append(sum(hit.status == httpx.codes.ACCEPTED for hit in hits))
+        self.p99.append(percentile(milliseconds, 0.99))
 
     def keep(self, path: Path) -> None:
         """
         Write down what each slice showed.
         """
-        seen = {"statuses": self.statuses, "behind": self.behind, "megabytes": self.memory}
+        seen = {"accepted": self.accepted_in, "p99_ms": self.p99, "behind": self.behind, "megabytes": self.memory}
         path.write_text(json.dumps(seen, indent=1))
 
     @property
@@ -116,10 +122,9 @@ def run(stack: Stack, minutes: float, rate: int, console: Console) -> Soak:
             soak.memory.setdefault(name, []).append(cost.megabytes)
         soak.behind.append(behind(stack))
         soak.keep(stack.config.run_dir / "soak.json")
-        slow = percentile([hit.seconds * 1000 for hit in hits], 0.99)
         total = sum(values[-1] for values in soak.memory.values())
         console.print(
-            f"  minute {number * SLICE_SECONDS / 60:.0f}: {soak.accepted:,} accepted, p99 {slow:.0f} ms, "
+            f"  minute {number * SLICE_SECONDS / 60:.0f}: {soak.accepted:,} accepted, p99 {soak.p99[-1]:.0f} ms, "
             f"{soak.behind[-1]:,} records behind, {total:.0f} MB"
         )
     return soak
@@ -143,7 +148,7 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=100, help="requests a second")
     args = parser.parse_args()
     quiet_clients()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     with own_stack("soak", console) as stack:
         machine = describe(stack.config)
         soak = run(stack, args.minutes, args.rate, console)
