@@ -7,6 +7,8 @@ from typing import Final
 
 NEW: Final = 20_000
 """Objects more than were let go, until the collector looks at the young ones; 700 as Python comes."""
+OFTEN: Final = 5
+"""Looks at the young until one at those that outlived a look: an error's traceback may hold a batch by a cycle."""
 
 
 def settle() -> None:
@@ -16,4 +18,4 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(NEW, 20, 20)
+    gc.set_threshold(NEW, OFTEN, 20)

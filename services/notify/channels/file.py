@@ -3,13 +3,16 @@ The sender for development: one JSON file a message, as a provider would have go
 """
 
 import asyncio
-import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import orjson
 
 from services.common.contracts.vocabulary import NotifyVia
 from services.notify.channels.base import Letter
+
+_FORM: Final = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE  # json's own indenting makes cyclic garbage of each file
 
 
 class FileSender:
@@ -31,14 +34,14 @@ class FileSender:
             body |= {"subject": message.subject, "text": message.text}
         if message.choices:
             body["choices"] = [{"id": choice.id, "title": choice.title} for choice in message.choices]
-        await asyncio.to_thread(self._write, letter.key, json.dumps(body, ensure_ascii=False, indent=1) + "\n")
+        await asyncio.to_thread(self._write, letter.key, orjson.dumps(body, option=_FORM))
         return letter.key
 
-    def _write(self, key: str, text: str) -> None:
+    def _write(self, key: str, content: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._folder / f".{key}.{os.getpid()}"
         draft.touch(mode=0o600)
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content)
         draft.replace(self._folder / f"{key}.json")
 
     async def close(self) -> None:
