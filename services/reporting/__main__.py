@@ -6,7 +6,9 @@ Each loads only what it is made of: the projector no page, the API no Faust, so 
 
 import asyncio
 import sys
+from pathlib import Path
 
+from services.common.contracts.clocks import BrokenCalendar, Calendar, load_calendar
 from services.common.kit.logs import configure
 from services.reporting.settings import ApiSettings, ProjectorSettings
 
@@ -19,8 +21,9 @@ def projector() -> None:
     from services.reporting.projector import worker
 
     settings = ProjectorSettings.read()
+    calendar = _calendar(settings.calendar_file)
     configure(settings.logs, "projector")
-    run_worker(worker(settings), settings.kafka, settings.logs, settings.worker)
+    run_worker(worker(settings, calendar), settings.kafka, settings.logs, settings.worker)
 
 
 def api() -> None:
@@ -37,9 +40,9 @@ def api() -> None:
 
 async def rebuild() -> int:
     """
-    Make all request documents again from the archive and then all sheets, showing how far it is.
+    Make all request documents again from the archive and then all sheets, showing how far it is. Exits 2 if the
+    projector's sheets are made by another version or another calendar: days that do not change would keep these.
     """
-    from services.common.contracts.clocks import load_calendar
     from services.common.kit.mongo import connect
     from services.reporting.figures.making import make_all
     from services.reporting.figures.sheets import form_of
@@ -48,14 +51,17 @@ async def rebuild() -> int:
     from services.reporting.repository import Repository
 
     settings = ProjectorSettings.read()
-    calendar = load_calendar(settings.calendar_file)
+    calendar = _calendar(settings.calendar_file)
     client = connect(settings.mongo)
     try:
+        sheets = Sheets(client, settings.database, form=form_of(settings.calendar_file.read_bytes()))
+        if await sheets.are_of_another_form():
+            print("the projector has another calendar (REPORTING_CALENDAR_FILE) or version than this", file=sys.stderr)
+            return 2
         total = await Repository(client, settings.database).archived_count()
         async for done in Rebuild(client, settings.database).run():
             print(f"\r{done:,} of {total:,} events", end="", flush=True)
         print()
-        sheets = Sheets(client, settings.database, form=form_of(settings.calendar_file.read_bytes()))
         print(f"{await sheets.mark_all():,} sheets", flush=True)
         await make_all(sheets, calendar)
     except Overtaken as error:
@@ -64,6 +70,14 @@ async def rebuild() -> int:
     finally:
         client.close()
     return 0
+
+
+def _calendar(path: Path) -> Calendar:
+    try:
+        return load_calendar(path)
+    except BrokenCalendar as error:
+        print(f"reporting does not start: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def main(arguments: list[str]) -> int:

@@ -19,18 +19,18 @@ from services.reporting.projections import Document, fold, inherit, of_a_departm
 
 ATTEMPTS: Final = 10
 Write = InsertOne[Document] | ReplaceOne[Document]
+Days = dict[str, set[str]]
+"""Local days, each with the places (``work``) of documents there; "" is anywhere."""
 
 
-async def project(
-    documents: Collection, events: Sequence[Received], clock: Clock, first_rev: int = 1
-) -> dict[str, str]:
+async def project(documents: Collection, events: Sequence[Received], clock: Clock, first_rev: int = 1) -> Days:
     """
     Fold the events into their documents, then hand what came of a parent to its parts. Each is one read and one
     write, again for those that another process changed meanwhile. Raises ``Retryable`` if that goes on. ``rev`` counts
     the writes of a document, from ``first_rev``.
 
-    Returns the local days in which these documents stand or ever stood, each with the first place (``work``) of them
-    there, whether or not anything changed: who died before it told of a change sees the same events again.
+    Returns where these documents stand or ever stood, whether or not anything changed: who died before it told of a
+    change sees the same events again.
 
     Whoever writes a parent looks for its parts afterwards, whoever writes a part looks for its parent afterwards:
     whichever of two processes is the later one sees both, and after a crash the same events come again.
@@ -40,7 +40,7 @@ async def project(
         waiting[subject_of(event)].append(event)
     if not waiting:
         return {}
-    days: dict[str, str] = {}
+    days: Days = {}
     families = sorted({event.data.key for event in events if _concerns_parts(event)})
 
     async def own() -> list[Write]:
@@ -91,7 +91,7 @@ def _folded(
     known: Mapping[str, Document],
     waiting: Mapping[str, Sequence[Received]],
     at: datetime,
-    days: dict[str, str],
+    days: Days,
     first_rev: int,
 ) -> list[Write]:
     writes: list[Write] = []
@@ -103,14 +103,12 @@ def _folded(
         stood_in = days_of(before, now)
         _add(days, stood_in)
         if now != before:
-            first = {"_id": request_id, "rev": first_rev, **now, "days": stood_in, "written_at": at}
+            first = {"_id": request_id, "rev": first_rev, **now, "days": kept(stood_in), "written_at": at}
             writes.append(InsertOne(first) if before is None else _replaced(now, stood_in, at))
     return writes
 
 
-def _inherited(
-    parents: Mapping[str, Document], parts: Sequence[Document], at: datetime, days: dict[str, str]
-) -> list[Write]:
+def _inherited(parents: Mapping[str, Document], parts: Sequence[Document], at: datetime, days: Days) -> list[Write]:
     writes: list[Write] = []
     for part in parts:
         if part["parent_id"] not in parents:
@@ -123,29 +121,37 @@ def _inherited(
     return writes
 
 
-def days_of(*documents: Document | None) -> dict[str, str]:
+def days_of(*documents: Document | None) -> Days:
     """
-    The local days under which a registered document was ever kept, by what it was, each with its first place (``work``)
-    there: a body that comes late moves it. Of what older code kept only the day is known: it may have stood anywhere.
+    Where a registered document was ever kept, by what it was: a body that comes late moves it. Of what older code kept
+    only the day is known.
     """
-    found: dict[str, str] = {}
+    found: Days = {}
     for document in filter(None, documents):
         known = document.get("days", {})
-        _add(found, known if isinstance(known, Mapping) else dict.fromkeys(known, ""))
+        places = known.items() if isinstance(known, Mapping) else dict.fromkeys(known).items()
+        _add(found, {day: set(there) if isinstance(there, list) else {""} for day, there in places})
         if document["registered"] and document["received_day"]:
-            _add(found, {document["received_day"]: document["work"]})
+            _add(found, {document["received_day"]: {document["work"]}})
     return found
 
 
-def _add(days: dict[str, str], more: Mapping[str, str]) -> None:
-    for day, place in more.items():
-        days[day] = min(place, days.get(day, place))
+def _add(days: Days, more: Days) -> None:
+    for day, places in more.items():
+        days.setdefault(day, set()).update(places)
 
 
-def _replaced(now: Document, days: Mapping[str, str], at: datetime) -> Write:
+def kept(days: Days) -> dict[str, list[str]]:
+    """
+    The same as a document keeps it.
+    """
+    return {day: sorted(places) for day, places in days.items()}
+
+
+def _replaced(now: Document, days: Days, at: datetime) -> Write:
     """
     Put a document in the place of the one it was made from, if that is still there. When it is written and under which
     days it stood are no facts of the request: whoever shows it live, or makes figures of a day, asks by them.
     """
-    changes = {"rev": now["rev"] + 1, "days": days, "written_at": at}
+    changes = {"rev": now["rev"] + 1, "days": kept(days), "written_at": at}
     return ReplaceOne({"_id": now["_id"], "rev": now["rev"]}, {**now, **changes})

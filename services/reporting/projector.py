@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.common.contracts.catalogue import catalogue
-from services.common.contracts.clocks import load_calendar
+from services.common.contracts.clocks import Calendar
 from services.common.contracts.topics import CALLS, LIFECYCLE, NOTIFICATIONS, RECEIVED, UPDATES, department_topic
 from services.common.kit import metrics
 from services.common.kit.clock import Clock, system_clock
@@ -104,19 +104,18 @@ async def heartbeat(repository: Repository, progress: Progress, health: Health, 
         await asyncio.sleep(BEAT_SECONDS)
 
 
-def worker(settings: ProjectorSettings, clock: Clock = system_clock) -> WorkerSpec:
+def worker(settings: ProjectorSettings, calendar: Calendar, clock: Clock = system_clock) -> WorkerSpec:
     """
-    The projector as ``kit.worker`` runs it.
+    The projector as ``kit.worker`` runs it; ``calendar`` is what stands in the settings' file.
     """
-    return WorkerSpec(GROUP, TOPICS, _lifespan(settings, clock), settings.ops_port, apart=APART)
+    return WorkerSpec(GROUP, TOPICS, _lifespan(settings, calendar, clock), settings.ops_port, apart=APART)
 
 
 def _lifespan(
-    settings: ProjectorSettings, clock: Clock
+    settings: ProjectorSettings, calendar: Calendar, clock: Clock
 ) -> Callable[[Sender, Health], AbstractAsyncContextManager[Handle]]:
     @asynccontextmanager
     async def lifespan(_: Sender, health: Health) -> AsyncIterator[Handle]:
-        calendar = load_calendar(settings.calendar_file)
         client = connect(settings.mongo)
         try:
             repository, calls = Repository(client, settings.database), Calls(client, settings.database)

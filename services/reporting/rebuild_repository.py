@@ -23,7 +23,7 @@ from services.common.contracts.envelope import Received, decode
 from services.common.contracts.ids import ALPHABET, family_of
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.mongo import Client, ensure_indexes, only_duplicates
-from services.reporting.documents_repository import days_of, project
+from services.reporting.documents_repository import days_of, kept, project
 from services.reporting.history.model import HISTORY, restored
 from services.reporting.projections import Document, fold, inherit, subject_of
 from services.reporting.repository import BUILDING, REBUILD, REMADE, REQUEST_INDEXES, REQUESTS
@@ -146,7 +146,7 @@ def _documents(events: Sequence[Received]) -> dict[str, Document]:
     for name, document in found.items():
         parent = found.get(document["parent_id"] or "")
         found[name] = inherit(document, parent) if parent else document
-        found[name]["days"] = days_of(found[name])
+        found[name]["days"] = kept(days_of(found[name]))
     return found
 
 

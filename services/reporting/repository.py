@@ -19,7 +19,7 @@ from services.common.contracts.public import PublicStep
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.delivery import Delivery
 from services.common.kit.mongo import Client, aggregate, count, ensure_indexes, only_duplicates, rows
-from services.reporting.documents_repository import project
+from services.reporting.documents_repository import Days, project
 from services.reporting.lists import staged, windows
 from services.reporting.projections import Document, of_a_department, tells_something
 from services.reporting.public.shown import PublicFilter, public_match, step_of_row, steps_pipeline
@@ -112,7 +112,7 @@ class Repository:
         except BulkWriteError as error:
             only_duplicates(error)
 
-    async def project(self, events: Sequence[Received]) -> dict[str, str]:
+    async def project(self, events: Sequence[Received]) -> Days:
         """
         Fold the events into the documents, as ``documents_repository.project`` does; while a rebuild is running, first
         into those that it makes. Whether one is running is read after these events were archived: a rebuild that began

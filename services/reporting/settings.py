@@ -75,7 +75,13 @@ class OidcSettings(Settings):
         for name in ("client_id", "client_secret", "roles"):
             if not getattr(self, name):
                 raise ValueError(f"REPORTING_OIDC_{name.upper()} is needed with an issuer")
-        if not self.grants:
+        try:
+            granted = self.grants
+        except ValueError:
+            raise ValueError(
+                "REPORTING_OIDC_ROLES: each value gives a list of operator, manager, admin or department:<slug>"
+            ) from None
+        if not granted:
             raise ValueError("REPORTING_OIDC_ROLES must map at least one value of the claim to a role")
         return self
 

@@ -22,8 +22,8 @@ log = logger(__name__)
 
 SHORTEST_REST: Final = 0.25
 LONGEST_REST: Final = 120.0
-AWAY: Final = 1.0
-"""Seconds until a database that was away is asked again."""
+RESTS_AWAY: Final = 5
+"""Times as long as it was waited in vain for the database, which may still be at work on what nobody waits for."""
 RESTS: Final = 19
 """Times as long as it made: a twentieth of the time goes into sheets."""
 RESTS_BEHIND: Final = 2
@@ -42,20 +42,22 @@ class CannotMake(Exception):
 
 async def make(sheets: Sheets, calendar: Calendar, day: str) -> bool:
     """
-    Write a day's sheet, if it is marked, and take the mark away. Parts before the first change are kept as they are: so
-    a busy day costs what came since, not what there is. False if somebody else wrote that sheet meanwhile: what they
-    did not know of is still marked, and the day comes again. Raises ``CannotMake``.
+    Write a day's sheet, if it is marked, and take the mark away. Parts in which nothing changed are kept as they are:
+    so a busy day costs what came since, not what there is. False if somebody else wrote that sheet meanwhile: what
+    they did not know of is still marked, and the day comes again. Raises ``CannotMake``.
     """
     mark = await sheets.take(day)
     if mark is None:
         return True
     made = await sheets.made(day)
-    parts = list(made.before(mark.first))  # of a row 40 bytes, in place of some KB as a document
-    first = made.parts[len(parts)].first if parts else ""
-    async for documents in _pieces(sheets.documents(day, first)):
-        part = await asyncio.to_thread(_part, documents, calendar)
-        if part.rows or not parts:
+    parts: list[Part] = []  # of a row 40 bytes, in place of some KB as a document
+    for part, low, high in made.windows():
+        if part is not None and not mark.touches(low, high):
             parts.append(part)
+            continue
+        async for documents in _pieces(sheets.documents(day, low, high)):
+            parts.append(await asyncio.to_thread(_part, documents, calendar))
+    parts = [part for part in parts if part.rows] or parts[:1]
     if not await sheets.write(day, made.rev, parts):
         return False
     await sheets.unmark(mark)
@@ -79,6 +81,7 @@ async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
     """
     broken: set[str] = set()
     while True:
+        began = monotonic()
         try:
             await sheets.mark_remade()
             marked = await sheets.marked()
@@ -91,12 +94,11 @@ async def keep_made(sheets: Sheets, calendar: Calendar) -> None:
                 except CannotMake as error:
                     broken.add(mark.token)
                     log.error("a sheet cannot be made", day=mark.day, error=type(error.__cause__).__name__)
-            worked, rests = monotonic() - began, RESTS if len(marks) <= IN_A_ROUND else RESTS_BEHIND
-            rest = min(LONGEST_REST, max(SHORTEST_REST, rests * worked))
+            rests = RESTS if len(marks) <= IN_A_ROUND else RESTS_BEHIND
         except UNAVAILABLE as error:
             log.warning("no sheets", error=type(error).__name__)
-            rest = AWAY  # not by how long it was waited for
-        await asyncio.sleep(rest)
+            rests = RESTS_AWAY
+        await asyncio.sleep(min(LONGEST_REST, max(SHORTEST_REST, rests * (monotonic() - began))))
 
 
 def a_round(marks: Sequence[Mark]) -> list[Mark]:

@@ -2,14 +2,13 @@
 The sheets in MongoDB, and the marks of those that are to be made again: the only module of figures that speaks MongoDB.
 
 A mark is set after a day's documents were written. Whoever makes the sheet takes it first: what changes from then on is
-marked anew beside it, so that under a steady load each making has only what came since the one before. It is taken away
+marked anew beside it, so that each making has only what changed since the one before. It is taken away
 only by whoever wrote the sheet of what it found after taking it; what was taken by somebody who died is taken again. A
 sheet is written only over the one that was there before its documents were read. So whatever dies, and however many
 projectors there are, a sheet without a mark says what the documents say.
 """
 
-from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -31,6 +30,10 @@ OVERLAP: Final = timedelta(seconds=60)
 How far clocks may differ, and how long a write may take to be seen, before a changed sheet is overlooked until all are
 compared.
 """
+_BLOCK: Final = 11
+"""Letters of a place that make a block: all but the last four digits of its milliseconds, so ten seconds."""
+_BEHIND: Final = "~"
+"""Comes after whatever a place is written with."""
 _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _FORM: Final = "sheets"
 _AT_ONCE: Final = 32
@@ -41,14 +44,20 @@ _READ_AT_ONCE: Final = 1_000
 class Mark:
     """
     A day whose sheet is to be made again. ``since``: what was published from then on may be missing in it; None: it
-    misses nothing, but is of another form. What stands before the place ``first`` did not change: "" is before all.
-    ``token``: another one each time that the day is marked.
+    misses nothing, but is of another form. ``blocks``: with what the places (``work``) begin at which something may
+    have changed; "" is the whole day. ``token``: another one each time that the day is marked.
     """
 
     day: str
     token: str
     since: datetime | None
-    first: str = ""
+    blocks: frozenset[str] = frozenset({""})
+
+    def touches(self, low: str, high: str | None) -> bool:
+        """
+        Whether something may have changed between two places, the second excepted; None is behind all.
+        """
+        return any(block + _BEHIND >= low and (high is None or block < high) for block in self.blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +81,13 @@ class Made:
     rev: int
     parts: tuple[Part, ...] = ()
 
-    def before(self, place: str) -> tuple[Part, ...]:
+    def windows(self) -> list[tuple[Part | None, str, str | None]]:
         """
-        The parts that hold nothing from a place on.
+        The day from its first place to its last, as it is divided into parts: each with its places, the second of which
+        it has not. A day without parts is one window.
         """
-        return self.parts[: max(0, bisect_right([part.first for part in self.parts], place) - 1)]
+        edges = ["", *(part.first for part in self.parts[1:])]
+        return list(zip(self.parts or (None,), edges, [*edges[1:], None], strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +118,25 @@ class Sheets:
 
     async def prepare(self) -> None:
         """
-        Create the index that is missing. A mark of older code is one of the whole day.
+        Create the index that is missing. A mark of older code, which knew no blocks, is one of the whole day.
         """
-        await self.marks.update_many({"first": None, "taken": None}, {"$set": {"first": ""}})
+        since_taken = {"$expr": {"$ne": ["$token", "$taken.token"]}}
+        await self.marks.update_many({"blocks": None, **since_taken}, {"$set": {"blocks": [""]}})
         await ensure_indexes(self.sheets, [IndexModel([("written_at", ASCENDING)])])
 
     # --- marks ---
 
-    async def mark(self, days: Mapping[str, str], since: datetime | None) -> None:
+    async def mark(self, days: Mapping[str, Collection[str]], since: datetime | None) -> None:
         """
-        Have the sheets of these days made again, each from a place on. That and ``since`` as in ``Mark``; of both the
-        earliest counts that was said since the mark was taken.
+        Have the sheets of these days made again, each at these places (``work``; "" is everywhere). ``since`` as in
+        ``Mark``: the earliest counts that was said since the mark was taken.
         """
         marks = []
-        for day, first in days.items():
-            earliest = {"first": first, **({"since": since} if since else {})}
-            marks.append(UpdateOne({"_id": day}, {"$set": {"token": uuid4().hex}, "$min": earliest}, upsert=True))
+        for day, places in days.items():
+            blocks = sorted({place[:_BLOCK] for place in places})
+            change = {"$set": {"token": uuid4().hex}, "$addToSet": {"blocks": {"$each": blocks}}}
+            earliest = {"$min": {"since": since}} if since else {}
+            marks.append(UpdateOne({"_id": day}, {**change, **earliest}, upsert=True))
         if marks:
             await self.marks.bulk_write(marks, ordered=False)
 
@@ -132,8 +146,8 @@ class Sheets:
         """
         while (row := await self.marks.find_one({"_id": day})) is not None:
             mark = _mark(row)
-            taken = {"first": mark.first, "since": mark.since, "token": mark.token}
-            changes = {"$set": {"taken": taken}, "$unset": {"first": "", "since": ""}}
+            taken = {"blocks": sorted(mark.blocks), "since": mark.since, "token": mark.token}
+            changes = {"$set": {"taken": taken}, "$unset": {"blocks": "", "since": ""}}
             if (await self.marks.update_one({"_id": day, "token": mark.token}, changes)).matched_count:
                 return mark
         return None
@@ -152,6 +166,13 @@ class Sheets:
         """
         return [_mark(row) async for row in self.marks.find()]
 
+    async def are_of_another_form(self) -> bool:
+        """
+        Whether the sheets that are there were made by another form.
+        """
+        known = await self._meta.find_one({"_id": _FORM})
+        return known is not None and known["form"] != self._form
+
     async def mark_other_forms(self) -> int:
         """
         Mark every day that has a document, if the sheets are of another form. Returns how many days were marked.
@@ -163,7 +184,7 @@ class Sheets:
             return 0
         days = await self._days()
         for day in days:
-            await self.mark({day: ""}, None if known else midnight(date.fromisoformat(day)))
+            await self.mark({day: [""]}, None if known else midnight(date.fromisoformat(day)))
         await self._meta.update_one({"_id": _FORM}, {"$set": {"form": self._form}}, upsert=True)
         return len(days)
 
@@ -174,7 +195,7 @@ class Sheets:
         remade = await self._meta.find_one({"_id": REMADE})
         days = set(await self._days())
         days.update([row["_id"] async for row in self.sheets.find({}, {"_id": True})])
-        await self.mark(dict.fromkeys(sorted(days), ""), None)
+        await self.mark({day: [""] for day in sorted(days)}, None)
         if remade:
             await self._meta.delete_one(remade)  # not that of a rebuild which took over meanwhile
         return len(days)
@@ -197,13 +218,13 @@ class Sheets:
 
     # --- the projector: making sheets ---
 
-    async def documents(self, day: str, first: str = "") -> AsyncIterator[Document]:
+    async def documents(self, day: str, low: str = "", high: str | None = None) -> AsyncIterator[Document]:
         """
-        The registered requests and parts of a day, from the place ``first`` on, with what their facts are made of, in
-        the order of a sheet's rows.
+        The registered requests and parts of a day that stand between two places, the second excepted, with what their
+        facts are made of, in the order of a sheet's rows.
         """
         begin = midnight(date.fromisoformat(day))
-        span = {"$gte": max(first, place_of(begin)), "$lt": place_of(begin + timedelta(days=1))}
+        span = {"$gte": max(low, place_of(begin)), "$lt": high or place_of(begin + timedelta(days=1))}
         wanted = {"registered": True, "work": span}
         shown = dict.fromkeys((*NEEDED, "work"), True)
         found = self._requests.find(wanted, shown, batch_size=_READ_AT_ONCE)  # else 16 MB at once
@@ -281,11 +302,11 @@ class Sheets:
 
 def _mark(row: Document) -> Mark:
     """
-    What was taken and what was marked since, as one. Older code knew no places: it marked whole days.
+    What was taken and what was marked since, as one. Older code knew no blocks: it marked whole days.
     """
     taken: Document | None = row.get("taken")
     said = [taken] if taken else []
     if not taken or taken.get("token") != row["token"]:
         said.append(row)
     since = min((one["since"] for one in said if one.get("since")), default=None)
-    return Mark(row["_id"], row["token"], since, min(one.get("first", "") for one in said))
+    return Mark(row["_id"], row["token"], since, frozenset().union(*(one.get("blocks", [""]) for one in said)))

@@ -14,13 +14,13 @@ import pytest
 from polars.testing import assert_frame_equal
 from pymongo.errors import AutoReconnect
 
-from services.common.contracts.clocks import load_calendar
+from services.common.contracts.clocks import CALENDAR_FILE, load_calendar
 from services.common.contracts.envelope import Received
 from services.common.contracts.ids import ALPHABET
 from services.common.kit.clock import FrozenClock, system_clock
 from services.common.kit.mongo import Client
 from services.reporting.figures.making import keep_made, make_all
-from services.reporting.figures.sheets import decode
+from services.reporting.figures.sheets import decode, form_of
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.rebuild_repository import LEASE, Overtaken, Rebuild, spans
 from services.reporting.repository import BUILDING, REBUILD, REMADE, Repository
@@ -233,12 +233,38 @@ def test_every_number_is_in_one_range(events: int) -> None:
     assert len(ranges) <= max(1, len(ALPHABET) * events / 3_000)
 
 
+async def command(mongo_uri: str, database: str) -> tuple[int | None, str]:
+    """
+    ``python -m services.reporting rebuild``: its exit code, and what it says.
+    """
+    environment = {**os.environ, "MONGODB_URI": mongo_uri, "REPORTING_DATABASE": database}
+    words, pipe = (sys.executable, "-m", "services.reporting", "rebuild"), asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *words, env=environment, stdout=pipe, stderr=asyncio.subprocess.STDOUT
+    )
+    shown, _ = await process.communicate()
+    return process.returncode, shown.decode()
+
+
+async def test_the_command_touches_nothing_where_sheets_are_made_with_another_calendar(
+    repository: Repository, client: Client, mongo_uri: str, database: str
+) -> None:
+    await take(repository, Life(1).receive().register().events)
+    sheets = Sheets(client, database, form="of another calendar")
+    await sheets.mark_other_forms()
+
+    code, shown = await command(mongo_uri, database)
+
+    assert (code, "REPORTING_CALENDAR_FILE" in shown) == (2, True)
+    assert await repository.meta.find_one({"_id": REBUILD}) is None
+
+
 async def test_the_command_makes_documents_and_sheets_again(
     repository: Repository, client: Client, mongo_uri: str, database: str
 ) -> None:
     received = [event for life in random_lives(7, 30) for event in life.events]
     await take(repository, received)
-    sheets, calendar = Sheets(client, database, form="form"), load_calendar()
+    sheets, calendar = Sheets(client, database, form=form_of(CALENDAR_FILE.read_bytes())), load_calendar()
     await sheets.mark_other_forms()
     await make_all(sheets, calendar)
     days = await days_of(sheets)
@@ -246,14 +272,11 @@ async def test_the_command_makes_documents_and_sheets_again(
     await repository.requests.delete_one({"registered": True})
     await sheets.sheets.delete_one({"_id": days[0]})
 
-    environment = {**os.environ, "MONGODB_URI": mongo_uri, "REPORTING_DATABASE": database}
-    command = (sys.executable, "-m", "services.reporting", "rebuild")
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
-    shown, _ = await process.communicate()
+    code, shown = await command(mongo_uri, database)
 
-    assert process.returncode == 0
+    assert code == 0
     archived = await repository.archived_count()
-    assert f"{archived:,} of {archived:,} events" in shown.decode()
+    assert f"{archived:,} of {archived:,} events" in shown
     assert await documents(repository) == documents_of(received)
     after = {day: decode(content) async for day, _, content in sheets.contents(days)}
     assert after.keys() == before.keys()

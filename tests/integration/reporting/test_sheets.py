@@ -147,7 +147,7 @@ async def test_what_changes_while_a_sheet_is_made_is_all_that_is_marked_afterwar
     (left,) = await desk.sheets.marked()
     document = documents_of(second.events)[second.request_id]
     assert left.token != mark.token
-    assert (left.first, left.since) == (document["work"], _millis(change.meta.time))
+    assert (left.blocks, left.since) == ({document["work"][:11]}, _millis(change.meta.time))
     await make_all(desk.sheets, CALENDAR)
     assert await desk.sheets.marked() == []
     await desk.compare([*first.events, *second.events])
@@ -166,9 +166,9 @@ async def test_what_somebody_took_who_died_is_taken_again_with_what_was_marked_s
 
     assert taken is not None
     assert again is not None
-    for mark, life, change in ((taken, late, of_late), (again, early, of_early)):
-        place = documents_of(life.events)[life.request_id]["work"]
-        assert (mark.first, mark.since) == (place, _millis(change.meta.time))
+    blocks = [documents_of(life.events)[life.request_id]["work"][:11] for life in (early, late)]
+    assert (taken.blocks, taken.since) == ({blocks[1]}, _millis(of_late.meta.time))
+    assert (again.blocks, again.since) == (set(blocks), _millis(of_early.meta.time))
     await desk.sheets.unmark(taken)  # it lived after all, and knew nothing of the second
     assert await desk.sheets.marked() == [again]
     await make_all(desk.sheets, CALENDAR)
@@ -212,23 +212,24 @@ async def test_a_sheet_of_what_was_read_earlier_never_replaces_a_newer_one(
     await desk.compare(life.events)
 
 
-async def test_a_sheet_is_made_again_from_the_first_part_that_changed(
+async def test_of_a_sheet_the_parts_alone_are_made_again_in_which_something_changed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(making, "IN_A_PART", 2)
-    lives = [Life(number, at=START + number * timedelta(minutes=1)).receive().register() for number in range(7)]
+    lives = [Life(number, at=START + number * timedelta(minutes=1)).receive().register() for number in range(9)]
     await desk.take([event for life in lives for event in life.events])
     await make_all(desk.sheets, CALENDAR)
-    assert [part.rows for part in (await desk.sheets.made("2026-11-02")).parts] == [2, 2, 2, 1]
-    for life in lives[:4]:  # whoever reads them again fails
+    assert [part.rows for part in (await desk.sheets.made("2026-11-02")).parts] == [2, 2, 2, 2, 1]
+    for life in (*lives[:4], *lives[6:8]):  # whoever reads them again fails
         await desk.repository.requests.update_one({"_id": life.request_id}, {"$set": {"closings": "?"}})
 
-    await desk.take(lives[4].assign().events)
-    late = Life(9, at=START + timedelta(minutes=9)).receive().register()
-    await desk.take(late.events)
+    between = Life(20, at=START + timedelta(minutes=4, seconds=30)).receive().register()
+    late = Life(21, at=START + timedelta(minutes=9)).receive().register()
+    await desk.take([*lives[5].assign().events[-1:], *between.events, *late.events])
     await make_all(desk.sheets, CALENDAR)
 
-    await desk.compare([event for life in (*lives, late) for event in life.events])
+    assert [part.rows for part in (await desk.sheets.made("2026-11-02")).parts] == [2, 2, 2, 1, 2, 2]
+    await desk.compare([event for life in (*lives, between, late) for event in life.events])
     await desk.take(lives[3].assign().events)  # in one part with one of those
     with pytest.raises(CannotMake):
         await make_all(desk.sheets, CALENDAR)
@@ -245,13 +246,22 @@ async def test_what_older_code_marked_and_wrote_is_made_again_as_a_whole(
     await desk.sheets.sheets.update_one({}, {"$unset": {"parts": True}})
     await desk.repository.requests.update_many({}, {"$set": {"days": ["2026-11-02"]}})
     await desk.sheets.marks.insert_one({"_id": "2026-11-03", "token": "older", "since": START})
+    taken = {
+        "blocks": ["x"],
+        "since": START,
+        "token": "t1",
+    }  # by newer code, which died; older code marked it then
+    await desk.sheets.marks.insert_one({"_id": "2026-11-04", "token": "t2", "since": START, "taken": taken})
     await desk.repository.beat(START + DAY, START + DAY, 0)
     assert await desk.sheets.as_of() == START - timedelta(milliseconds=1)  # also of an api beside an older projector
 
     await desk.sheets.prepare()
+    await desk.sheets.mark({"2026-11-04": ["y"]}, START)
     await desk.take(lives[2].assign().events)
 
-    assert {mark.day: mark.first for mark in await desk.sheets.marked()} == {"2026-11-02": "", "2026-11-03": ""}
+    assert {mark.day: "" in mark.blocks for mark in await desk.sheets.marked()} == dict.fromkeys(
+        ("2026-11-02", "2026-11-03", "2026-11-04"), True
+    )
     await make_all(desk.sheets, CALENDAR)
     await desk.compare([event for life in lives for event in life.events])
     (kept,) = {tuple(row["days"]) async for row in desk.repository.requests.find({"_id": lives[2].request_id})}
@@ -387,6 +397,8 @@ async def test_sheets_of_another_form_are_made_again_once_and_the_moment_stands_
     await desk.repository.beat(START, START, 0)
 
     another = Sheets(client, database, form="another")
+    assert await another.are_of_another_form()
+    assert not await desk.sheets.are_of_another_form()
     assert await another.mark_other_forms() == 1
     assert await another.mark_other_forms() == 0
 

@@ -29,6 +29,7 @@ class Replaced:
     async def marked(self) -> list[Mark]:
         self.said.append("looked")
         if self.said.count("looked") == 1:
+            await asyncio.sleep(0.01)  # it is waited for in vain
             raise CursorNotFound("cursor id 7 not found", 43)
         self.looked_again.set()
         return []
@@ -37,7 +38,9 @@ class Replaced:
 async def test_a_look_that_a_rebuild_broke_off_is_taken_again_and_what_it_left_is_marked_before_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(making, "AWAY", 0.0)
+    monkeypatch.setattr(making, "SHORTEST_REST", 0.0)
+    monkeypatch.setattr(making, "RESTS", 1_000_000)  # an outage is no work
+    monkeypatch.setattr(making, "LONGEST_REST", 1_000.0)
     sheets = Replaced()
 
     loop = asyncio.create_task(keep_made(cast(Sheets, sheets), load_calendar()))
