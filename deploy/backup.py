@@ -2,7 +2,8 @@
 Copy the state of a running system into a folder: ``python -m deploy.backup FOLDER``.
 
 Offsets, databases, topics, intake's spool and the secrets, in an order that makes them one state although nothing
-stands still (``recovery/order.py``). The folder holds names, telephones and addresses of citizens and every secret.
+stands still (``recovery/order.py``). The folder holds names, telephones and addresses of citizens, and the secrets by
+which numbers, links and sign-ins hold; not those that providers gave.
 """
 
 import argparse
@@ -30,7 +31,10 @@ from services.routing.case import Entry
 ENVIRONMENT: Final = "secrets.env"
 SPOOL: Final = "intake/spool"
 MORE_SECRETS: Final = ("INTAKE_TRACKING_SECRET", "NOTIFY_TRACKING_SECRET")
-PRIVATE: Final = "it holds citizens' names, telephones and addresses, and every secret: keep it as you keep those"
+PRIVATE: Final = (
+    "it holds citizens' names, telephones and addresses, and the secrets by which numbers, links and sign-ins hold:"
+    " keep it as you keep those. Providers' secrets are not in it"
+)
 _POSITION: Final = "position"  # before the segments: an older one only publishes again
 
 

@@ -44,9 +44,11 @@ def settings(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     path = Path(named or ROOT / ".run") / "env"
     if environment.get("KAFKA_BOOTSTRAP_SERVERS") and not (named and path.exists()):
         return dict(environment)
-    found = read_env_file(path.read_text()) if path.exists() else {}
-    if not found.get("KAFKA_BOOTSTRAP_SERVERS"):
+    if not path.exists():
         raise ToolError(f"KAFKA_BOOTSTRAP_SERVERS is not set and there is no {path}: `make up` starts the local stack")
+    found = read_env_file(path.read_text())
+    if not found.get("KAFKA_BOOTSTRAP_SERVERS"):
+        raise ToolError(f"{path} names no broker: that stack was never up (`make up` starts it)")
     return found
 
 

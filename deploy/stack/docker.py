@@ -54,8 +54,11 @@ def command(config: Config, *arguments: str) -> list[str]:
     """
     A compose command for this stack's own project.
     """
-    project = hashlib.sha256(str(config.run_dir).encode()).hexdigest()[:12]
-    return ["docker", "compose", "--project-name", f"ilkim-{project}", "--file", str(COMPOSE), *arguments]
+    return ["docker", "compose", "--project-name", f"ilkim-{_project(config)}", "--file", str(COMPOSE), *arguments]
+
+
+def _project(config: Config) -> str:
+    return hashlib.sha256(str(config.run_dir).encode()).hexdigest()[:12]
 
 
 def up_commands(config: Config) -> list[list[str]]:
@@ -79,10 +82,12 @@ def down_command(config: Config, *, wipe: bool) -> list[str]:
 
 def variables(config: Config, env: Mapping[str, str]) -> dict[str, str]:
     """
-    What compose reads: the stack's secrets (it checks all that the file names) and the ports on this machine.
+    What compose reads: the stack's secrets (it checks all that the file names), the ports on this machine, and a
+    network of its own: of two stacks with the same one the engine refuses the second.
     """
     ports = {"PORT_KAFKA": CONTAINERS["kafka-1"], "PORT_MONGO": CONTAINERS["mongo"]}
-    return {**env, **{name: str(config.port_base + offset) for name, offset in ports.items()}}
+    subnet = "10.{}.{}.0/24".format(*bytes.fromhex(_project(config)[:4]))
+    return {**env, "SUBNET": subnet, **{name: str(config.port_base + offset) for name, offset in ports.items()}}
 
 
 def up(config: Config, env: Mapping[str, str], say: Callable[[str], None]) -> None:

@@ -60,7 +60,7 @@ class Outbox:
         now = self._clock()
         for telling in written:
             due = telling.publish_at is not None and telling.publish_at <= now
-            if due and len(self._written) < MOST_HANDED_OVER:
+            if due and (telling.request_id in self._written or len(self._written) < MOST_HANDED_OVER):
                 self._written[telling.request_id] = telling
         if self._written:
             self._bell.ring()

@@ -49,13 +49,21 @@ def test_the_table_of_topics_names_what_each_service_reads(service: str) -> None
     assert read_by(service) == {places(topic) for topic in topics if "dept." not in topic or topic.endswith(f".{SLUG}")}
 
 
+def test_the_table_of_topics_names_the_writer_that_the_contracts_name() -> None:
+    writers = {name: writer for name, writer, _ in ROWS}
+    ours = [topic for topic in ALL_TOPICS if "dept." not in topic.name]
+    named = {topic.name: found[1] for topic in ours if (found := re.search(r"\((\w+)\)$", topic.title))}
+    assert len(named) > 7
+    assert {name: writers[name] for name in named} == named
+
+
 def test_the_table_of_topics_has_them_all() -> None:
     there = {name for name, _, _ in ROWS}
     ours = {places(topic.name) for topic in ALL_TOPICS if "dept." not in topic.name or topic.name.endswith(f".{SLUG}")}
     assert {name for name in there if name != "<group>.dlq"} == {name for name in ours if not name.endswith(".dlq")}
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README))))
 def test_every_file_that_is_linked_exists(name: str) -> None:
     assert (Path(__file__).parents[2] / name).exists()
 

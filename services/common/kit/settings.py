@@ -5,13 +5,21 @@ Settings that every service has. They are read once, in each ``__main__``; nothi
 import re
 import sys
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
-from typing import Literal, Self
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-Networks = frozenset[IPv4Network | IPv6Network]
+
+def _network(given: object) -> object:
+    try:
+        return ip_network(given) if isinstance(given, str) else given
+    except ValueError:
+        raise ValueError("must be addresses or networks such as 10.0.0.7 or 172.18.0.0/16") from None
+
+
+Networks = frozenset[Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]]
 """Addresses and networks; in the environment a JSON list: ``["10.0.0.7", "172.18.0.0/16"]``."""
 
 
@@ -40,7 +48,8 @@ class Settings(BaseSettings):
             wrong = [(owner._variable(name), "must be JSON, as a list or an object")]
         for variable, why in wrong:
             told = why.removeprefix("Value error, ")
-            sys.stderr.write(f"error: {variable}: {told}\n" if variable else f"error: {told}\n")
+            named = not variable or told.startswith(variable)
+            sys.stderr.write(f"error: {told}\n" if named else f"error: {variable}: {told}\n")
         raise SystemExit(2)
 
     @classmethod

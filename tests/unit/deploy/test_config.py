@@ -111,10 +111,14 @@ def test_our_own_processes_alone_are_told_how_to_take_memory() -> None:
     }
 
 
-def test_the_database_gets_a_bounded_share_of_the_memory() -> None:
+@pytest.mark.parametrize(("gigabytes", "share"), [(0.5, "256M"), (4, "1024M"), (24, "6144M"), (64, "6144M")])
+def test_the_database_caches_a_quarter_of_the_memory_within_bounds(
+    gigabytes: float, share: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"SC_PAGE_SIZE": 4_096, "SC_PHYS_PAGES": int(gigabytes * 2**30) // 4_096}
+    monkeypatch.setattr(plan.os, "sysconf", sizes.__getitem__)
     (command,) = (process.command for process in config().infrastructure if process.name == "mongo")
-    share = re.findall(r"^(\d+)M$", command[command.index("--cache-size") + 1])
-    assert 256 <= int(share[0]) <= 6_144
+    assert command[command.index("--cache-size") + 1] == share
 
 
 def test_the_supervisor_configuration_holds_no_secret() -> None:

@@ -387,6 +387,9 @@ def test_the_broker_comes_from_the_environment_or_the_run_folder_or_one_is_told_
 def test_the_run_folder_that_is_named_is_meant_also_where_another_stacks_env_file_was_sourced(tmp_path: Path) -> None:
     sourced = {"RUN_DIR": str(tmp_path), "KAFKA_BOOTSTRAP_SERVERS": "old:1", "INTAKE_DATA_DIR": "/old"}
     assert bootstrap_servers(sourced) == "old:1"  # no stack was made there
+    (tmp_path / "env").write_text("API_KEY=x\n")
+    with pytest.raises(ToolError, match="names no broker"):
+        settings(sourced)
     (tmp_path / "env").write_text("KAFKA_BOOTSTRAP_SERVERS=new:2\nINTAKE_DATA_DIR=/new\n")
     assert settings(sourced) == {"KAFKA_BOOTSTRAP_SERVERS": "new:2", "INTAKE_DATA_DIR": "/new"}
 

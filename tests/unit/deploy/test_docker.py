@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -340,9 +341,12 @@ def test_compose_commands_name_the_stacks_own_project() -> None:
     assert docker.down_command(one, wipe=True)[6:] == ["down", "--timeout", "30", "--volumes"]
 
 
-def test_compose_gets_the_stacks_secrets_and_ports() -> None:
+def test_compose_gets_the_stacks_secrets_and_ports_and_a_network_that_no_other_stack_has() -> None:
     variables = docker.variables(Config(Path("/run"), 9000, "docker"), {"API_KEY": "k"})
+    subnet = ip_network(variables.pop("SUBNET"))
     assert variables == {"API_KEY": "k", "PORT_KAFKA": "9092", "PORT_MONGO": "9017"}
+    assert subnet.is_private
+    assert docker.variables(Config(Path("/other"), 9000, "docker"), {})["SUBNET"] != str(subnet)
 
 
 @pytest.mark.parametrize("shape", ["{0}\n{1}\n", "[{0},{1}]"])

@@ -6,10 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
+import pytest
+
 from services.common.contracts.envelope import Record, decode
 from services.common.contracts.events import NotificationQueued, NotificationSuppressed
 from services.common.kit.clock import FrozenClock
 from services.common.kit.testing import FakePublisher
+from services.notify import outbox
 from services.notify.domain import Telling
 from services.notify.outbox import Outbox
 from services.notify.repository import NotifyRepository
@@ -53,6 +56,23 @@ def kind(record: Record) -> type[object]:
     What the record says.
     """
     return type(decode(record.topic, record.key, record.value, record.headers).data)
+
+
+async def test_what_is_newer_of_one_in_hand_is_taken_also_when_there_is_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox, "MOST_HANDED_OVER", 1)
+    older = replace(after(registered()), rev=1)
+    newer = replace(after(assigned(), telling=older), rev=2)
+    other = replace(older, request_id="0000000000000")
+    memory, kafka = WrittenMeanwhile(newer, newer), FakePublisher()
+    box = Outbox(cast(NotifyRepository, memory), kafka, FrozenClock(LATER))
+
+    box.hand_over([older])
+    box.hand_over([newer, other])
+    await box.publish_once()
+
+    assert set(kafka.records) == set(newer.outbox)
 
 
 async def test_what_is_handed_over_while_an_older_writing_is_found_is_published_too() -> None:
