@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.policy import SMTP
 from email.utils import format_datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import aiosmtplib
 
@@ -46,6 +46,28 @@ class SmtpSettings:
     connections: int = 4
 
 
+class _Headers(HeaderRegistry):
+    """
+    The library makes a class for each header of each mail: 75 KB of cyclic garbage a mail. Here each is made once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[object, type[BaseHeader]] = {}
+
+    def __getitem__(self, name: str) -> type[BaseHeader]:
+        """
+        The class of a header, by what the library would make it from.
+        """
+        kind: Any = self.registry.get(name.lower(), self.default_class)
+        if kind not in self._made:
+            self._made[kind] = super().__getitem__(name)
+        return self._made[kind]
+
+
+_POLICY: Final = SMTP.clone(header_factory=_Headers())
+
+
 def build_mail(settings: SmtpSettings, letter: Letter, clock: Clock) -> EmailMessage:
     """
     The mail as it goes out. Its Message-ID derives from the key, so a repeat is the same mail to every mail program;
@@ -59,7 +81,7 @@ def build_mail(settings: SmtpSettings, letter: Letter, clock: Clock) -> EmailMes
         letter.to.encode("ascii")
     except (ValueError, IndexError, AttributeError, MessageError):  # the parser's own faults on some broken addresses
         raise PermanentError(Reason.BAD_ADDRESS, elsewhere=True, asked=False) from None
-    mail = EmailMessage(policy=SMTP_POLICY)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
     mail["To"] = receiver
     mail["Subject"] = _line(letter.message.subject)

@@ -31,6 +31,11 @@ def test_a_mail_has_both_forms_and_the_same_message_id_at_each_repeat() -> None:
     assert "<html" in parts["text/html"]
 
 
+def test_a_mail_makes_no_classes_of_its_own_as_the_library_would_for_each_header() -> None:
+    one, other = (build_mail(SMTP, Letter("ayse@example.com", MESSAGE, key), lambda: NOON) for key in "ab")
+    assert [type(value) for value in one.values()] == [type(value) for value in other.values()]
+
+
 @pytest.mark.parametrize(
     "address",
     [
