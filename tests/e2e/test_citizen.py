@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pymongo import MongoClient
 
 from deploy.stack.stack import Stack
 from tests.waiting import eventually
@@ -81,6 +82,8 @@ def test_who_knows_the_last_digits_rates_the_ending_and_has_it_opened_again(stac
     reader, keys = Browser(stack), {"X-API-Key": stack.env["API_KEY"]}
     eventually(lambda: "Fen İşleri" in reader.see(f"/t/{number}"))
     eventually(lambda: mailed_link(stack, number))  # notify knows the contact, which it is asked for
+    with MongoClient[dict[str, Any]](stack.env["MONGODB_URI"]) as client:  # and intake's read model whose it is
+        eventually(lambda: client["intake"]["request_contacts"].find_one({"_id": number}))
     assert reader.send(f"/t/{number}/prove", last4="0000").status_code == 422
     assert reader.send(f"/t/{number}/prove", last4="2233").status_code == 303
     done = {"action": "resolve", "department": "fen-isleri", "outcome": "resolved", "note_public": "Kapatıldı."}
