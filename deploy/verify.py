@@ -31,6 +31,7 @@ from services.common.contracts.topics import GROUPS, LIFECYCLE, RECEIVED
 from services.common.kit.groups import BrokerAway, standings
 from services.common.kit.settings import MongoSettings
 from services.reporting.figures.sheets import decode
+from services.reporting.figures.sheets_repository import contents_of
 from services.reporting.projections import local_day
 
 SHOWN_AT_MOST: Final = 5
@@ -143,8 +144,8 @@ def of_reporting(mongo: MongoSettings, span: Span) -> FromReporting:
     with MongoClient[dict[str, Any]](mongo.uri, serverSelectionTimeoutMS=5_000) as client:
         db = client["reporting"]
         counted: dict[str, list[str]] = defaultdict(list)
-        for sheet in db["sheets"].find({"_id": limits}, {"facts": True}):
-            frame = decode(bytes(sheet["facts"]), ("request_id", "part"))
+        for sheet in db["sheets"].find({"_id": limits}, {"facts": True, "parts": True}):
+            frame = decode(contents_of(sheet), ("request_id", "part"))
             for number in frame.filter(~frame["part"])["request_id"]:
                 counted[number].append(sheet["_id"])
         shown = {

@@ -110,9 +110,9 @@ async def chosen(
     days = sorted(sheet.day for sheet in await sheets.written(None) if first <= sheet.day <= last)
     waiting: list[pl.DataFrame] = []
     for start in range(0, len(days), _SHEETS_AT_ONCE):
-        found = {day: content async for day, _, content in sheets.contents(days[start : start + _SHEETS_AT_ONCE])}
-        for _, content in sorted(found.items()):
-            waiting.append(await asyncio.to_thread(decode, content))
+        found = {day: parts async for day, _, parts in sheets.contents(days[start : start + _SHEETS_AT_ONCE])}
+        for _, parts in sorted(found.items()):
+            waiting.append(await asyncio.to_thread(decode, parts))
             if sum(frame.height for frame in waiting) >= _ENOUGH_ROWS:
                 yield await asyncio.to_thread(choose, pl.concat(waiting))
                 waiting.clear()

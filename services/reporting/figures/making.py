@@ -50,7 +50,7 @@ async def make(sheets: Sheets, calendar: Calendar, day: str) -> bool:
     if mark is None:
         return True
     made = await sheets.made(day)
-    parts: list[Part] = []  # of a row 40 bytes, in place of some KB as a document
+    parts: list[Part] = []  # of what was made 40 bytes a row, in place of some KB as a document
     for part, low, high in made.windows():
         if part is not None and not mark.touches(low, high):
             parts.append(part)
@@ -58,7 +58,7 @@ async def make(sheets: Sheets, calendar: Calendar, day: str) -> bool:
         async for documents in _pieces(sheets.documents(day, low, high)):
             parts.append(await asyncio.to_thread(_part, documents, calendar))
     parts = [part for part in parts if part.rows] or parts[:1]
-    if not await sheets.write(day, made.rev, parts):
+    if not await sheets.write(day, made, parts):
         return False
     await sheets.unmark(mark)
     return True
@@ -125,6 +125,6 @@ def _part(documents: Sequence[Document], calendar: Calendar) -> Part:
     try:
         found = [fact_of(document, calendar) for document in documents]
         frame = frame_of(row for row in found if row is not None)
-        return Part(documents[0]["work"] if documents else "", frame.height, encode(frame))
+        return Part.of(documents[0]["work"] if documents else "", frame.height, encode(frame))
     except (LookupError, TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise CannotMake from error

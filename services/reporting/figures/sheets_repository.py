@@ -4,8 +4,8 @@ The sheets in MongoDB, and the marks of those that are to be made again: the onl
 A mark is set after a day's documents were written. Whoever makes the sheet takes it first: what changes from then on is
 marked anew beside it, so that each making has only what changed since the one before. It is taken away
 only by whoever wrote the sheet of what it found after taking it; what was taken by somebody who died is taken again. A
-sheet is written only over the one that was there before its documents were read. So whatever dies, and however many
-projectors there are, a sheet without a mark says what the documents say.
+sheet is written only over the one that was there before its documents were read, and of its parts only those that are
+new. So whatever dies, and however many projectors there are, a sheet without a mark says what the documents say.
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from pymongo.errors import DuplicateKeyError
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.mongo import Client, aggregate, ensure_indexes, rows
 from services.reporting.figures.facts import NEEDED
-from services.reporting.figures.sheets import digest, join, parts_of
+from services.reporting.figures.sheets import digest
 from services.reporting.projections import Document, place_of
 from services.reporting.queries import midnight
 from services.reporting.repository import REBUILD, REMADE
@@ -38,6 +38,8 @@ _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _FORM: Final = "sheets"
 _AT_ONCE: Final = 32
 _READ_AT_ONCE: Final = 1_000
+_ZLIB: Final = b"\x78"
+_LENGTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,21 @@ class Mark:
 class Part:
     """
     One of the parts that a sheet is made and kept in: the place (``work``) of its first document ("" if it has none),
-    and its rows.
+    how many rows it has, and what tells their content from another. The content itself is here only of a part that was
+    made now: those that are kept as they are need not be read.
     """
 
     first: str
     rows: int
-    content: bytes
+    digest: str
+    content: bytes | None = None
+
+    @classmethod
+    def of(cls, first: str, rows: int, content: bytes) -> "Part":
+        """
+        A part that was made now.
+        """
+        return cls(first, rows, digest(content), content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,33 +246,39 @@ class Sheets:
         """
         A day's sheet as it stands.
         """
-        row = await self.sheets.find_one({"_id": day}, {"rev": True, "form": True, "parts": True, "facts": True})
+        row = await self.sheets.find_one({"_id": day}, {"rev": True, "form": True, "parts": True})
         if row is None:
             return Made(0)
-        if "parts" not in row or row.get("form") != self._form:
+        if row.get("form") != self._form:
             return Made(int(row["rev"]))
-        said = zip(row["parts"], parts_of(row["facts"]), strict=True)
-        return Made(int(row["rev"]), tuple(Part(part["first"], part["rows"], content) for part, content in said))
+        return Made(int(row["rev"]), tuple(Part(**part) for part in row["parts"]))
 
-    async def write(self, day: str, rev: int, parts: Sequence[Part]) -> bool:
+    async def write(self, day: str, made: Made, parts: Sequence[Part]) -> bool:
         """
-        Put a sheet of these parts, at least one, in the place of the one that was written ``rev`` times; False if that
-        is not there any more.
+        Put a sheet of these parts, at least one, in the place of ``made``; False if that is not there any more. A part
+        without its content is one of ``made``.
         """
-        content = join([part.content for part in parts])
-        sheet = {
-            "_id": day,
-            "rev": rev + 1,
-            "digest": digest(content),
+        before, now = ({part.digest for part in some} for some in (made.parts, parts))
+        sheet: Document = {
+            "rev": made.rev + 1,
+            "digest": digest("".join(part.digest for part in parts).encode()),
             "written_at": self._clock(),
             "rows": sum(part.rows for part in parts),
             "form": self._form,
-            "parts": [{"first": part.first, "rows": part.rows} for part in parts],
-            "facts": content,
+            "parts": [{"first": part.first, "rows": part.rows, "digest": part.digest} for part in parts],
         }
-        if rev:
-            result = await self.sheets.replace_one({"_id": day, "rev": rev}, sheet)
-            return result.matched_count == 1
+        contents = {part.digest: part.content for part in parts if part.digest not in before}
+        if not made.rev:
+            return await self._insert({"_id": day, **sheet, "facts": contents})
+        if made.parts:
+            new = {f"facts.{name}": content for name, content in contents.items()}
+            gone = {"$unset": {f"facts.{name}": "" for name in before - now}} if before - now else {}
+            change = {"$set": {**sheet, **new}, **gone}
+        else:
+            change = {"$set": {**sheet, "facts": contents}}
+        return (await self.sheets.update_one({"_id": day, "rev": made.rev}, change)).matched_count == 1
+
+    async def _insert(self, sheet: Document) -> bool:
         try:
             await self.sheets.insert_one(sheet)
         except DuplicateKeyError:
@@ -290,14 +307,32 @@ class Sheets:
         found = self.sheets.find({"written_at": span}, {"digest": True, "written_at": True})
         return [Sheet(row["_id"], row["digest"], row["written_at"]) async for row in found]
 
-    async def contents(self, days: Iterable[str]) -> AsyncIterator[tuple[str, str, bytes]]:
+    async def contents(self, days: Iterable[str]) -> AsyncIterator[tuple[str, str, list[bytes]]]:
         """
-        Day, digest and content of these days' sheets, as they are by now.
+        Day, digest and parts of these days' sheets, as they are by now.
         """
         wanted = sorted(days)
         for start in range(0, len(wanted), _AT_ONCE):
             async for row in self.sheets.find({"_id": {"$in": wanted[start : start + _AT_ONCE]}}):
-                yield row["_id"], row["digest"], bytes(row["facts"])
+                yield row["_id"], row["digest"], contents_of(row)
+
+
+def contents_of(sheet: Document) -> list[bytes]:
+    """
+    The parts of a sheet as it stands in the database, in their order; also of one that older code wrote, in which they
+    are one behind the other, several with their length before each (of which the first byte is never that of zlib).
+    """
+    facts = sheet["facts"]
+    if isinstance(facts, Mapping):
+        return [bytes(facts[part["digest"]]) for part in sheet["parts"]]
+    if facts.startswith(_ZLIB):
+        return [bytes(facts)]
+    parts, at = [], 0
+    while at < len(facts):
+        begin = at + _LENGTH
+        at = begin + int.from_bytes(facts[at:begin])
+        parts.append(bytes(facts[begin:at]))
+    return parts
 
 
 def _mark(row: Document) -> Mark:

@@ -6,7 +6,7 @@ month, so that a changed day costs a month's copying and not everything's.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
@@ -22,7 +22,7 @@ from services.common.kit.mongo import UNAVAILABLE
 from services.reporting.figures.facts import SCHEMA, frame_of
 from services.reporting.figures.flags import with_flags
 from services.reporting.figures.points import Point, places_of, points_of
-from services.reporting.figures.sheets import decode_all
+from services.reporting.figures.sheets import decode
 from services.reporting.figures.sheets_repository import Sheets
 
 log = logger(__name__)
@@ -119,8 +119,8 @@ class Snapshot:
         """
         for month in sorted({day[:7] for day in days}):
             found = self._sheets.contents(day for day in days if day.startswith(month))
-            sheets = {day: (digest, content) async for day, digest, content in found}
-            contents = {day: content for day, (_, content) in sheets.items()}
+            sheets = {day: (digest, parts) async for day, digest, parts in found}
+            contents = {day: parts for day, (_, parts) in sheets.items()}
             self._months[month] = await asyncio.to_thread(_merged, self._months.get(month), contents)
             self._places[month] = await asyncio.to_thread(places_of, self._months[month])
             self._digests.update({day: digest for day, (digest, _) in sheets.items()})
@@ -144,14 +144,14 @@ def _heard(look: asyncio.Task[None]) -> None:
         look.exception()
 
 
-def _merged(month: pl.DataFrame | None, contents: Mapping[str, bytes]) -> pl.DataFrame:
+def _merged(month: pl.DataFrame | None, contents: Mapping[str, Sequence[bytes]]) -> pl.DataFrame:
     """
     A month's rows in the order of their days, with those of some days in the place of what there was of them.
     """
     days = [date.fromisoformat(day) for day in contents]
     frames = [month.filter(~pl.col("day").is_in(days))] if month is not None else []
     if contents:
-        frames.append(with_flags(decode_all([contents[day] for day in sorted(contents)], COLUMNS)))
+        frames.append(with_flags(decode((part for day in sorted(contents) for part in contents[day]), COLUMNS)))
     return pl.concat(frames).sort("day", maintain_order=True).rechunk()
 
 

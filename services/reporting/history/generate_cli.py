@@ -80,7 +80,7 @@ async def generate(settings: ProjectorSettings, invention: Invention, documents:
                     await store.take(requests)
             else:
                 made = await sheets.made(str(day))
-                await sheets.write(str(day), made.rev, [Part("", frame.height, encode(frame))])
+                await sheets.write(str(day), made, [Part.of("", frame.height, encode(frame))])
             progress(f"{day}: {rows:,} rows of facts")
         await make_all(sheets, invention.calendar)
         await repository.beat(system_clock(), min(system_clock(), invention.until), None)

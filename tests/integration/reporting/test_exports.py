@@ -16,7 +16,7 @@ from services.common.kit.settings import MongoSettings
 from services.reporting.api import create_app
 from services.reporting.figures.facts import Row, frame_of
 from services.reporting.figures.sheets import encode
-from services.reporting.figures.sheets_repository import Part, Sheets
+from services.reporting.figures.sheets_repository import Made, Part, Sheets
 from services.reporting.settings import ApiSettings
 from tests.unit.reporting.facts import RECEIVED_AT, fact
 from tests.unit.reporting.files import NOW, Keys
@@ -38,7 +38,7 @@ def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
 
 async def write(sheets: Sheets, rows: list[Row]) -> None:
     for (day,), part in frame_of(rows).partition_by("day", as_dict=True).items():
-        assert await sheets.write(str(day), 0, [Part("", part.height, encode(part))])
+        assert await sheets.write(str(day), Made(0), [Part.of("", part.height, encode(part))])
 
 
 @pytest.fixture

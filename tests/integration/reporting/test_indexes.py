@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from services.common.kit.mongo import Client
-from services.reporting.figures.sheets_repository import OVERLAP, Part, Sheets
+from services.reporting.figures.sheets_repository import OVERLAP, Made, Part, Sheets
 from services.reporting.lists import parted, windows
 from services.reporting.projections import place_of
 from services.reporting.queries import Filter, after, match, midnight, order_of, visit_match
@@ -87,7 +87,7 @@ async def test_the_making_and_the_reading_of_sheets_scan_nothing(
 ) -> None:
     sheets = Sheets(client, database)
     await sheets.prepare()
-    await sheets.write("2026-11-02", 0, [Part("", 0, b"facts")])
+    await sheets.write("2026-11-02", Made(0), [Part.of("", 0, b"facts")])
     span = {"$gte": place_of(midnight(date(2026, 11, 2))), "$lt": place_of(midnight(date(2026, 11, 3)))}
 
     assert await served(repository.requests, {"registered": True, "work": span})

@@ -173,7 +173,7 @@ async def test_a_rebuild_that_dies_after_it_took_over_has_its_days_marked_by_the
     await repository.requests.update_many({}, {"$set": {"department": "old"}})
     await sheets.mark_all()
     await make_all(sheets, calendar)
-    (before,) = [decode(content) async for _, _, content in sheets.contents(await days_of(sheets))]
+    (before,) = [decode(parts) async for _, _, parts in sheets.contents(await days_of(sheets))]
 
     async def rename_and_die(command: Any) -> None:
         await client.admin.command(command)
@@ -197,7 +197,7 @@ async def test_a_rebuild_that_dies_after_it_took_over_has_its_days_marked_by_the
 
     await asyncio.wait_for(until_all_is_made(), 20)
     projector.cancel()
-    (after,) = [decode(content) async for _, _, content in sheets.contents(await days_of(sheets))]
+    (after,) = [decode(parts) async for _, _, parts in sheets.contents(await days_of(sheets))]
     assert before.get_column("department").to_list() == ["old"]
     assert after.get_column("department").to_list() != ["old"]
 
@@ -268,7 +268,7 @@ async def test_the_command_makes_documents_and_sheets_again(
     await sheets.mark_other_forms()
     await make_all(sheets, calendar)
     days = await days_of(sheets)
-    before = {day: decode(content) async for day, _, content in sheets.contents(days)}
+    before = {day: decode(parts) async for day, _, parts in sheets.contents(days)}
     await repository.requests.delete_one({"registered": True})
     await sheets.sheets.delete_one({"_id": days[0]})
 
@@ -278,7 +278,7 @@ async def test_the_command_makes_documents_and_sheets_again(
     archived = await repository.archived_count()
     assert f"{archived:,} of {archived:,} events" in shown
     assert await documents(repository) == documents_of(received)
-    after = {day: decode(content) async for day, _, content in sheets.contents(days)}
+    after = {day: decode(parts) async for day, _, parts in sheets.contents(days)}
     assert after.keys() == before.keys()
     for day, frame in before.items():
         assert_frame_equal(after[day], frame)

@@ -27,8 +27,8 @@ from services.reporting.figures import making
 from services.reporting.figures.facts import Row, fact_of, frame_of
 from services.reporting.figures.flags import with_flags
 from services.reporting.figures.making import CannotMake, keep_made, make, make_all
-from services.reporting.figures.sheets import decode
-from services.reporting.figures.sheets_repository import Part, Sheets
+from services.reporting.figures.sheets import decode, digest
+from services.reporting.figures.sheets_repository import Made, Part, Sheets, contents_of
 from services.reporting.figures.snapshot import COLUMNS, Snapshot
 from services.reporting.projections import Document
 from services.reporting.projector import Progress, projector
@@ -67,12 +67,15 @@ class Desk:
 
     async def frames(self) -> dict[str, pl.DataFrame]:
         days = [row["_id"] async for row in self.sheets.sheets.find({}, {"_id": True})]
-        return {day: decode(content) async for day, _, content in self.sheets.contents(days)}
+        return {day: decode(parts) async for day, _, parts in self.sheets.contents(days)}
 
     async def compare(self, events: Iterable[Received]) -> None:
         """
-        All sheets are what a naive recomputation gives; a day that is left by all is empty.
+        All sheets are what a naive recomputation gives, and keep no part of before; a day that is left by all is empty.
         """
+        async for row in self.sheets.sheets.find({}):
+            assert [digest(part) for part in contents_of(row)] == [part["digest"] for part in row["parts"]]
+            assert len(row["facts"]) == len(row["parts"])
         expected, found = naive(events), await self.frames()
         assert expected.keys() <= found.keys()
         for day, frame in found.items():
@@ -138,9 +141,9 @@ async def test_what_changes_while_a_sheet_is_made_is_all_that_is_marked_afterwar
     (change,) = second.assign().events[-1:]
 
     class Slow(Sheets):
-        async def write(self, day: str, rev: int, parts: Sequence[Part]) -> bool:
+        async def write(self, day: str, made: Made, parts: Sequence[Part]) -> bool:
             await desk.take([change])
-            return await super().write(day, rev, parts)
+            return await super().write(day, made, parts)
 
     assert await make(Slow(client, database, form="form"), CALENDAR, mark.day)
 
@@ -181,9 +184,9 @@ async def test_who_takes_what_another_took_needs_no_third_making(desk: Desk, cli
     await desk.take(life.events)
 
     class Overtaken(Sheets):
-        async def write(self, day: str, rev: int, parts: Sequence[Part]) -> bool:
+        async def write(self, day: str, made: Made, parts: Sequence[Part]) -> bool:
             await desk.sheets.take(day)  # somebody who is about to make it too, of the same
-            return await super().write(day, rev, parts)
+            return await super().write(day, made, parts)
 
     assert await make(Overtaken(client, database, form="form"), CALENDAR, "2026-11-02")
 
@@ -199,11 +202,11 @@ async def test_a_sheet_of_what_was_read_earlier_never_replaces_a_newer_one(
     (mark,) = await desk.sheets.marked()
 
     class Slow(Sheets):
-        async def write(self, day: str, rev: int, parts: Sequence[Part]) -> bool:
+        async def write(self, day: str, made: Made, parts: Sequence[Part]) -> bool:
             before = len(life.events)
             await desk.take(life.close().events[before:])
             await make_all(desk.sheets, CALENDAR)
-            return await super().write(day, rev, parts)
+            return await super().write(day, made, parts)
 
     slow = Slow(client, database, form="form")
 
@@ -219,7 +222,9 @@ async def test_of_a_sheet_the_parts_alone_are_made_again_in_which_something_chan
     lives = [Life(number, at=START + number * timedelta(minutes=1)).receive().register() for number in range(9)]
     await desk.take([event for life in lives for event in life.events])
     await make_all(desk.sheets, CALENDAR)
-    assert [part.rows for part in (await desk.sheets.made("2026-11-02")).parts] == [2, 2, 2, 2, 1]
+    before = (await desk.sheets.made("2026-11-02")).parts
+    assert [part.rows for part in before] == [2, 2, 2, 2, 1]
+    assert {part.content for part in before} == {None}  # what is kept is not read, however much it is
     for life in (*lives[:4], *lives[6:8]):  # whoever reads them again fails
         await desk.repository.requests.update_one({"_id": life.request_id}, {"$set": {"closings": "?"}})
 
@@ -243,7 +248,10 @@ async def test_what_older_code_marked_and_wrote_is_made_again_as_a_whole(
     events = [event for life in lives for event in life.events]
     await desk.take(events)
     await make_all(desk.sheets, CALENDAR)
-    await desk.sheets.sheets.update_one({}, {"$unset": {"parts": True}})
+    (sheet,) = [row async for row in desk.sheets.sheets.find({})]
+    older = {"form": "older", "facts": b"".join(len(part).to_bytes(4) + part for part in contents_of(sheet))}
+    await desk.sheets.sheets.update_one({}, {"$set": older})
+    assert [row async for _, _, row in desk.sheets.contents(["2026-11-02"])] == [contents_of(sheet)]
     await desk.repository.requests.update_many({}, {"$set": {"days": ["2026-11-02"]}})
     await desk.sheets.marks.insert_one({"_id": "2026-11-03", "token": "older", "since": START})
     taken = {

@@ -19,8 +19,8 @@ from services.common.kit.clock import FrozenClock
 from services.reporting.figures.facts import NEEDED, SCHEMA, Row, fact_of
 from services.reporting.figures.flags import BINS, PACKED, with_flags
 from services.reporting.figures.making import IN_A_ROUND, a_round
-from services.reporting.figures.sheets import decode, digest, encode, form_of, join
-from services.reporting.figures.sheets_repository import Mark, Sheet, Sheets
+from services.reporting.figures.sheets import decode, digest, encode, form_of
+from services.reporting.figures.sheets_repository import Mark, Sheet, Sheets, contents_of
 from services.reporting.figures.snapshot import COLUMNS, COMPARE_EVERY, Snapshot
 from tests.unit.reporting.facts import RECEIVED_AT, fact, frame
 from tests.unit.reporting.lives import Life, documents_of, random_lives
@@ -37,7 +37,7 @@ def of_seed(seed: int, count: int) -> list[Row]:
 def test_a_sheet_is_read_as_it_was_written(seed: int, count: int) -> None:
     facts = frame(*of_seed(seed, count))
 
-    assert_frame_equal(decode(encode(facts)), facts)
+    assert_frame_equal(decode([encode(facts)]), facts)
 
 
 def test_equal_facts_are_equal_bytes_in_whatever_order_they_came_and_whatever_was_seen_before() -> None:
@@ -55,17 +55,20 @@ def test_a_sheet_of_many_parts_is_read_as_one_of_the_whole(seed: int, count: int
     rows = list(frame(*of_seed(seed, count)).iter_rows(named=True))
     parts = [frame(*rows[at : at + size]) for at in range(0, len(rows), size)] or [frame()]
 
-    assert_frame_equal(decode(join([encode(part) for part in parts])), frame(*rows))
+    assert_frame_equal(decode([encode(part) for part in parts]), frame(*rows))
 
 
-def test_a_sheet_of_one_part_is_that_part() -> None:
-    assert join([encode(frame(*of_seed(3, 12)))]) == encode(frame(*of_seed(3, 12)))
+def test_a_sheet_of_older_code_is_read_in_its_parts() -> None:
+    one, two = encode(frame(*of_seed(3, 2))), encode(frame(*of_seed(4, 300)))
+
+    assert contents_of({"facts": one}) == [one]
+    assert contents_of({"facts": b"".join(len(part).to_bytes(4) + part for part in (two, one, two))}) == [two, one, two]
 
 
 def test_a_sheet_of_older_code_has_no_facts_that_it_did_not_know_and_none_that_is_gone() -> None:
     older = frame(fact(rating=5)).drop("team", "lat").with_columns(weather=pl.lit("rain"))
 
-    found = decode(encode(older))
+    found = decode([encode(older)])
 
     assert dict(found.schema) == dict(SCHEMA)
     assert found.select("team", "lat", "rating").row(0) == (None, None, 5)
@@ -117,13 +120,13 @@ class Shelf:
         every = [Sheet(day, digest(encode(one)), self.written_at[day]) for day, one in self.frames.items()]
         return [sheet for sheet in every if since is None or sheet.written_at >= since]
 
-    async def contents(self, days: Iterable[str]) -> AsyncIterator[tuple[str, str, bytes]]:
+    async def contents(self, days: Iterable[str]) -> AsyncIterator[tuple[str, str, list[bytes]]]:
         for day in days:
             if self.fails and self.read:
                 raise self.fails
             self.read.append(day)
             content = encode(self.frames[day])
-            yield day, digest(content), content
+            yield day, digest(content), [content]
 
 
 @pytest.fixture
