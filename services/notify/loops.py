@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from services.common.kit.worker import within_budget
+from services.common.kit.retry import within_budget
 from services.notify.settings import BUDGET_SECONDS
 
 T = TypeVar("T")
@@ -42,10 +42,4 @@ async def persistently(call: Callable[[], Awaitable[T]]) -> T:
     """
     What ``call`` gives; tried again for ``BUDGET_SECONDS`` while what it needs is away.
     """
-    found: list[T] = []
-
-    async def once() -> None:
-        found.append(await call())
-
-    await within_budget(once, BUDGET_SECONDS)
-    return found[-1]
+    return await within_budget(call, BUDGET_SECONDS)

@@ -11,7 +11,8 @@ from services.common.contracts.topics import CALLS, CONTACTS, LIFECYCLE, MESSAGE
 from services.common.contracts.vocabulary import NotifyVia
 from services.common.kit import mongo
 from services.common.kit.health import Health
-from services.common.kit.worker import Handle, WorkerSpec, background, within_budget
+from services.common.kit.retry import within_budget
+from services.common.kit.worker import Handle, WorkerSpec, background
 from services.common.kit.worker import Sender as Kafka
 from services.notify.channels.base import Sender
 from services.notify.channels.http import new_client

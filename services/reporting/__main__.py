@@ -1,10 +1,12 @@
 """
 ``python -m services.reporting projector | api | rebuild | users … | import … | generate …``
 
-Each loads only what it is made of: the projector no page, the API no Faust, so that both are up soon.
+Each loads only what it is made of: the projector no page, the API no Faust, so that both are up soon. A command that
+ends because the database is away, or stays away for a minute in the midst of it, exits with 75 (``EX_TEMPFAIL``).
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -89,24 +91,40 @@ def main(arguments: list[str]) -> int:
             projector()
         case ["api"]:
             api()
-        case ["rebuild"]:
-            return asyncio.run(rebuild())
-        case ["users", *words]:
-            from services.reporting import users_cli
-
-            return users_cli.main(words)
-        case ["import", *words]:
-            from services.reporting.history import import_cli
-
-            return import_cli.main(words)
-        case ["generate", *words]:
-            from services.reporting.history import generate_cli
-
-            return generate_cli.main(words)
+        case ["rebuild"] | ["users" | "import" | "generate", *_]:
+            return command(*arguments)
         case _:
             print(__doc__, file=sys.stderr)
             return 2
     return 0
+
+
+def command(name: str, *words: str) -> int:
+    """
+    Run one of the commands, which a repeat does not harm.
+    """
+    from services.common.kit.mongo import UNAVAILABLE
+
+    try:
+        match name:
+            case "rebuild":
+                return asyncio.run(rebuild())
+            case "users":
+                from services.reporting import users_cli
+
+                return users_cli.main(words)
+            case "import":
+                from services.reporting.history import import_cli
+
+                return import_cli.main(words)
+            case _:
+                from services.reporting.history import generate_cli
+
+                return generate_cli.main(words)
+    except UNAVAILABLE as error:
+        text = f"MongoDB (MONGODB_URI) does not answer: {type(error).__name__}. What is written is kept; run it again"
+        print(f"\nerror: {text}", file=sys.stderr)
+        return os.EX_TEMPFAIL
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def test_the_kit_knows_no_service() -> None:
 def test_faust_and_kafka_are_touched_in_a_few_files_of_the_kit_alone() -> None:
     kit = "services/common/kit"
     assert importers("faust") == {f"{kit}/worker.py"}
-    assert importers("aiokafka") == {f"{kit}/worker.py", f"{kit}/groups.py"}
+    assert importers("aiokafka") == {f"{kit}/groups.py", f"{kit}/retry.py"}
     assert importers("kafka") == {f"{kit}/publisher.py", f"{kit}/hand_over.py", f"{kit}/letters.py"}
 
 

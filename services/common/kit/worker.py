@@ -21,7 +21,6 @@ from typing import Any
 
 import faust
 from aiohttp import web
-from aiokafka.errors import KafkaError
 from faust.exceptions import ConsumerNotStarted
 from mode.supervisors import CrashingSupervisor
 
@@ -30,21 +29,20 @@ from services.common.contracts.topics import dlq_of
 from services.common.kit import metrics
 from services.common.kit.dead_letters import Ceiling, TooManyDeadLetters, dead_letter
 from services.common.kit.delivery import Decode, Delivery, decode_delivery
-from services.common.kit.errors import Rejected, Retryable
+from services.common.kit.errors import Rejected
 from services.common.kit.fetching import MOST_BYTES, Fetches
 from services.common.kit.groups import watch_lag
 from services.common.kit.health import Duty, Health
 from services.common.kit.heap import settle
 from services.common.kit.liveness import watched
 from services.common.kit.logs import logger, logging_config
-from services.common.kit.mongo import UNAVAILABLE
 from services.common.kit.ops import serve_ops
 from services.common.kit.read_ahead import Pace, Portion
 from services.common.kit.reader import Reader, Urgent, bounds, look
+from services.common.kit.retry import within_budget
 from services.common.kit.settings import KafkaSettings, LogSettings, WorkerSettings
 
 log = logger(__name__)
-RETRY = (Retryable, KafkaError, *UNAVAILABLE)
 
 
 class Sender:
@@ -98,23 +96,6 @@ class WorkerSpec:
     routes: tuple[web.RouteDef, ...] = ()
     apart: float = 0.0
     largest_batch: int | None = None
-
-
-async def within_budget(call: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """
-    Try again with growing pauses while the error is one of ``RETRY``; the last error is raised when time is up.
-    """
-    deadline, pause = monotonic() + seconds, 0.1
-    while True:
-        try:
-            return await call()
-        except RETRY as error:
-            if monotonic() + pause > deadline:
-                raise
-            metrics.retries_total.inc()
-            log.warning("trying again", error=type(error).__name__, pause=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 2.0)
 
 
 class Loop:

@@ -20,7 +20,7 @@ from services.common.kit import metrics
 from services.common.kit.clock import Clock
 from services.common.kit.errors import Retryable
 from services.common.kit.logs import logger
-from services.common.kit.worker import RETRY
+from services.common.kit.retry import RETRY
 from services.intake.calls.people import OwnRequest
 from services.intake.conversations import danger, timing
 from services.intake.conversations.domain import CHOICE, absorb, begun

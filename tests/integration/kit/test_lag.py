@@ -13,8 +13,8 @@ from services.common.contracts.ids import random_request_id
 from services.common.contracts.topics import UPDATES
 from services.common.kit.groups import group_lag
 from services.common.kit.publisher import KafkaPublisher
+from services.common.kit.retry import within_budget
 from services.common.kit.settings import KafkaSettings
-from services.common.kit.worker import within_budget
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,8 @@ from pymongo.errors import AutoReconnect
 
 from services.common.contracts.ids import random_request_id
 from services.common.kit.clock import FrozenClock
-from services.common.kit.worker import background, within_budget
+from services.common.kit.retry import within_budget
+from services.common.kit.worker import background
 from services.notify.domain import Contact, State, Telling
 from services.notify.handler import Notifier
 from services.notify.loops import persistently

@@ -59,13 +59,13 @@ class SheetsInMemory:
         assert since is None
         return [Sheet(day, "", NOW) for day in reversed(self.days)]
 
-    async def contents(self, days: Iterable[str]) -> AsyncIterator[tuple[str, str, bytes]]:
+    async def contents(self, days: Iterable[str]) -> AsyncIterator[tuple[str, str, list[bytes]]]:
         """
         Those days, in no useful order.
         """
         for day in sorted(days, reverse=True):
             self.given += 1
-            yield day, "", self.days[day]
+            yield day, "", [self.days[day]]
 
 
 class FiguresOf:
