@@ -140,11 +140,11 @@ faults: install ## every fault on three brokers under load, then the account (Ap
 	@$(PY) -m tests.faults.suite --requests 20000 --minutes 10 --seed $(or $(SEED),1)
 
 .PHONY: faults-chaos
-faults-chaos: install ## providers that time out, fail and say things twice; notify killed ten times; about 5 minutes
+faults-chaos: install ## providers that time out, fail and say things twice; notify killed ten times (Apache Kafka); about 5 minutes
 	@$(PY) -m tests.faults.chaos --transitions 2000 --kills 10
 
 .PHONY: faults-short
-faults-short: install ## kill intake, routing, notify and projector under load, then count; about 2 minutes
+faults-short: install ## kill intake, routing, notify and projector under load, then count (Apache Kafka); about 2 minutes
 	@$(PY) -m tests.faults.kill_matrix --requests 1500 --rate 25 --kills 2
 
 .PHONY: faults-outage
@@ -152,7 +152,7 @@ faults-outage: install ## Kafka stopped under load, intake killed meanwhile; a f
 	@$(PY) -m tests.faults.outage
 
 .PHONY: faults-alarms
-faults-alarms: install ## 10,000 alarms due in one second, routing killed meanwhile: each goes off once; about 6 minutes
+faults-alarms: install ## 10,000 alarms due in one second, routing killed meanwhile: each goes off once (Apache Kafka); about 6 minutes
 	@$(PY) -m tests.faults.alarms
 
 .PHONY: faults-backlog

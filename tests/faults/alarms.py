@@ -184,7 +184,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=3)
     options = parser.parse_args()
     console = Console()
-    with own_stack("alarms", console) as stack:
+    with own_stack("alarms", console, "jvm") as stack:
         ok = run(stack, options.requests, options.kills, console)
     return 0 if ok else 1
 

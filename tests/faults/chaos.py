@@ -95,7 +95,7 @@ def standing(seed: int, console: Console) -> Iterator[tuple[Stack, Stands]]:
     """
     A stack of its own whose notify uses misbehaving providers, with no more than the run needs.
     """
-    with providers(seed) as stands, own_stack("chaos", console, services=("intake", "notify")) as stack:
+    with providers(seed) as stands, own_stack("chaos", console, "jvm", services=("intake", "notify")) as stack:
         yield stack, stands
 
 

@@ -420,7 +420,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     console = Console()
-    with own_stack("faults", console) as stack:
+    with own_stack("faults", console, "jvm") as stack:
         report = run_on(stack, console=console, **vars(options))
         show(report, console)
     return 0 if report.ok else 1
