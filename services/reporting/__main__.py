@@ -2,7 +2,7 @@
 ``python -m services.reporting projector | api | rebuild | users … | import … | generate …``
 
 Each loads only what it is made of: the projector no page, the API no Faust, so that both are up soon. A command that
-ends because the database is away, or stays away for a minute in the midst of it, exits with 75 (``EX_TEMPFAIL``).
+ends because the database does not answer exits with 75 (``EX_TEMPFAIL``); takings over and sheets wait a minute for it.
 """
 
 import asyncio

@@ -74,8 +74,8 @@ class HistoryStore:
         rows = [_archived(request) for request in requests]
         known = await within_budget(lambda: self._values(list(events)), PATIENCE)
         there = await within_budget(lambda: self._keep([row for row in rows if row["_id"] not in known]), PATIENCE)
-        values = await within_budget(lambda: self._values([*known, *there]), PATIENCE)
-        events |= {name: restored(value) for name, value in values.items()}
+        kept = known | await within_budget(lambda: self._values(there), PATIENCE)
+        events |= {name: restored(value) for name, value in kept.items()}
         days = await within_budget(lambda: self._repository.project(list(events.values())), PATIENCE)
         await within_budget(lambda: self._sheets.mark(days, None), PATIENCE)
         return len(requests) - len(known)

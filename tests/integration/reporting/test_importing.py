@@ -29,9 +29,7 @@ pytestmark = pytest.mark.integration
 
 NOW = datetime(2011, 7, 20, 9, 0, tzinfo=UTC)
 HEAD = "no,geldi,hedef,bitti,kanal,birim,hizmet\n"
-ROWS = [
-    f"{day},2011-07-{day:02} 10:00:00,2011-07-{day + 1:02} 10:00:00,,Telefon,Fen,Çukur\n" for day in range(1, 11)
-]
+ROWS = [f"{day},2011-07-{day:02} 10:00:00,2011-07-{day + 1:02} 10:00:00,,Telefon,Fen,Çukur\n" for day in range(1, 11)]
 STEPS = [(HistoryStore, "_keep"), (Repository, "project"), (Sheets, "mark"), (Sheets, "write")]
 Do = Callable[..., Awaitable[Any]]
 
