@@ -8,6 +8,7 @@ ends because the database does not answer exits with 75 (``EX_TEMPFAIL``); takin
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from services.common.contracts.clocks import BrokenCalendar, Calendar, load_calendar
@@ -91,39 +92,39 @@ def main(arguments: list[str]) -> int:
             projector()
         case ["api"]:
             api()
-        case ["rebuild"] | ["users" | "import" | "generate", *_]:
-            return command(*arguments)
+        case ["rebuild"]:
+            return command(lambda: asyncio.run(rebuild()))
+        case ["users", *words]:
+            from services.reporting import users_cli
+
+            look = "`users list` shows whether it was done; `users reset` prints a new first password"
+            return command(lambda: users_cli.main(words), look)
+        case ["import", *words]:
+            from services.reporting.history import import_cli
+
+            return command(lambda: import_cli.main(words))
+        case ["generate", *words]:
+            from services.reporting.history import generate_cli
+
+            return command(lambda: generate_cli.main(words))
         case _:
             print(__doc__, file=sys.stderr)
             return 2
     return 0
 
 
-def command(name: str, *words: str) -> int:
+def command(run: Callable[[], int], then: str = "what is written is kept: run it again") -> int:
     """
-    Run one of the commands, which a repeat does not harm.
+    Run a command whose result is on standard output; ``then`` says what to do if the database does not answer.
     """
-    from services.common.kit.mongo import UNAVAILABLE
+    from services.common.kit.logs import to_standard_error
+    from services.common.kit.retry import RETRY
 
+    to_standard_error()
     try:
-        match name:
-            case "rebuild":
-                return asyncio.run(rebuild())
-            case "users":
-                from services.reporting import users_cli
-
-                return users_cli.main(words)
-            case "import":
-                from services.reporting.history import import_cli
-
-                return import_cli.main(words)
-            case _:
-                from services.reporting.history import generate_cli
-
-                return generate_cli.main(words)
-    except UNAVAILABLE as error:
-        text = f"MongoDB (MONGODB_URI) does not answer: {type(error).__name__}. What is written is kept; run it again"
-        print(f"\nerror: {text}", file=sys.stderr)
+        return run()
+    except RETRY as error:
+        print(f"\nerror: MongoDB (MONGODB_URI) does not answer: {type(error).__name__}; {then}", file=sys.stderr)
         return os.EX_TEMPFAIL
 
 

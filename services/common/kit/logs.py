@@ -58,6 +58,13 @@ def logging_config(settings: LogSettings) -> dict[str, Any]:
     }
 
 
+def to_standard_error() -> None:
+    """
+    For a command, whose standard output is its result: plain lines beside it.
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 def configure(settings: LogSettings, process: str) -> None:
     """
     Set logging up for this process. Call once, in ``__main__``.

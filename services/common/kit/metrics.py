@@ -13,7 +13,7 @@ events_handled_total = Counter(
 )
 handle_seconds = Histogram("handle_seconds", "Time to handle one batch", buckets=_SECONDS)
 batch_records = Histogram("batch_records", "Records in one batch", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500))
-retries_total = Counter("retries_total", "Batches tried again because something outside was away")
+retries_total = Counter("retries_total", "Batches, and other steps, tried again because something outside was away")
 consumer_lag = Gauge("consumer_lag", "Records not yet committed, asked from the broker", ["topic", "partition"])
 read_ahead = Gauge("read_ahead", "Records read from Kafka and not yet acknowledged")
 events_published_total = Counter("events_published_total", "Records acknowledged by Kafka", ["topic"])

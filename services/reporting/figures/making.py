@@ -14,7 +14,7 @@ import polars as pl
 from services.common.contracts.clocks import Calendar
 from services.common.kit.logs import logger
 from services.common.kit.mongo import UNAVAILABLE
-from services.common.kit.retry import within_budget
+from services.common.kit.retry import PATIENCE, within_budget
 from services.reporting.figures.facts import fact_of, frame_of
 from services.reporting.figures.sheets import encode
 from services.reporting.figures.sheets_repository import Mark, Part, Sheets
@@ -30,8 +30,6 @@ RESTS: Final = 19
 """Times as long as it made: a twentieth of the time goes into sheets."""
 RESTS_BEHIND: Final = 2
 """The same while more days wait than a round takes, as after an import."""
-PATIENCE: Final = 60.0
-"""Seconds that a command waits for a database that is away: it was restarted, or another takes over."""
 IN_A_ROUND: Final = 8
 IN_A_PART: Final = 1_000
 """Documents: a sheet of more is made, and kept, in several parts."""
@@ -70,8 +68,8 @@ async def make(sheets: Sheets, calendar: Calendar, day: str) -> bool:
 
 async def make_all(sheets: Sheets, calendar: Calendar) -> None:
     """
-    Make whatever is marked, without rest, until nothing is. A database that is away is waited for, ``PATIENCE``
-    seconds for each sheet; then one of ``kit.mongo.UNAVAILABLE`` is raised.
+    Make whatever is marked, without rest, until nothing is. A database that is away is waited for, within ``PATIENCE``
+    for each sheet; then one of ``kit.retry.RETRY`` is raised.
     """
     while marks := await within_budget(sheets.marked, PATIENCE):
         for mark in marks:

@@ -86,10 +86,12 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Made:
     """
-    A sheet as it stands: how often it was written, and its parts. No parts: it is of another form, or there is none.
+    A sheet as it stands: how often it was written, what tells its content from another, and its parts. No parts: it is
+    of another form, or there is none.
     """
 
     rev: int
+    digest: str = ""
     parts: tuple[Part, ...] = ()
 
     def windows(self) -> list[tuple[Part | None, str, str | None]]:
@@ -246,12 +248,12 @@ class Sheets:
         """
         A day's sheet as it stands.
         """
-        row = await self.sheets.find_one({"_id": day}, {"rev": True, "form": True, "parts": True})
+        row = await self.sheets.find_one({"_id": day}, {"rev": True, "digest": True, "form": True, "parts": True})
         if row is None:
             return Made(0)
         if row.get("form") != self._form:
-            return Made(int(row["rev"]))
-        return Made(int(row["rev"]), tuple(Part(**part) for part in row["parts"]))
+            return Made(int(row["rev"]), row["digest"])
+        return Made(int(row["rev"]), row["digest"], tuple(Part(**part) for part in row["parts"]))
 
     async def write(self, day: str, made: Made, parts: Sequence[Part]) -> bool:
         """
@@ -276,7 +278,8 @@ class Sheets:
             change = {"$set": {**sheet, **new}, **gone}
         else:
             change = {"$set": {**sheet, "facts": contents}}
-        return (await self.sheets.update_one({"_id": day, "rev": made.rev}, change)).matched_count == 1
+        same = {"_id": day, "rev": made.rev, "digest": made.digest}  # of another with that rev we know no parts
+        return (await self.sheets.update_one(same, change)).matched_count == 1
 
     async def _insert(self, sheet: Document) -> bool:
         try:

@@ -18,6 +18,7 @@ import asyncio
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
@@ -25,7 +26,9 @@ import polars as pl
 from services.common.contracts.clocks import load_calendar
 from services.common.contracts.vocabulary import CLOSED
 from services.common.kit.clock import system_clock
+from services.common.kit.errors import Retryable
 from services.common.kit.mongo import connect
+from services.common.kit.retry import PATIENCE, within_budget
 from services.reporting.figures.making import make_all
 from services.reporting.figures.sheets import encode, form_of
 from services.reporting.figures.sheets_repository import Part, Sheets
@@ -79,14 +82,21 @@ async def generate(settings: ProjectorSettings, invention: Invention, documents:
                 for requests in _pieces(requests_of(frame)):
                     await store.take(requests)
             else:
-                made = await sheets.made(str(day))
-                await sheets.write(str(day), made, [Part.of("", frame.height, encode(frame))])
+                await within_budget(partial(_write, sheets, str(day), frame), PATIENCE)
             progress(f"{day}: {rows:,} rows of facts")
         await make_all(sheets, invention.calendar)
         await repository.beat(system_clock(), min(system_clock(), invention.until), None)
         return rows
     finally:
         client.close()
+
+
+async def _write(sheets: Sheets, day: str, frame: pl.DataFrame) -> None:
+    """
+    Put a day's sheet in the place of whatever is there. Raises ``Retryable`` if somebody else writes it meanwhile.
+    """
+    if not await sheets.write(day, await sheets.made(day), [Part.of("", frame.height, encode(frame))]):
+        raise Retryable(f"somebody else writes the sheet of {day}")
 
 
 def _pieces(requests: Sequence[HistoricRequest]) -> Iterable[Sequence[HistoricRequest]]:

@@ -15,6 +15,7 @@ from typing import Final, TextIO
 from services.common.contracts.clocks import load_calendar
 from services.common.contracts.ids import keyed_request_id
 from services.common.kit.mongo import Client
+from services.common.kit.retry import PATIENCE, within_budget
 from services.reporting.figures.making import make_all
 from services.reporting.figures.sheets import form_of
 from services.reporting.figures.sheets_repository import Sheets
@@ -86,7 +87,7 @@ async def take_over(
     Take a file's requests into a database; without one all are only read, and count as new. Raises ``BrokenMapping``
     and ``UnreadableFile``; what was read before stays.
     """
-    secret = await store.secret() if store else b"dry run"
+    secret = await within_budget(store.secret, PATIENCE) if store else b"dry run"
     reader = Reader(mapping, lambda name: keyed_request_id(secret, mapping.source, name))
     taken, began = Taken(), monotonic()
     with Table(path, mapping) as table:
@@ -102,7 +103,7 @@ async def take_over(
             speed = taken.rows / (monotonic() - began)
             say(f"{taken.rows:,} rows, {table.share:.0%} of the file, {speed:,.0f} a second")
     if store:
-        await store.name(mapping, reader.names)
+        await within_budget(lambda: store.name(mapping, reader.names), PATIENCE)
     return taken
 
 

@@ -13,10 +13,10 @@ from typing import Final
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError
 
+from services.common.contracts.envelope import Received
 from services.common.kit.clock import Clock, system_clock
 from services.common.kit.mongo import Client, only_duplicates
-from services.common.kit.retry import within_budget
-from services.reporting.figures.making import PATIENCE
+from services.common.kit.retry import PATIENCE, within_budget
 from services.reporting.figures.sheets_repository import Sheets
 from services.reporting.history.mapping import CityMapping, Label
 from services.reporting.history.model import HISTORY, HistoricRequest, event_of, restored
@@ -67,38 +67,32 @@ class HistoryStore:
 
     async def take(self, requests: Sequence[HistoricRequest]) -> int:
         """
-        Keep and project these requests; returns how many of them were not here yet. A database that is away is waited
-        for, ``PATIENCE`` seconds at each step; then one of ``kit.mongo.UNAVAILABLE`` is raised.
+        Keep and project these requests; returns how many of them were not here yet (two imports at once may both say
+        so of one). A database that is away is waited for, within ``PATIENCE`` at each step; then one of
+        ``kit.retry.RETRY`` is raised.
         """
         events = {event.meta.id: event for event in map(event_of, requests)}
         rows = [_archived(request) for request in requests]
-        known = await within_budget(lambda: self._values(list(events)), PATIENCE)
-        there = await within_budget(lambda: self._keep([row for row in rows if row["_id"] not in known]), PATIENCE)
-        kept = known | await within_budget(lambda: self._values(there), PATIENCE)
-        events |= {name: restored(value) for name, value in kept.items()}
+        known = await within_budget(lambda: self._archive.count_documents({"_id": {"$in": list(events)}}), PATIENCE)
+        there = await within_budget(lambda: self._keep(rows), PATIENCE)
+        events |= await within_budget(lambda: self._archived_as(there), PATIENCE)
         days = await within_budget(lambda: self._repository.project(list(events.values())), PATIENCE)
         await within_budget(lambda: self._sheets.mark(days, None), PATIENCE)
-        return len(requests) - len(known)
-
-    async def _values(self, names: Sequence[str]) -> dict[str, str]:
-        """
-        Which of these the archive has already, and as what.
-        """
-        found = self._archive.find({"_id": {"$in": names}}, {"value": True})
-        return {row["_id"]: row["value"] async for row in found}
+        return len(requests) - known
 
     async def _keep(self, rows: list[Document]) -> list[str]:
         """
-        Put rows into the archive; returns those that somebody else put there meanwhile, or we did and never heard of
-        it. They stay as they are.
+        Put rows into the archive; returns those that were there already, which stay as they are.
         """
-        if not rows:
-            return []
         try:
             await self._archive.insert_many(rows, ordered=False)
         except BulkWriteError as error:
             return only_duplicates(error)
         return []
+
+    async def _archived_as(self, names: Sequence[str]) -> dict[str, Received]:
+        found = self._archive.find({"_id": {"$in": names}}, {"value": True})
+        return {row["_id"]: restored(row["value"]) async for row in found}
 
     async def name(self, mapping: CityMapping, found: Mapping[str, Mapping[str, str]]) -> None:
         """

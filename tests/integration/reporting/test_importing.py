@@ -2,6 +2,9 @@
 Taking a file over while the database comes and goes.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 from pymongo.errors import NetworkTimeout
 
+from deploy.stack.config import ROOT
 from services.common.kit.clock import FrozenClock
 from services.common.kit.mongo import Client
 from services.common.kit.settings import MongoSettings
@@ -30,7 +34,14 @@ pytestmark = pytest.mark.integration
 NOW = datetime(2011, 7, 20, 9, 0, tzinfo=UTC)
 HEAD = "no,geldi,hedef,bitti,kanal,birim,hizmet\n"
 ROWS = [f"{day},2011-07-{day:02} 10:00:00,2011-07-{day + 1:02} 10:00:00,,Telefon,Fen,Çukur\n" for day in range(1, 11)]
-STEPS = [(HistoryStore, "_keep"), (Repository, "project"), (Sheets, "mark"), (Sheets, "write")]
+STEPS = [
+    (HistoryStore, "secret"),
+    (HistoryStore, "name"),
+    (HistoryStore, "_keep"),
+    (Repository, "project"),
+    (Sheets, "mark"),
+    (Sheets, "write"),
+]
 Do = Callable[..., Awaitable[Any]]
 
 
@@ -83,3 +94,17 @@ async def test_a_database_that_does_not_answer_once_changes_nothing_in_what_an_i
     assert summary(figures.frame, Filter(), NOW)["received"] == len(ROWS)
     assert await client[database]["archive"].count_documents({}) == len(ROWS)
     assert await client[database]["sheet_marks"].count_documents({}) == 0
+
+
+def test_a_command_without_a_database_says_so_in_one_line_and_exits_as_who_is_to_try_again(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text(HEAD + "".join(ROWS), encoding="utf-8")
+    words = ["import", str(tmp_path / "old.csv"), "--mapping", str(mapping_file(tmp_path))]
+    away = os.environ | {"MONGODB_URI": "mongodb://127.0.0.1:9/?directConnection=true"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "services.reporting", *words], cwd=ROOT, env=away, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout) == (os.EX_TEMPFAIL, "")
+    (line,) = done.stderr.split("\n")[1:-1]
+    assert line.startswith("error: MongoDB (MONGODB_URI) does not answer: ServerSelectionTimeoutError; ")

@@ -249,7 +249,12 @@ async def test_what_older_code_marked_and_wrote_is_made_again_as_a_whole(
     await desk.take(events)
     await make_all(desk.sheets, CALENDAR)
     (sheet,) = [row async for row in desk.sheets.sheets.find({})]
-    older = {"form": "older", "facts": b"".join(len(part).to_bytes(4) + part for part in contents_of(sheet))}
+    parts = [{"first": part["first"], "rows": part["rows"]} for part in sheet["parts"]]
+    older = {
+        "form": "older",
+        "parts": parts,
+        "facts": b"".join(len(part).to_bytes(4) + part for part in contents_of(sheet)),
+    }
     await desk.sheets.sheets.update_one({}, {"$set": older})
     assert [row async for _, _, row in desk.sheets.contents(["2026-11-02"])] == [contents_of(sheet)]
     await desk.repository.requests.update_many({}, {"$set": {"days": ["2026-11-02"]}})
@@ -444,3 +449,15 @@ async def test_a_clock_that_is_slow_hides_no_sheet(client: Client, database: str
         await snapshot.current()
 
     assert (await snapshot.current()).frame.height == 2
+
+
+async def test_a_sheet_is_not_put_in_the_place_of_another_that_was_written_as_often(desk: Desk) -> None:
+    first, second = Part.of("a", 1, b"one"), Part.of("b", 1, b"two")
+    assert await desk.sheets.write("2026-11-02", Made(0), [first])
+    made = await desk.sheets.made("2026-11-02")
+    await desk.sheets.sheets.delete_many({})
+    assert await desk.sheets.write("2026-11-02", Made(0), [second])
+
+    assert not await desk.sheets.write("2026-11-02", made, [*made.parts, second])
+
+    assert [parts async for _, _, parts in desk.sheets.contents(["2026-11-02"])] == [[b"two"]]
